@@ -1,0 +1,1 @@
+"""The SCNEN application: from a hook call to a card."""

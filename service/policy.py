@@ -1,0 +1,279 @@
+"""The clinical policy: when a card is given, for whom, and who approved that."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from datetime import date
+from enum import Enum
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+__all__ = [
+    "Approval",
+    "Bands",
+    "Eligibility",
+    "MissingCard",
+    "Policy",
+    "PolicyError",
+    "Windows",
+    "default_policy",
+    "load_policy",
+]
+
+
+class PolicyError(ValueError):
+    """A policy file that cannot be used; names the file, the field and the fault."""
+
+
+class MissingCard(Enum):
+    """What to answer when the risk cannot be given because a value is missing."""
+
+    ONCE_PER_ENCOUNTER = "once-per-encounter"
+    ALWAYS = "always"
+    NEVER = "never"
+
+
+@dataclass(frozen=True, slots=True)
+class Bands:
+    """
+    Where one band of risk ends and the next begins.
+
+    Attributes
+    ----------
+    above_average : float
+        Risk from which an ``info`` card is given, a probability in (0, 1).
+    high : float
+        Risk from which a ``warning`` card is given, above `above_average`.
+    relative_percentile : float
+        In output mode ``relative``: percentile of the rebuilt cohort from which
+        follow-up is suggested, in (0, 100).
+    """
+
+    above_average: float
+    high: float
+    relative_percentile: float
+
+
+@dataclass(frozen=True, slots=True)
+class Windows:
+    """
+    How old, or how late, a record may be and still answer the question, in days.
+
+    Attributes
+    ----------
+    lookback_days : int
+        How long before the call an operation without encounter may lie.
+    preoperative_max_age_days : int
+        Greatest age of the preoperative film at the operation.
+    postoperative_days : int
+        Until when after the operation a film counts as the postoperative one.
+    """
+
+    lookback_days: int
+    preoperative_max_age_days: int
+    postoperative_days: int
+
+
+@dataclass(frozen=True, slots=True)
+class Eligibility:
+    """
+    Who may be assessed.
+
+    Attributes
+    ----------
+    minimum_age_years : int
+        Age from which the model may be used; the study's patients were adults.
+    in_progress_counts : bool
+        Whether a Procedure with status ``in-progress`` counts as performed.
+    """
+
+    minimum_age_years: int
+    in_progress_counts: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Approval:
+    """
+    Who answers for the thresholds.
+
+    Attributes
+    ----------
+    approved_by : tuple of str
+        Names, empty when nobody has approved the policy here.
+    approved_on : datetime.date or None
+        Day of the approval.
+    """
+
+    approved_by: tuple[str, ...] = ()
+    approved_on: date | None = None
+
+    @property
+    def is_given(self) -> bool:
+        """Whether somebody has approved the policy."""
+        return bool(self.approved_by) and self.approved_on is not None
+
+
+@dataclass(frozen=True, slots=True)
+class Policy:
+    """
+    The whole clinical policy, as one file states it.
+
+    Attributes
+    ----------
+    version : str
+        Version of the file's content, shown with every explanation.
+    bands : Bands
+        Risk thresholds.
+    windows : Windows
+        Time windows.
+    eligibility : Eligibility
+        Who may be assessed.
+    missing_card : MissingCard
+        What to answer when a value is missing.
+    approval : Approval
+        Who approved it.
+    """
+
+    version: str
+    bands: Bands
+    windows: Windows
+    eligibility: Eligibility
+    missing_card: MissingCard
+    approval: Approval
+
+
+def load_policy(path: Path) -> Policy:
+    """
+    Read and check a policy file (YAML).
+
+    Parameters
+    ----------
+    path : pathlib.Path
+        The file; ``service/data/policy/default.yaml`` is the annotated pattern.
+
+    Returns
+    -------
+    Policy
+        The policy.
+
+    Raises
+    ------
+    PolicyError
+        If the file cannot be read, a field is missing, unknown or out of range.
+    """
+    try:
+        return _parse(yaml.safe_load(path.read_text("utf-8")))
+    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+        raise PolicyError(f"{path}: cannot be read: {error}") from error
+    except PolicyError as error:
+        raise PolicyError(f"{path}: {error}") from error
+
+
+def default_policy() -> Policy:
+    """
+    The policy that ships with the service; nobody has approved it.
+
+    Returns
+    -------
+    Policy
+        The default policy.
+    """
+    text = files("service").joinpath("data/policy/default.yaml").read_text("utf-8")
+    return _parse(yaml.safe_load(text))
+
+
+def _parse(document: object) -> Policy:
+    root = _section(document, "policy", Policy)
+    policy = Policy(
+        version=_text(root["version"], "version"),
+        bands=Bands(**_numbers(root["bands"], "bands", Bands)),
+        windows=Windows(**_whole_numbers(root["windows"], "windows", Windows)),
+        eligibility=_eligibility(root["eligibility"]),
+        missing_card=_missing_card(root["missing_card"]),
+        approval=_approval(root["approval"]),
+    )
+    _check_bands(policy.bands)
+    return policy
+
+
+def _section(value: object, name: str, kind: type) -> Mapping[str, Any]:
+    """Refuse a section that lacks a field or has one that nobody reads."""
+    known = {field.name for field in fields(kind)}
+    if not isinstance(value, Mapping):
+        raise PolicyError(f"{name}: must be a mapping with {', '.join(sorted(known))}")
+    if unknown := sorted(set(map(str, value)) - known):
+        raise PolicyError(f"{name}.{unknown[0]}: unknown; known are {sorted(known)}")
+    if missing := sorted(known - set(value)):
+        raise PolicyError(f"{name}.{missing[0]}: missing")
+    return value
+
+
+def _numbers(value: object, name: str, kind: type) -> dict[str, float]:
+    section = _section(value, name, kind)
+    for key, number in section.items():
+        if isinstance(number, bool) or not isinstance(number, int | float):
+            raise PolicyError(f"{name}.{key}: must be a number, got {number!r}")
+    return {key: float(number) for key, number in section.items()}
+
+
+def _whole_numbers(value: object, name: str, kind: type) -> dict[str, int]:
+    section = _section(value, name, kind)
+    for key, number in section.items():
+        if isinstance(number, bool) or not isinstance(number, int) or number < 1:
+            raise PolicyError(
+                f"{name}.{key}: must be a whole number from 1, got {number!r}"
+            )
+    return dict(section)
+
+
+def _eligibility(value: object) -> Eligibility:
+    section = _section(value, "eligibility", Eligibility)
+    age, in_progress = section["minimum_age_years"], section["in_progress_counts"]
+    if isinstance(age, bool) or not isinstance(age, int) or age < 18:  # noqa: PLR2004 the study's patients were adults
+        raise PolicyError(
+            "eligibility.minimum_age_years: must be a whole number from 18,"
+            f" got {age!r}"
+        )
+    if not isinstance(in_progress, bool):
+        raise PolicyError("eligibility.in_progress_counts: must be true or false")
+    return Eligibility(age, in_progress)
+
+
+def _missing_card(value: object) -> MissingCard:
+    try:
+        return MissingCard(value)
+    except ValueError:
+        known = ", ".join(item.value for item in MissingCard)
+        raise PolicyError(f"missing_card: must be one of {known}") from None
+
+
+def _approval(value: object) -> Approval:
+    section = _section(value, "approval", Approval)
+    names, day = section["approved_by"], section["approved_on"]
+    if not isinstance(names, list) or not all(
+        isinstance(name, str) and name.strip() for name in names
+    ):
+        raise PolicyError("approval.approved_by: must be a list of names, maybe empty")
+    if day is not None and type(day) is not date:
+        raise PolicyError("approval.approved_on: must be a date (YYYY-MM-DD) or null")
+    if bool(names) != (day is not None):
+        raise PolicyError("approval: names and date go together")
+    return Approval(tuple(names), day)
+
+
+def _check_bands(bands: Bands) -> None:
+    if not 0 < bands.above_average < bands.high < 1:
+        raise PolicyError(
+            "bands: 0 < above_average < high < 1 must hold,"
+            f" got {bands.above_average} and {bands.high}"
+        )
+    if not 0 < bands.relative_percentile < 100:  # noqa: PLR2004 a percentile
+        raise PolicyError("bands.relative_percentile: must lie between 0 and 100")
+
+
+def _text(value: object, name: str) -> str:
+    if not isinstance(value, str) or not value.strip():
+        raise PolicyError(f"{name}: must be a text, got {value!r}")
+    return value
