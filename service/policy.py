@@ -14,6 +14,7 @@ __all__ = [
     "Approval",
     "Bands",
     "Eligibility",
+    "FollowUp",
     "MissingCard",
     "Policy",
     "PolicyError",
@@ -94,6 +95,24 @@ class Eligibility:
 
 
 @dataclass(frozen=True, slots=True)
+class FollowUp:
+    """
+    When the suggested follow-up takes place, in days after the operation.
+
+    Attributes
+    ----------
+    review_from_days, review_until_days : int
+        The spine review at which the tender point is looked for.
+    horizon_days : int
+        End of the study's follow-up; no block is suggested for later.
+    """
+
+    review_from_days: int
+    review_until_days: int
+    horizon_days: int
+
+
+@dataclass(frozen=True, slots=True)
 class Approval:
     """
     Who answers for the thresholds.
@@ -130,6 +149,8 @@ class Policy:
         Time windows.
     eligibility : Eligibility
         Who may be assessed.
+    follow_up : FollowUp
+        When the suggested follow-up takes place.
     missing_card : MissingCard
         What to answer when a value is missing.
     approval : Approval
@@ -140,6 +161,7 @@ class Policy:
     bands: Bands
     windows: Windows
     eligibility: Eligibility
+    follow_up: FollowUp
     missing_card: MissingCard
     approval: Approval
 
@@ -191,10 +213,12 @@ def _parse(document: object) -> Policy:
         bands=Bands(**_numbers(root["bands"], "bands", Bands)),
         windows=Windows(**_whole_numbers(root["windows"], "windows", Windows)),
         eligibility=_eligibility(root["eligibility"]),
+        follow_up=FollowUp(**_whole_numbers(root["follow_up"], "follow_up", FollowUp)),
         missing_card=_missing_card(root["missing_card"]),
         approval=_approval(root["approval"]),
     )
     _check_bands(policy.bands)
+    _check_follow_up(policy.follow_up)
     return policy
 
 
@@ -271,6 +295,19 @@ def _check_bands(bands: Bands) -> None:
         )
     if not 0 < bands.relative_percentile < 100:  # noqa: PLR2004 a percentile
         raise PolicyError("bands.relative_percentile: must lie between 0 and 100")
+
+
+def _check_follow_up(follow_up: FollowUp) -> None:
+    days = (
+        follow_up.review_from_days,
+        follow_up.review_until_days,
+        follow_up.horizon_days,
+    )
+    if not days[0] <= days[1] <= days[2]:
+        raise PolicyError(
+            "follow_up: review_from_days <= review_until_days <= horizon_days"
+            f" must hold, got {days}"
+        )
 
 
 def _text(value: object, name: str) -> str:
