@@ -1,0 +1,411 @@
+"""The use case: one patient's resources become an assessment of each operated vertebra."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import date, datetime
+from enum import Enum
+from typing import Any
+
+from service.fhir.extract import extract
+from service.fhir.findings import (
+    Extraction,
+    Measurement,
+    Missing,
+    OperatedVertebra,
+    PatientRecord,
+    Reason,
+)
+from service.fhir.terminology import Terminology
+from service.model.artifact import RiskModel
+from service.model.scoring import Score, score
+from service.policy import Bands, Policy
+
+__all__ = [
+    "PREDICTORS",
+    "Assessment",
+    "Assessor",
+    "Band",
+    "OutputMode",
+    "VertebraAssessment",
+]
+
+#: The quantities looked for, in the order in which people are shown them.
+PREDICTORS = (
+    "segment",
+    "method",
+    "cement_ratio_percent",
+    "cobb_preoperative_deg",
+    "cobb_postoperative_deg",
+    "cobb_restoration_ratio_percent",
+)
+
+#: Reasons that put a vertebra outside the study: no value could be asked for.
+OUTSIDE = frozenset({Reason.NOT_APPLICABLE, Reason.OUTSIDE_MODEL})
+
+
+class OutputMode(Enum):
+    """What kind of number is given; every answer says which."""
+
+    ANCHORED = "anchored"
+    CALIBRATED = "calibrated"
+    RELATIVE = "relative"
+
+
+class Band(Enum):
+    """Where a risk lies against the policy's thresholds."""
+
+    BELOW_AVERAGE = "below_average"
+    ABOVE_AVERAGE = "above_average"
+    HIGH = "high"
+
+    @classmethod
+    def of(cls, risk: float, bands: Bands) -> "Band":
+        """
+        Find the band of a risk.
+
+        Parameters
+        ----------
+        risk : float
+            Probability in [0, 1].
+        bands : Bands
+            Thresholds; a risk equal to one belongs to the higher band.
+
+        Returns
+        -------
+        Band
+            The band.
+        """
+        if risk >= bands.high:
+            return cls.HIGH
+        return cls.ABOVE_AVERAGE if risk >= bands.above_average else cls.BELOW_AVERAGE
+
+
+@dataclass(frozen=True, slots=True)
+class VertebraAssessment:
+    """
+    One operated vertebra, scored or with the reasons why it is not.
+
+    Attributes
+    ----------
+    vertebra : OperatedVertebra
+        What was found in the record.
+    score : Score or None
+        Result of the chosen model; None where the vertebra lies outside the study.
+        Its risk is None while a predictor is missing.
+    second_score : Score or None
+        Result of the study's other equation for the same patient.
+    band, second_band : Band or None
+        Bands of the two risks; None without a risk and in output mode ``relative``.
+    reaches_percentile : bool
+        In output mode ``relative``: whether the policy's percentile is reached.
+    """
+
+    vertebra: OperatedVertebra
+    score: Score | None
+    second_score: Score | None = None
+    band: Band | None = None
+    second_band: Band | None = None
+    reaches_percentile: bool = False
+
+    @property
+    def missing(self) -> dict[str, Missing]:
+        """The quantities that keep the score from being given, by name."""
+        found = findings(self.vertebra)
+        return {
+            name: item
+            for name, item in found.items()
+            if isinstance(item, Missing) and not _spares(found, name)
+        }
+
+    @property
+    def outside(self) -> Reason | None:
+        """Why the vertebra lies outside what the study looked at, if it does."""
+        reasons = map(_reason, findings(self.vertebra).values())
+        return next((reason for reason in reasons if reason in OUTSIDE), None)
+
+    @property
+    def asks_for_values(self) -> bool:
+        """Whether a value would make a score possible."""
+        return self.outside is None and bool(self.missing)
+
+    @property
+    def calls_for_follow_up(self) -> bool:
+        """Whether the policy wants a follow-up suggested."""
+        return self.reaches_percentile or self.band in {Band.ABOVE_AVERAGE, Band.HIGH}
+
+
+@dataclass(frozen=True, slots=True)
+class Assessment:
+    """
+    What can be said about one patient at the time of the call.
+
+    Attributes
+    ----------
+    model : RiskModel
+        The model that was used.
+    mode : OutputMode
+        What kind of number it gives.
+    vertebrae : tuple of VertebraAssessment
+        One for each operated vertebra, the highest score first.
+    extraction : Extraction
+        What the record held, with everything that was refused and why.
+    policy_version : str
+        Version of the clinical policy.
+    """
+
+    model: RiskModel
+    mode: OutputMode
+    vertebrae: tuple[VertebraAssessment, ...]
+    extraction: Extraction
+    policy_version: str
+
+    @property
+    def not_assessed(self) -> Reason | None:
+        """Why nothing was assessed at all; None if something was."""
+        return self.extraction.not_assessed
+
+    @property
+    def flags(self) -> tuple[str, ...]:
+        """What was not checked for this patient, as stable codes."""
+        return tuple(
+            f"{name}-not-checked" for name in sorted(self.extraction.unchecked)
+        )
+
+    def explain(self) -> dict[str, Any]:
+        """
+        Lay open how the assessment came about.
+
+        Returns
+        -------
+        dict
+            JSON-ready: model, one entry for each vertebra with every predictor's
+            value, unit, source and time or the reason why it is missing, and the
+            numbers. ``risk`` is None when no score may be given.
+        """
+        document: dict[str, Any] = {
+            "model": {
+                "id": self.model.id,
+                "version": self.model.version,
+                "digest": self.model.digest,
+                "mode": self.mode.value,
+            },
+            "policy": {"version": self.policy_version},
+            "assessments": [_explain(item, self) for item in self.vertebrae],
+        }
+        if self.not_assessed is not None:
+            document["not_assessed"] = self.not_assessed.value
+        if self.extraction.rejected:
+            document["rejected"] = [
+                {"source": source, "why": why}
+                for source, why in self.extraction.rejected
+            ]
+        if self.extraction.other_patient:
+            document["resources_of_other_patients"] = self.extraction.other_patient
+        return document
+
+
+class Assessor:
+    """
+    Assess patients with one model under one policy.
+
+    Parameters
+    ----------
+    model : RiskModel
+        The model whose number is shown.
+    second_model : RiskModel or None
+        The study's other equation, shown where its band differs.
+    policy : Policy
+        Thresholds, windows and eligibility.
+    terminology : Terminology
+        Which codes mean what.
+    mode : OutputMode
+        What kind of number is given.
+    """
+
+    def __init__(
+        self,
+        *,
+        model: RiskModel,
+        second_model: RiskModel | None,
+        policy: Policy,
+        terminology: Terminology,
+        mode: OutputMode,
+    ) -> None:
+        self.model = model
+        self.second_model = second_model
+        self.policy = policy
+        self.terminology = terminology
+        self.mode = mode
+
+    def assess(
+        self,
+        record: PatientRecord,
+        *,
+        patient_id: str,
+        encounter_id: str | None,
+        now: datetime,
+    ) -> Assessment:
+        """
+        Assess one patient.
+
+        Parameters
+        ----------
+        record : PatientRecord
+            The patient's resources as plain JSON.
+        patient_id : str
+            The patient of the call; resources of others are dropped and counted.
+        encounter_id : str or None
+            The encounter of the call.
+        now : datetime.datetime
+            Time of the call, with its zone.
+
+        Returns
+        -------
+        Assessment
+            The result, also where nothing could be assessed.
+        """
+        extraction = extract(
+            record,
+            patient_id=patient_id,
+            encounter_id=encounter_id,
+            now=now,
+            windows=self.policy.windows,
+            eligibility=self.policy.eligibility,
+            terminology=self.terminology,
+        )
+        vertebrae = [self._assess_vertebra(item) for item in extraction.vertebrae]
+        return Assessment(
+            model=self.model,
+            mode=self.mode,
+            vertebrae=tuple(sorted(vertebrae, key=_rank, reverse=True)),
+            extraction=extraction,
+            policy_version=self.policy.version,
+        )
+
+    def _assess_vertebra(self, vertebra: OperatedVertebra) -> VertebraAssessment:
+        found = findings(vertebra)
+        if any(_reason(item) in OUTSIDE for item in found.values()):
+            return VertebraAssessment(vertebra, score=None)
+        inputs = {name: _value(item) for name, item in found.items()}
+        first = score(self.model, inputs)
+        second = score(self.second_model, inputs) if self.second_model else None
+        if self.mode is OutputMode.RELATIVE:
+            reached = (
+                first.percentile is not None
+                and first.percentile >= self.policy.bands.relative_percentile
+            )
+            return VertebraAssessment(vertebra, first, reaches_percentile=reached)
+        return VertebraAssessment(
+            vertebra, first, second, self._band(first), second and self._band(second)
+        )
+
+    def _band(self, result: Score) -> Band | None:
+        return None if result.risk is None else Band.of(result.risk, self.policy.bands)
+
+
+def findings(vertebra: OperatedVertebra) -> Mapping[str, Measurement | Missing]:
+    """
+    List what was found for a vertebra, by predictor name.
+
+    Parameters
+    ----------
+    vertebra : OperatedVertebra
+        The vertebra.
+
+    Returns
+    -------
+    Mapping of str to Measurement or Missing
+        In the order of `PREDICTORS`.
+    """
+    return {name: getattr(vertebra, name) for name in PREDICTORS}
+
+
+def _spares(found: Mapping[str, Measurement | Missing], name: str) -> bool:
+    """Angles are only asked for where the restoration ratio needs them."""
+    is_angle = name in {"cobb_preoperative_deg", "cobb_postoperative_deg"}
+    return is_angle and isinstance(found["cobb_restoration_ratio_percent"], Measurement)
+
+
+def _reason(item: Measurement | Missing) -> Reason | None:
+    return item.reason if isinstance(item, Missing) else None
+
+
+def _value(item: Measurement | Missing) -> float | str | None:
+    return item.value if isinstance(item, Measurement) else None
+
+
+def _rank(item: VertebraAssessment) -> float:
+    """Scored vertebrae first, the highest score at the top."""
+    if item.score is None or item.score.total_points is None:
+        return float("-inf")
+    return item.score.total_points
+
+
+def _explain(item: VertebraAssessment, assessment: Assessment) -> dict[str, Any]:
+    found = findings(item.vertebra)
+    return {
+        "vertebra": item.vertebra.level,
+        "segment": _value(found["segment"]),
+        "method": _value(found["method"]),
+        "predictors": {name: _explain_finding(value) for name, value in found.items()},
+        **_explain_score(item, relative=assessment.mode is OutputMode.RELATIVE),
+        "band": item.band.value if item.band else None,
+        "flags": [
+            *sorted(flag.value for flag in item.vertebra.flags),
+            *_score_flags(item),
+            *assessment.flags,
+        ],
+    }
+
+
+def _explain_score(item: VertebraAssessment, *, relative: bool) -> dict[str, Any]:
+    result = item.score
+    probabilities = None if relative else result
+    return {
+        "linear_predictor": probabilities and probabilities.linear_predictor,
+        "risk": probabilities and probabilities.risk,
+        "interval": probabilities and probabilities.interval,
+        "bounds": probabilities and probabilities.bounds,
+        "other_readings": probabilities and probabilities.other_readings,
+        "reading_error": probabilities and probabilities.reading_error,
+        "points": dict(result.points) if result else None,
+        "total_points": result and result.total_points,
+        "percentile": result and result.percentile,
+    }
+
+
+def _score_flags(item: VertebraAssessment) -> list[str]:
+    flags = (
+        [f"extrapolation:{name}" for name in item.score.extrapolated]
+        if item.score
+        else []
+    )
+    if item.second_band is not None and item.second_band is not item.band:
+        flags.append("models-disagree")
+    return flags
+
+
+def _explain_finding(item: Measurement | Missing) -> dict[str, Any]:
+    if isinstance(item, Missing):
+        return _explain_missing(item)
+    return {
+        "value": item.value,
+        "unit": item.unit,
+        "source": item.source,
+        "time": _iso(item.time),
+        "as_found": item.as_found,
+        "status": item.status,
+    }
+
+
+def _explain_missing(item: Missing) -> dict[str, Any]:
+    document: dict[str, Any] = {"missing": item.reason.value}
+    if item.detail:
+        document["detail"] = item.detail
+    if item.candidates:
+        document["candidates"] = list(item.candidates)
+    return document
+
+
+def _iso(moment: datetime | date | None) -> str | None:
+    return None if moment is None else moment.isoformat()

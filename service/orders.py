@@ -1,0 +1,190 @@
+"""Draft orders that a card suggests: FHIR R4 ServiceRequests, proposals only."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import date, timedelta
+from typing import Any
+
+from service.policy import FollowUp
+
+__all__ = ["SNOMED", "OrderTemplate", "Subject", "draft_orders", "order_templates"]
+
+SNOMED = "http://snomed.info/sct"
+
+
+@dataclass(frozen=True, slots=True)
+class Subject:
+    """
+    Whom the call is about.
+
+    Attributes
+    ----------
+    patient_id : str
+        FHIR id of the patient.
+    encounter_id : str or None
+        FHIR id of the encounter.
+    """
+
+    patient_id: str
+    encounter_id: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class OrderTemplate:
+    """
+    One kind of draft order, ready but for patient and dates.
+
+    Attributes
+    ----------
+    name : str
+        Stable name of the order.
+    label, description : str
+        What the clinician reads on the button and beside it.
+    resource : Mapping
+        The ServiceRequest without subject, encounter, reason and period.
+    first_day, last_day : int
+        Period in which it should take place, days after the operation.
+    """
+
+    name: str
+    label: str
+    description: str
+    resource: Mapping[str, Any]
+    first_day: int
+    last_day: int
+
+
+def order_templates(
+    words: Mapping[str, Mapping[str, str]], code_system: str, follow_up: FollowUp
+) -> tuple[OrderTemplate, ...]:
+    """
+    Prepare the two orders in one language.
+
+    Parameters
+    ----------
+    words : Mapping
+        Texts of the orders ``assessment`` and ``block``.
+    code_system : str
+        URL of the project's CodeSystem.
+    follow_up : FollowUp
+        When each should take place.
+
+    Returns
+    -------
+    tuple of OrderTemplate
+        Tender-point assessment, then diagnostic block.
+    """
+    assessment = _resource(
+        words["assessment"],
+        code=[
+            _coding(code_system, "tender-point-assessment"),
+            _coding(SNOMED, "113011001", "Palpation"),
+        ],
+        body_site=[_coding(SNOMED, "29850006", "Iliac crest structure")],
+        as_needed=[_coding(code_system, "scn-persistent-pain")],
+    )
+    block = _resource(
+        words["block"],
+        code=[
+            _coding(code_system, "scn-diagnostic-block"),
+            _coding(SNOMED, "265778005", "Local anesthetic nerve block"),
+        ],
+        body_site=[_coding(code_system, "superior-cluneal-nerve")],
+        as_needed=[_coding(code_system, "scn-tender-point")],
+    )
+    return (
+        OrderTemplate(
+            "assessment",
+            words["assessment"]["label"],
+            words["assessment"]["description"],
+            assessment,
+            follow_up.review_from_days,
+            follow_up.review_until_days,
+        ),
+        OrderTemplate(
+            "block",
+            words["block"]["label"],
+            words["block"]["description"],
+            block,
+            follow_up.review_from_days,
+            follow_up.horizon_days,
+        ),
+    )
+
+
+def draft_orders(
+    templates: tuple[OrderTemplate, ...],
+    subject: Subject,
+    operated_on: date | None,
+    procedures: tuple[str, ...],
+) -> list[tuple[OrderTemplate, dict[str, Any]]]:
+    """
+    Fill the templates for one patient.
+
+    Parameters
+    ----------
+    templates : tuple of OrderTemplate
+        What `order_templates` prepared.
+    subject : Subject
+        Patient and encounter.
+    operated_on : datetime.date or None
+        Day of the operation; without it no period is written.
+    procedures : tuple of str
+        References to the operation, written as the reason.
+
+    Returns
+    -------
+    list of (OrderTemplate, dict)
+        Each template with its ServiceRequest as FHIR JSON.
+    """
+    return [
+        (template, _draft(template, subject, operated_on, procedures))
+        for template in templates
+    ]
+
+
+def _draft(
+    template: OrderTemplate,
+    subject: Subject,
+    operated_on: date | None,
+    procedures: tuple[str, ...],
+) -> dict[str, Any]:
+    resource = {
+        **template.resource,
+        "subject": {"reference": f"Patient/{subject.patient_id}"},
+    }
+    if subject.encounter_id is not None:
+        resource["encounter"] = {"reference": f"Encounter/{subject.encounter_id}"}
+    if operated_on is not None:
+        resource["occurrencePeriod"] = {
+            "start": (operated_on + timedelta(days=template.first_day)).isoformat(),
+            "end": (operated_on + timedelta(days=template.last_day)).isoformat(),
+        }
+    if procedures:
+        resource["supportingInfo"] = [{"reference": item} for item in procedures]
+    return resource
+
+
+def _resource(
+    words: Mapping[str, str],
+    *,
+    code: list[dict[str, str]],
+    body_site: list[dict[str, str]],
+    as_needed: list[dict[str, str]],
+) -> dict[str, Any]:
+    return {
+        "resourceType": "ServiceRequest",
+        "status": "draft",
+        "intent": "proposal",
+        "code": {"coding": code, "text": words["code"]},
+        "asNeededCodeableConcept": {"coding": as_needed, "text": words["as_needed"]},
+        "performerType": {"text": words["performer"]},
+        "reasonCode": [{"text": words["reason"]}],
+        "bodySite": [{"coding": body_site, "text": words["body_site"]}],
+        "note": [{"text": words["note"]}],
+    }
+
+
+def _coding(system: str, code: str, display: str | None = None) -> dict[str, str]:
+    coding = {"system": system, "code": code}
+    return coding if display is None else {**coding, "display": display}

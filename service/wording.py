@@ -1,0 +1,165 @@
+"""The words of cards in one language: templates, catalogue and number formats."""
+
+import gettext
+import re
+from collections.abc import Mapping
+from datetime import date, datetime
+from pathlib import Path
+from typing import Any
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
+__all__ = ["Wording", "escape_markdown"]
+
+_HERE = Path(__file__).parent
+_LONGEST = 80
+_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]+")
+_ESCAPES = str.maketrans(
+    {"&": "&amp;", "<": "&lt;", ">": "&gt;"}
+    | {mark: f"\\{mark}" for mark in "\\`*_{}[]()#+!|~"}
+)
+
+
+class Wording:
+    """
+    Templates of the cards in one language.
+
+    Parameters
+    ----------
+    locale : str
+        Language, a folder of ``service/locales``; English needs no catalogue.
+
+    Raises
+    ------
+    FileNotFoundError
+        If there is no catalogue for the language.
+    """
+
+    def __init__(self, locale: str) -> None:
+        environment = Environment(
+            loader=FileSystemLoader(_HERE / "templates" / "cards"),
+            autoescape=False,  # noqa: S701 Markdown: what comes from a record passes `md`
+            undefined=StrictUndefined,
+            trim_blocks=True,
+            lstrip_blocks=True,
+            extensions=["jinja2.ext.i18n"],
+            auto_reload=False,
+        )
+        catalogue = gettext.translation(
+            "cards", _HERE / "locales", [locale], fallback=locale == "en"
+        )
+        environment.install_gettext_translations(  # type: ignore[attr-defined]
+            catalogue, newstyle=True
+        )
+        environment.filters |= {
+            "md": escape_markdown,
+            "number": format_number,
+            "of_100": of_100,
+            "percentile": format_percentile,
+        }
+        self.words: Mapping[str, Any] = vars(
+            environment.get_template("words.j2").module
+        )
+        self.summary: Any = environment.get_template("summary.j2").module
+        self.advice: Any = environment.get_template("advice.md.j2").module
+        self.detail = environment.get_template("detail.md.j2")
+
+
+def escape_markdown(text: str) -> str:
+    """
+    Make a text from a record harmless inside Markdown.
+
+    Parameters
+    ----------
+    text : str
+        Any text.
+
+    Returns
+    -------
+    str
+        One line of at most 80 characters of the text, with no markup left.
+
+    Examples
+    --------
+    >>> print(escape_markdown("<b>52</b> | *%*"))
+    &lt;b&gt;52&lt;/b&gt; \\| \\*%\\*
+    """
+    line = _CONTROL.sub(" ", text)
+    short = line if len(line) <= _LONGEST else line[: _LONGEST - 1] + "…"
+    return short.translate(_ESCAPES)
+
+
+def of_100(risk: float) -> int:
+    """
+    Express a probability as a natural frequency.
+
+    Parameters
+    ----------
+    risk : float
+        Probability in [0, 1].
+
+    Returns
+    -------
+    int
+        Patients of 100, from 1 to 99: the model never knows for certain.
+    """
+    return min(99, max(1, round(100 * risk)))
+
+
+def format_percentile(percentile: float) -> int:
+    """
+    Round a percentile for people.
+
+    Parameters
+    ----------
+    percentile : float
+        Percentile in [0, 100].
+
+    Returns
+    -------
+    int
+        From 0 to 99, rounded down: "more than 99 of 100" at most.
+    """
+    return min(99, int(percentile))
+
+
+def format_number(value: float) -> str:
+    """
+    Print a number with at most one decimal.
+
+    Parameters
+    ----------
+    value : float
+        Any finite number.
+
+    Returns
+    -------
+    str
+        The number, without a trailing ``.0`` and without ``-0``.
+
+    Examples
+    --------
+    >>> format_number(52.0), format_number(12.345), format_number(-0.01)
+    ('52', '12.3', '0')
+    """
+    text = f"{value:.1f}".removesuffix(".0")
+    return "0" if text == "-0" else text
+
+
+def day(moment: datetime | date | None) -> str:
+    """
+    Print the day of a time.
+
+    Parameters
+    ----------
+    moment : datetime.datetime or datetime.date or None
+        A time, with or without a time of day.
+
+    Returns
+    -------
+    str
+        The ISO day in the time's own zone, empty for none.
+    """
+    if moment is None:
+        return ""
+    return (moment.date() if isinstance(moment, datetime) else moment).isoformat()
