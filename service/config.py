@@ -1,0 +1,242 @@
+"""Settings of the service: read from the environment once, checked at start, frozen."""
+
+import os
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from difflib import get_close_matches
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+from environs import Env, EnvNotSetError, EnvValidationError, ValidationError
+
+__all__ = ["NOT_YET", "VARIABLES", "Settings", "SettingsError"]
+
+#: Every variable that is read, and what it may hold. `docs/configuration.md` says more.
+VARIABLES: Mapping[str, str] = {
+    "SCNEN_MODEL": "the id of a bundled model or the path of a model artifact (JSON)",
+    "SCNEN_OUTPUT_MODE": "one of anchored, calibrated, relative",
+    "SCNEN_POLICY_FILE": "the path of an existing policy file (YAML)",
+    "SCNEN_CONCEPTMAPS_DIR": "the path of an existing folder with ConceptMap files",
+    "SCNEN_CANONICAL_BASE": "an absolute http or https URL without query or fragment",
+    "SCNEN_PUBLIC_URL": (
+        "the absolute URL under which clients reach the service: https (http only in"
+        " open mode), no credentials, query or fragment"
+    ),
+    "SCNEN_SECRET_KEY": "at least 32 characters that nobody can guess",
+    "SCNEN_OPEN": "true or false",
+    "SCNEN_LOG_LEVEL": "one of debug, info, warning, error",
+    "SCNEN_LOCALE": "a language tag such as en",
+}
+
+#: Variables of the design that this version cannot honour. Set, they are refused: a
+#: database or a client list that is silently ignored would be believed to be in use.
+NOT_YET: Mapping[str, str] = {
+    "SCNEN_DATABASE_URL": "this version stores nothing",
+    "SCNEN_CLIENTS_FILE": "this version cannot authenticate clients",
+}
+
+_OUTPUT_MODES = ("anchored", "calibrated", "relative")
+_LOG_LEVELS = ("debug", "info", "warning", "error")
+_CANONICAL_BASE = "http://scnen-cds.example.org/fhir"
+_OPEN_PUBLIC_URL = "http://127.0.0.1:8080"
+_SECRET_KEY_MIN_LENGTH = 32
+#: Only open mode falls back on it, which serves this machine alone.
+_OPEN_SECRET_KEY = "open-mode-only-not-a-secret-key-0"  # noqa: S105 public on purpose
+
+
+class SettingsError(ValueError):
+    """A setting that cannot be used; names the variable and what is allowed."""
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """
+    What an installation can choose.
+
+    Attributes
+    ----------
+    model : str
+        Id of a bundled model, or path of an artifact.
+    output_mode : str
+        ``anchored``, ``calibrated`` or ``relative``.
+    policy_file : pathlib.Path or None
+        Clinical policy; None for the one that ships with the service.
+    conceptmaps_dir : pathlib.Path or None
+        Folder with the site's own ConceptMaps.
+    canonical_base : str
+        Base of this publisher's canonical FHIR URLs, without a trailing slash.
+    public_url : str
+        Where clients reach the service, without a trailing slash. All links are made
+        from it; the Host header of a request is never used.
+    secret_key : str
+        Key from which card identifiers are derived. Never shown by `repr`.
+    is_open : bool
+        Whether requests without client authentication are answered.
+    log_level : str
+        Least level that is logged.
+    locale : str
+        Language of the cards.
+    """
+
+    model: str
+    output_mode: str
+    policy_file: Path | None
+    conceptmaps_dir: Path | None
+    canonical_base: str
+    public_url: str
+    secret_key: str = field(repr=False)
+    is_open: bool
+    log_level: str
+    locale: str
+
+    @classmethod
+    def from_env(
+        cls, *, is_open: bool | None = None, public_url: str | None = None
+    ) -> "Settings":
+        """
+        Read and check the ``SCNEN_*`` variables of this process.
+
+        Parameters
+        ----------
+        is_open : bool or None, optional
+            Overrides ``SCNEN_OPEN``, as the option ``--open`` does.
+        public_url : str or None, optional
+            Used in open mode when ``SCNEN_PUBLIC_URL`` is not set.
+
+        Returns
+        -------
+        Settings
+            The settings.
+
+        Raises
+        ------
+        SettingsError
+            If a variable is unknown, empty, not allowed, not used by this version, or
+            missing where open mode would have a default.
+        """
+        _refuse_unusable(os.environ)
+        env = Env()
+        if is_open is None:
+            is_open = _read(env.bool, "SCNEN_OPEN", default=False)
+        return cls(
+            model=_read(env.str, "SCNEN_MODEL", default="liu-nomogram"),
+            output_mode=_read(
+                env.str,
+                "SCNEN_OUTPUT_MODE",
+                default="anchored",
+                validate=_one_of(_OUTPUT_MODES),
+            ),
+            policy_file=_read(
+                env.path, "SCNEN_POLICY_FILE", default=None, validate=_is_file
+            ),
+            conceptmaps_dir=_read(
+                env.path, "SCNEN_CONCEPTMAPS_DIR", default=None, validate=_is_folder
+            ),
+            canonical_base=_read(
+                env.str,
+                "SCNEN_CANONICAL_BASE",
+                default=_CANONICAL_BASE,
+                validate=_is_url("http", "https"),
+            ).rstrip("/"),
+            public_url=_read_public_url(env, is_open=is_open, fallback=public_url),
+            secret_key=_read(
+                env.str,
+                "SCNEN_SECRET_KEY",
+                default=_OPEN_SECRET_KEY if is_open else ...,
+                validate=_is_long_enough,
+            ),
+            is_open=is_open,
+            log_level=_read(
+                env.str,
+                "SCNEN_LOG_LEVEL",
+                default="info",
+                validate=_one_of(_LOG_LEVELS),
+            ),
+            locale=_read(env.str, "SCNEN_LOCALE", default="en"),
+        )
+
+
+def _refuse_unusable(environ: Mapping[str, str]) -> None:
+    """Refuse what would otherwise be ignored without a word."""
+    for name in sorted(environ):
+        if not name.upper().startswith("SCNEN_"):
+            continue
+        if name in NOT_YET:
+            raise SettingsError(
+                f"{name}: not used yet, {NOT_YET[name]}. Remove the variable."
+            )
+        if name not in VARIABLES:
+            raise SettingsError(f"{name}: unknown setting. {_nearest(name)}")
+        if not environ[name].strip():
+            raise SettingsError(
+                f"{name}: set but empty. Give {VARIABLES[name]}, or remove it."
+            )
+
+
+def _nearest(name: str) -> str:
+    close = get_close_matches(name.upper(), VARIABLES, n=1)
+    if close:
+        return f"Did you mean {close[0]}?"
+    return f"Known settings: {', '.join(VARIABLES)}."
+
+
+def _read(method: Callable[..., Any], name: str, **options: Any) -> Any:  # noqa: ANN401 the reader's own type
+    # The reader's message may hold the value, and a value may be a secret: `from None`.
+    try:
+        return method(name, **options)
+    except EnvNotSetError:
+        raise SettingsError(
+            f"{name}: not set. Give {VARIABLES[name]}; only open mode has a default."
+        ) from None
+    except EnvValidationError:
+        raise SettingsError(f"{name}: not allowed. Give {VARIABLES[name]}.") from None
+
+
+def _read_public_url(env: Env, *, is_open: bool, fallback: str | None) -> str:
+    schemes = ("http", "https") if is_open else ("https",)
+    url: str = _read(
+        env.str,
+        "SCNEN_PUBLIC_URL",
+        default=(fallback or _OPEN_PUBLIC_URL) if is_open else ...,
+        validate=_is_url(*schemes),
+    )
+    return url.rstrip("/")
+
+
+def _one_of(choices: tuple[str, ...]) -> Callable[[str], None]:
+    def check(value: str) -> None:
+        if value not in choices:
+            raise ValidationError("not one of the choices")
+
+    return check
+
+
+def _is_url(*schemes: str) -> Callable[[str], None]:
+    def check(value: str) -> None:
+        try:
+            parts = urlsplit(value)
+            plain = not (parts.query or parts.fragment or "@" in parts.netloc)
+            usable = parts.scheme in schemes and bool(parts.hostname) and plain
+            _ = parts.port
+        except ValueError:
+            usable = False
+        if not usable or any(character.isspace() for character in value):
+            raise ValidationError("not such a URL")
+
+    return check
+
+
+def _is_file(value: Path) -> None:
+    if not value.is_file():
+        raise ValidationError("no such file")
+
+
+def _is_folder(value: Path) -> None:
+    if not value.is_dir():
+        raise ValidationError("no such folder")
+
+
+def _is_long_enough(value: str) -> None:
+    if len(value) < _SECRET_KEY_MIN_LENGTH:
+        raise ValidationError("too short")
