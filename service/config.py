@@ -10,7 +10,13 @@ from urllib.parse import urlsplit
 
 from environs import Env, EnvNotSetError, EnvValidationError, ValidationError
 
-__all__ = ["NOT_YET", "VARIABLES", "Settings", "SettingsError"]
+__all__ = [
+    "NOT_YET",
+    "VARIABLES",
+    "Settings",
+    "SettingsError",
+    "is_open_by_environment",
+]
 
 #: Every variable that is read, and what it may hold. `docs/configuration.md` says more.
 VARIABLES: Mapping[str, str] = {
@@ -117,8 +123,7 @@ class Settings:
         """
         _refuse_unusable(os.environ)
         env = Env()
-        if is_open is None:
-            is_open = _read(env.bool, "SCNEN_OPEN", default=False)
+        is_open = is_open_by_environment() if is_open is None else is_open
         return cls(
             model=_read(env.str, "SCNEN_MODEL", default="liu-nomogram"),
             output_mode=_read(
@@ -155,6 +160,24 @@ class Settings:
             ),
             locale=_read(env.str, "SCNEN_LOCALE", default="en"),
         )
+
+
+def is_open_by_environment() -> bool:
+    """
+    Tell whether ``SCNEN_OPEN`` asks for open mode.
+
+    Returns
+    -------
+    bool
+        False if the variable is not set.
+
+    Raises
+    ------
+    SettingsError
+        If the variable is neither true nor false.
+    """
+    is_open: bool = _read(Env().bool, "SCNEN_OPEN", default=False)
+    return is_open
 
 
 def _refuse_unusable(environ: Mapping[str, str]) -> None:

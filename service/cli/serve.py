@@ -1,0 +1,163 @@
+"""``scnen-cds serve``: the service under gunicorn until it is told to stop."""
+
+import ipaddress
+import socket
+from copy import deepcopy
+from typing import Any
+
+import click
+from flask import Flask
+from gunicorn.app.base import BaseApplication  # type: ignore[import-untyped] # no types
+
+from service import gunicorn_conf
+from service.app import create_app, example_request_file
+from service.config import Settings, is_open_by_environment
+from service.workers import SyncWorker, ThreadWorker
+
+__all__ = ["serve"]
+
+_BACKLOG = 2048
+_NO_AUTHENTICATION = (
+    "This version cannot authenticate its clients, so it only serves this machine."
+    " Add --open (or SCNEN_OPEN=true) to serve without authentication on a loopback"
+    " address."
+)
+
+
+class _Server(BaseApplication):  # type: ignore[misc] # untyped base
+    """Gunicorn with the project's configuration and an application already built."""
+
+    def __init__(self, app: Flask, options: dict[str, Any]) -> None:
+        self._app = app
+        self._options = options
+        super().__init__()
+
+    def load_config(self) -> None:
+        """Take the project's configuration, then what the command line chose."""
+        chosen = {**vars(gunicorn_conf), **self._options}
+        for name in chosen.keys() & self.cfg.settings.keys():
+            self.cfg.set(name, chosen[name])
+
+    def load(self) -> Flask:
+        """Give gunicorn the application."""
+        return self._app
+
+
+@click.command
+@click.option(
+    "--host", default="127.0.0.1", show_default=True, help="Address to listen on."
+)
+@click.option(
+    "--port",
+    type=click.IntRange(0, 65535),
+    default=8080,
+    show_default=True,
+    help="Port to listen on; 0 takes a free one.",
+)
+@click.option(
+    "--workers",
+    type=click.IntRange(1, 64),
+    default=2,
+    show_default=True,
+    help="Processes that answer requests.",
+)
+@click.option(
+    "--threads",
+    type=click.IntRange(1, 64),
+    default=1,
+    show_default=True,
+    help="Threads of each process.",
+)
+@click.option(
+    "--open",
+    "is_open",
+    is_flag=True,
+    help="Answer without client authentication; loopback addresses only.",
+)
+def serve(*, host: str, port: int, workers: int, threads: int, is_open: bool) -> None:
+    """
+    Serve until SIGTERM or Ctrl-C; requests in flight are finished.
+
+    Prints the discovery URL and a curl line that gives a card. Logs are JSON lines on
+    standard error and hold no patient data. Settings come from SCNEN_* variables.
+
+    \b
+    Example:
+      scnen-cds serve --open
+    """  # noqa: D301 click reads the backspace as: do not rewrap
+    address = _loopback(host)
+    if not (is_open or is_open_by_environment()):
+        raise click.UsageError(_NO_AUTHENTICATION)
+    listener = _listen(address, port)
+    url = _url(listener)
+    settings = Settings.from_env(is_open=True, public_url=url)
+    options = {
+        "bind": f"fd://{listener.detach()}",
+        "workers": workers,
+        "threads": threads,
+        "worker_class": SyncWorker if threads == 1 else ThreadWorker,
+        "loglevel": settings.log_level,
+        "logconfig_dict": _logging(settings.log_level),
+        "when_ready": _announce(url),
+    }
+    _Server(create_app(settings), options).run()
+
+
+def _loopback(host: str) -> str:
+    """Refuse any address that another machine could reach."""
+    if host == "localhost":
+        return "127.0.0.1"
+    try:
+        address = ipaddress.ip_address(host.strip("[]"))
+    except ValueError:
+        raise click.BadParameter(
+            "give localhost or an IP address, e.g. 127.0.0.1 or ::1",
+            param_hint="--host",
+        ) from None
+    if not address.is_loopback:
+        raise click.BadParameter(
+            f"{address} can be reached by other machines. {_NO_AUTHENTICATION}",
+            param_hint="--host",
+        )
+    return str(address)
+
+
+def _listen(address: str, port: int) -> socket.socket:
+    family = socket.AF_INET6 if ":" in address else socket.AF_INET
+    try:
+        listener = socket.create_server(
+            (address, port), family=family, backlog=_BACKLOG
+        )
+    except OSError as error:
+        raise click.ClickException(
+            f"cannot listen on {address} port {port}: {error.strerror}."
+            " Choose another port with --port, or 0 for a free one."
+        ) from error
+    return listener
+
+
+def _url(listener: socket.socket) -> str:
+    address, port = listener.getsockname()[:2]
+    return (
+        f"http://[{address}]:{port}" if ":" in address else f"http://{address}:{port}"
+    )
+
+
+def _logging(level: str) -> dict[str, Any]:
+    config = deepcopy(gunicorn_conf.logconfig_dict)
+    config["root"]["level"] = level.upper()
+    config["loggers"]["gunicorn.error"]["level"] = level.upper()
+    return config
+
+
+def _announce(url: str) -> Any:  # noqa: ANN401 gunicorn's hook
+    def when_ready(server: object) -> None:
+        gunicorn_conf.when_ready(server)
+        click.echo(f"Discovery   {url}/cds-services")
+        click.echo(
+            "A card      curl -s -H 'Content-Type: application/json' --data @"
+            f"{example_request_file()} {url}/cds-services/scnen-discharge"
+        )
+        click.echo("Stop        Ctrl-C")
+
+    return when_ready

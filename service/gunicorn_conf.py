@@ -1,0 +1,70 @@
+"""How gunicorn runs the service: `gunicorn -c python:service.gunicorn_conf`."""
+
+import gc
+from pathlib import Path
+from typing import Any
+
+from service.observability import JSONFormatter
+from service.workers import SyncWorker
+
+__all__ = ["worker_class", "workers"]
+
+workers = 2
+worker_class = SyncWorker
+#: The application is loaded once, before the workers fork: one start, shared memory.
+preload_app = True
+
+#: A worker that is silent for so long is replaced: a client that sends a byte now and
+#: then holds it no longer than this. A request needs milliseconds.
+timeout = 15
+#: How long requests in flight may take after SIGTERM.
+graceful_timeout = 20
+keepalive = 5
+
+limit_request_line = 2048
+limit_request_fields = 64
+#: Room for a large bearer token.
+limit_request_field_size = 16_384
+
+#: No control channel: signals are enough, and it would need a home folder.
+control_socket_disable = True
+#: Heartbeats go to memory where there is such a place: a disk can make them late.
+_MEMORY = Path("/dev/shm")  # noqa: S108 holds no data, only time stamps
+worker_tmp_dir = str(_MEMORY) if _MEMORY.is_dir() else None
+
+#: Gunicorn's access log would write paths and headers. The application logs one line
+#: for each request without them.
+accesslog = None
+disable_redirect_access_to_syslog = True
+logconfig_dict: dict[str, Any] = {
+    "root": {"level": "INFO", "handlers": ["console"]},
+    "handlers": {
+        "console": {
+            "class": "logging.StreamHandler",
+            "formatter": "json",
+            "stream": "ext://sys.stderr",
+        }
+    },
+    "formatters": {"json": {"()": JSONFormatter}},
+    "loggers": {
+        "gunicorn.error": {
+            "level": "INFO",
+            "handlers": ["console"],
+            "propagate": False,
+        },
+        "gunicorn.access": {"level": "CRITICAL", "handlers": [], "propagate": False},
+    },
+}
+
+
+def when_ready(_server: object) -> None:
+    """
+    Keep what was loaded before the fork out of the workers' garbage collection.
+
+    Parameters
+    ----------
+    _server : object
+        Gunicorn's master.
+    """
+    gc.collect()
+    gc.freeze()

@@ -1,0 +1,185 @@
+"""Logs without patient data, a request id in and out, and what health checks ask."""
+
+import logging
+import re
+import time
+import uuid
+from collections.abc import Callable, Mapping
+from types import TracebackType
+from typing import Any
+
+import orjson
+from flask import Flask, Response, g, request
+
+__all__ = ["LOGGED_FIELDS", "JSONFormatter", "ready_report", "set_level", "watch"]
+
+_log = logging.getLogger("service.requests")
+
+#: The only fields of its own that a log line may carry; all others are left out.
+LOGGED_FIELDS = (
+    "request_id",
+    "method",
+    "route",
+    "service",
+    "status",
+    "duration_ms",
+    "cards",
+)
+
+#: Loggers of this project: their messages are fixed texts and names of types.
+_OWN_LOGGERS = ("service", "cds_hooks")
+#: Parts of gunicorn that never see a request, so that their words may be kept.
+_MASTER_MODULES = frozenset({"arbiter", "sock", "glogging", "config"})
+
+#: A correlation id is a UUID or a hexadecimal trace id. Anything else could be a name
+#: or a record number and is replaced.
+_REQUEST_ID = re.compile(r"[0-9A-Fa-f-]{16,64}")
+
+
+class JSONFormatter(logging.Formatter):
+    """
+    Format log records as JSON lines that cannot hold patient data.
+
+    Fields come from `LOGGED_FIELDS`. Of an exception only the type and the places in
+    the code are written, since its text may quote the input. The words of libraries
+    are withheld unless they come from a part that never sees a request.
+    """
+
+    def format(self, record: logging.LogRecord) -> str:
+        """
+        Format one record.
+
+        Parameters
+        ----------
+        record : logging.LogRecord
+            The record.
+
+        Returns
+        -------
+        str
+            One line of JSON; the time is UTC.
+        """
+        line: dict[str, Any] = {
+            "time": _utc(record.created),
+            "level": record.levelname.lower(),
+            "logger": record.name,
+            "event": _event(record),
+            "pid": record.process,
+        }
+        for name in LOGGED_FIELDS:
+            value = record.__dict__.get(name)
+            if value is not None:
+                line[name] = value
+        if record.exc_info and record.exc_info[0] is not None:
+            line["exception"] = record.exc_info[0].__name__
+            line["at"] = _places(record.exc_info[2])
+        return orjson.dumps(line, default=_withhold).decode()
+
+
+def set_level(level: str) -> None:
+    """
+    Set the least level of this project's own loggers.
+
+    Parameters
+    ----------
+    level : str
+        ``debug``, ``info``, ``warning`` or ``error``.
+    """
+    for name in _OWN_LOGGERS:
+        logging.getLogger(name).setLevel(level.upper())
+
+
+def watch(app: Flask, known_services: frozenset[str]) -> None:
+    """
+    Give every request an id and log one line for it.
+
+    Parameters
+    ----------
+    app : flask.Flask
+        The application.
+    known_services : frozenset of str
+        Service ids that may stand in the log; other path segments are input.
+    """
+
+    @app.before_request
+    def start() -> None:
+        sent = request.headers.get("X-Request-ID", "")
+        usable = _REQUEST_ID.fullmatch(sent)
+        g.request_id = sent.lower() if usable else str(uuid.uuid4())
+        g.started = time.perf_counter()
+
+    @app.after_request
+    def finish(response: Response) -> Response:
+        response.headers["X-Request-ID"] = g.request_id
+        if _log.isEnabledFor(logging.INFO):
+            _log.info("request", extra=_describe(response, known_services))
+        return response
+
+
+def ready_report(
+    parts: Mapping[str, Callable[[], Mapping[str, Any]]],
+) -> tuple[dict[str, Any], bool]:
+    """
+    Ask every part whether it can work.
+
+    Parameters
+    ----------
+    parts : Mapping of str to callable
+        By name of the part: what it tells about itself. One that raises is not ready.
+
+    Returns
+    -------
+    report : dict
+        JSON-ready, with ``status`` ``ready`` or ``not ready`` and one entry for a part.
+    is_ready : bool
+        Whether all parts can work.
+    """
+    told: dict[str, Any] = {}
+    is_ready = True
+    for name, ping in parts.items():
+        try:
+            told[name] = {"status": "ready", **ping()}
+        except Exception:  # noqa: BLE001 whatever it is, the part cannot work
+            _log.exception("part not ready")
+            told[name] = {"status": "not ready"}
+            is_ready = False
+    status = "ready" if is_ready else "not ready"
+    return {"status": status, "parts": told}, is_ready
+
+
+def _describe(response: Response, known_services: frozenset[str]) -> dict[str, Any]:
+    service = (request.view_args or {}).get("service_id")
+    return {
+        "request_id": g.request_id,
+        "method": request.method if request.url_rule else None,
+        "route": request.url_rule.rule if request.url_rule else None,
+        "service": service if service in known_services else None,
+        "status": response.status_code,
+        "duration_ms": round((time.perf_counter() - g.started) * 1000, 2),
+    }
+
+
+def _event(record: logging.LogRecord) -> str:
+    own = record.name.split(".", 1)[0] in _OWN_LOGGERS
+    if own or (record.name == "gunicorn.error" and record.module in _MASTER_MODULES):
+        return record.getMessage()
+    return f"message withheld ({record.module}.{record.funcName})"
+
+
+def _places(traceback: TracebackType | None) -> list[str]:
+    """Where an exception came from, as module and line: code, never values."""
+    places = []
+    while traceback is not None:
+        module = traceback.tb_frame.f_globals.get("__name__", "?")
+        places.append(f"{module}:{traceback.tb_lineno}")
+        traceback = traceback.tb_next
+    return places
+
+
+def _utc(seconds: float) -> str:
+    whole = time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(seconds))
+    return f"{whole}.{int(seconds % 1 * 1000):03d}Z"
+
+
+def _withhold(value: object) -> str:
+    return f"<{type(value).__name__}>"
