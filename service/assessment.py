@@ -27,6 +27,8 @@ __all__ = [
     "Band",
     "OutputMode",
     "VertebraAssessment",
+    "describe_model",
+    "findings",
 ]
 
 #: The quantities looked for, in the order in which people are shown them.
@@ -183,12 +185,7 @@ class Assessment:
             numbers. ``risk`` is None when no score may be given.
         """
         document: dict[str, Any] = {
-            "model": {
-                "id": self.model.id,
-                "version": self.model.version,
-                "digest": self.model.digest,
-                "mode": self.mode.value,
-            },
+            "model": describe_model(self.model, self.mode),
             "policy": {"version": self.policy_version},
             "assessments": [_explain(item, self) for item in self.vertebrae],
         }
@@ -301,6 +298,30 @@ class Assessor:
 
     def _band(self, result: Score) -> Band | None:
         return None if result.risk is None else Band.of(result.risk, self.policy.bands)
+
+
+def describe_model(model: RiskModel, mode: OutputMode) -> dict[str, str]:
+    """
+    Say which model gave a number, for answers, logs and pages.
+
+    Parameters
+    ----------
+    model : RiskModel
+        The model.
+    mode : OutputMode
+        What kind of number it gives.
+
+    Returns
+    -------
+    dict of str to str
+        Id, version, digest and mode.
+    """
+    return {
+        "id": model.id,
+        "version": model.version,
+        "digest": model.digest,
+        "mode": mode.value,
+    }
 
 
 def findings(vertebra: OperatedVertebra) -> Mapping[str, Measurement | Missing]:
