@@ -1,0 +1,219 @@
+"""The bundled patients: valid FHIR, marked synthetic, with the risk they state."""
+
+import importlib.util
+import math
+import re
+from pathlib import Path
+
+import fhirkit
+import pytest
+from fhir.resources.R4B import get_fhir_model_class
+
+from service.patients import bundled_patients
+
+ROOT = Path(__file__).parents[2]
+PATIENTS = bundled_patients()
+PROJECT = "http://scnen-cds.example.org/fhir/CodeSystem/predictors"
+
+#: vertebra of a patient -> (lumbar, method 1/2/3, cement ratio %, CRR %), by hand from
+#: the stories; the risk is worked out from Table 2 of the paper, not by the service
+INPUTS = {
+    "01-high-vertebroplasty": (1, 2, 41.0, 30.0),
+    "02-above-average-kyphoplasty": (1, 3, 48.5, 38.0),
+    "03-below-average-kyphoplasty": (0, 3, 58.0, 50.0),
+    "04-screws-and-cement": (1, 1, 45.0, 40.0),
+    "07-two-vertebrae": (1, 3, 38.0, 30.0),
+    "09-spinal-metastasis": (1, 2, 32.0, 20.0),
+    "10-over-correction": (1, 2, 22.0, 108.0),
+    "11-day-case": (1, 3, 39.0, 25.0),
+    "12-icd10pcs-kyphoplasty": (1, 3, 44.0, 40.0),
+    "16-restoration-ratio-differs": (1, 2, 44.0, 40.0),
+    "17-panel-with-a-fraction": (1, 3, 43.0, 30.0),
+}
+
+
+def table_2(lumbar, method, cement_percent, crr_percent):
+    """Risk in percent: Table 2 of the paper, intercept as model.md derives it."""
+    logit = 2.048 + 1.608 * lumbar - 0.599 * method
+    logit += -0.045 * cement_percent - 0.027 * crr_percent
+    return 100 / (1 + math.exp(-logit))
+
+
+def resources(patient, kind=None):
+    """All resources of a patient's Bundle, or those of one kind."""
+    found = [entry["resource"] for entry in patient.bundle["entry"]]
+    return [item for item in found if kind in {None, item["resourceType"]}]
+
+
+@pytest.fixture(scope="module")
+def script():
+    """The script that writes the patients."""
+    path = ROOT / "scripts/build_patients.py"
+    spec = importlib.util.spec_from_file_location("build_patients", path)
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+@pytest.fixture(params=PATIENTS, ids=lambda patient: patient.name)
+def patient(request):
+    """Each bundled patient in turn."""
+    return request.param
+
+
+def test_shipped_files_are_what_the_script_writes(script, tmp_path):
+    """Nobody edits the files by hand, and none is left over."""
+    script.main(tmp_path)
+    folder = ROOT / "service/data/patients"
+    assert sorted(p.name for p in folder.iterdir()) == sorted(
+        p.name for p in tmp_path.iterdir()
+    )
+    for written in tmp_path.iterdir():
+        assert (folder / written.name).read_text("utf-8") == written.read_text("utf-8")
+
+
+def test_bundle_is_valid_fhir_r4(patient):
+    """An R4 validator has nothing to say."""
+    assert [str(issue) for issue in fhirkit.validate(dict(patient.bundle))] == []
+
+
+def test_every_resource_loads_as_r4b(patient):
+    """The library that reads them in the service accepts each."""
+    for resource in resources(patient):
+        model = get_fhir_model_class(resource["resourceType"])
+        assert model.model_validate(resource).id == resource["id"]
+
+
+def test_bundle_is_a_transaction_that_can_be_loaded_twice(patient):
+    """Fixed ids and PUT: loading it again changes nothing."""
+    assert patient.bundle["type"] == "transaction"
+    for entry in patient.bundle["entry"]:
+        name = f"{entry['resource']['resourceType']}/{entry['resource']['id']}"
+        assert entry["request"] == {"method": "PUT", "url": name}
+        assert entry["fullUrl"].endswith(f"/{name}")
+
+
+def test_every_reference_leads_to_a_resource_of_the_bundle(patient):
+    """A server with referential integrity takes it."""
+    known = {f"{r['resourceType']}/{r['id']}" for r in resources(patient)}
+    asked = re.findall(r"'reference': '([^']+)'", str(patient.bundle))
+    assert asked
+    assert set(asked) <= known
+
+
+def test_everything_says_that_it_is_synthetic(patient):
+    """No file can be taken for a real patient."""
+    for resource in [patient.bundle, *resources(patient)]:
+        assert [tag["code"] for tag in resource["meta"]["tag"]] == ["HTEST"]
+    for person in resources(patient, "Patient") + resources(patient, "Practitioner"):
+        assert person["name"][0]["family"].startswith("Synthetic-")
+
+
+def test_operation_lies_in_the_stay_that_ends(patient):
+    """It counts whatever today's date is, and before the hook fires."""
+    (encounter,) = resources(patient, "Encounter")
+    fires = patient.bundle["timestamp"]
+    stay = f"Encounter/{encounter['id']}"
+    of_stay = [
+        procedure
+        for procedure in resources(patient, "Procedure")
+        if procedure.get("encounter", {}).get("reference") == stay
+    ]
+    assert of_stay
+    for procedure in of_stay:
+        begin = (
+            procedure.get("performedDateTime") or procedure["performedPeriod"]["start"]
+        )
+        assert encounter["period"]["start"] <= begin <= fires
+
+
+def test_licensed_codes_do_not_appear(patient):
+    """No CPT, and SNOMED CT only for body sites."""
+    codings = re.findall(
+        r"'system': '([^']+)', 'code': '([^']+)'", str(resources(patient))
+    )
+    systems = {system for system, _ in codings}
+    assert not any("ama-assn" in system for system in systems)
+    snomed = {code for system, code in codings if system == "http://snomed.info/sct"}
+    assert snomed <= {
+        "23215003",
+        "66794005",
+        "14293000",
+        "36470004",
+        "11994002",
+        "49668003",
+        "297172009",
+    }
+
+
+@pytest.mark.parametrize("name", INPUTS)
+def test_risk_of_the_story_is_what_table_2_gives(name):
+    """The number a reader sees in the README follows from the paper."""
+    (patient,) = (patient for patient in PATIENTS if patient.name == name)
+    assert f"{table_2(*INPUTS[name]):.1f} %" in patient.expected
+
+
+@pytest.mark.parametrize("name", INPUTS)
+def test_resources_hold_the_inputs_of_the_story(name):
+    """The measurements in the Bundle give the ratio and the CRR of the story."""
+    (patient,) = (patient for patient in PATIENTS if patient.name == name)
+    _, _, cement, crr = INPUTS[name]
+    found = _measured(patient)
+    assert cement in found["cement-ratio-ap"]
+    if pre := found.get("cobb-preoperative") or found.get("cobb-angle"):
+        post = found.get("cobb-postoperative") or found.get("cobb-angle", [])[1:]
+        computed = [(a - b) / a * 100 for a in pre for b in post]
+        assert any(
+            math.isclose(crr, value)
+            for value in [*computed, *found.get("cobb-restoration-ratio", [])]
+        )
+
+
+def _measured(patient):
+    """Values by project code, fractions as percent, components included."""
+    found = {}
+    for observation in resources(patient, "Observation"):
+        for item in [observation, *observation.get("component", ())]:
+            coding = item["code"]["coding"][0]
+            if coding["system"] == PROJECT and "valueQuantity" in item:
+                quantity = item["valueQuantity"]
+                factor = 100 if quantity["code"] == "1" else 1
+                found.setdefault(coding["code"], []).append(quantity["value"] * factor)
+    return found
+
+
+@pytest.mark.parametrize(
+    ("name", "claims"),
+    [
+        ("07-two-vertebrae", {(0, 3, 60.0, 50.0): "2.2 %"}),
+        ("12-icd10pcs-kyphoplasty", {(1, 2, 44.0, 40.0): "35.4 %"}),
+        ("16-restoration-ratio-differs", {(1, 2, 44.0, 52.0): "28.4 %"}),
+        ("17-panel-with-a-fraction", {(1, 3, 0.43, 30.0): "73.7 %"}),
+        (
+            "18-level-not-recorded",
+            {(0, 2, 39.2, 40.0): "12.0 %", (1, 2, 39.2, 40.0): "40.5 %"},
+        ),
+    ],
+)
+def test_other_numbers_of_the_story_follow_from_table_2(name, claims):
+    """What a wrong reading would give is worked out too, not made up."""
+    (patient,) = (patient for patient in PATIENTS if patient.name == name)
+    for inputs, percent in claims.items():
+        assert f"{table_2(*inputs):.1f} %" == percent
+        assert percent in patient.expected
+
+
+@pytest.mark.parametrize(
+    ("name", "crr", "low", "high"),
+    [
+        ("05-cement-ratio-missing", 40.0, 4.5, 49),
+        ("15-preliminary-reading", 55.0, 3, 39),
+    ],
+)
+def test_bounds_of_the_story_span_the_studied_cement_ratios(name, crr, low, high):
+    """Mean and SD of Table 1: 51.79 (13.37), two and a half SD to each side."""
+    (patient,) = (patient for patient in PATIENTS if patient.name == name)
+    most, least = (table_2(1, 3, 51.79 + side * 2.5 * 13.37, crr) for side in (-1, 1))
+    assert (round(least, 1 if low % 1 else 0), round(most)) == (low, high)
+    assert f"{low} %" in patient.expected
+    assert f"{high} %" in patient.expected
