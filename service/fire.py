@@ -238,12 +238,9 @@ def _search(found: list[Resource], parameters: list[tuple[str, str]]) -> Resourc
             raise FireError(f"the search parameter {name!r} is not played here")
     if count < len(found):
         raise FireError(f"{len(found)} results need paging, which is not played here")
-    return {
-        "resourceType": "Bundle",
-        "type": "searchset",
-        "total": len(found),
-        "entry": [{"resource": r, "search": {"mode": "match"}} for r in found],
-    }
+    entries = [{"resource": item, "search": {"mode": "match"}} for item in found]
+    head = {"resourceType": "Bundle", "type": "searchset", "total": len(found)}
+    return {**head, "entry": entries} if entries else head
 
 
 def _date(resource: Resource) -> str:
