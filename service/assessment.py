@@ -1,4 +1,4 @@
-"""The use case: one patient's resources become an assessment of each operated vertebra."""
+"""The use case: a patient's resources become an assessment of each vertebra."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass

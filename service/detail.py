@@ -2,13 +2,12 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import date, datetime
 from typing import Any
 
 from service.assessment import Assessment, OutputMode, VertebraAssessment, findings
 from service.fhir.findings import Measurement, Missing, Reason
 from service.model.scoring import Score
-from service.wording import Wording, day, escape_markdown, format_number
+from service.wording import Wording, Words, day, format_number, quote
 
 __all__ = ["render_detail"]
 
@@ -86,7 +85,7 @@ def render_detail(
     return text.strip() + "\n"
 
 
-def _section(item: VertebraAssessment, words: Mapping[str, Any]) -> _Section:
+def _section(item: VertebraAssessment, words: Words) -> _Section:
     found = findings(item.vertebra)
     before = found["cobb_preoperative_deg"]
     return _Section(
@@ -109,7 +108,7 @@ def _row(
     name: str,
     found: Measurement | Missing,
     item: VertebraAssessment,
-    words: Mapping[str, Any],
+    words: Words,
 ) -> _Row:
     if isinstance(found, Missing):
         text = (
@@ -131,7 +130,7 @@ def _in_words(
     name: str,
     found: Measurement,
     item: VertebraAssessment,
-    words: Mapping[str, Any],
+    words: Words,
 ) -> str:
     if name == "segment":
         level = f" ({item.vertebra.level})" if item.vertebra.level else ""
@@ -143,19 +142,19 @@ def _in_words(
 
 def _as_of(assessment: Assessment) -> str:
     """Tell the day of the newest record used: the same inputs, the same card."""
-    moments: list[datetime | date] = [
-        found.time
+    days = (
+        day(found.time)
         for item in assessment.vertebrae
         for found in findings(item.vertebra).values()
-        if isinstance(found, Measurement) and found.time is not None
-    ]
-    return max(map(day, moments), default="")
+        if isinstance(found, Measurement)
+    )
+    return max(days, default="")
 
 
-def _sources(assessment: Assessment, words: Mapping[str, Any]) -> list[str]:
+def _sources(assessment: Assessment, words: Words) -> list[str]:
     """Name the resource, the code and the value as found behind each input."""
     return [
-        f"{words['predictor'][name]}: {escape_markdown(_source(found))}"
+        f"{words['predictor'][name]}: {quote(_source(found))}"
         for item in assessment.vertebrae
         for name, found in findings(item.vertebra).items()
         if isinstance(found, Measurement)

@@ -10,8 +10,8 @@ from cds_hooks import (
     PrefetchedData,
     Response,
     Service,
-    read,
 )
+from cds_hooks.prefetch import read
 from service.assessment import Assessment, Assessor
 from service.cards import CardComposer
 from service.fhir.findings import PatientRecord

@@ -1,23 +1,22 @@
 """The words of cards in one language: templates, catalogue and number formats."""
 
 import gettext
-import re
 from collections.abc import Mapping
 from datetime import date, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
-__all__ = ["Wording", "escape_markdown"]
+from cds_hooks import escape_markdown
+
+__all__ = ["Wording", "day", "format_number", "format_percentile", "of_100", "quote"]
+
+#: Labels by kind and stable code.
+Words: TypeAlias = Mapping[str, Any]
 
 _HERE = Path(__file__).parent
 _LONGEST = 80
-_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]+")
-_ESCAPES = str.maketrans(
-    {"&": "&amp;", "<": "&lt;", ">": "&gt;"}
-    | {mark: f"\\{mark}" for mark in "\\`*_{}[]()#+!|~"}
-)
 
 
 class Wording:
@@ -52,22 +51,20 @@ class Wording:
             catalogue, newstyle=True
         )
         environment.filters |= {
-            "md": escape_markdown,
+            "md": quote,
             "number": format_number,
             "of_100": of_100,
             "percentile": format_percentile,
         }
-        self.words: Mapping[str, Any] = vars(
-            environment.get_template("words.j2").module
-        )
+        self.words: Words = vars(environment.get_template("words.j2").module)
         self.summary: Any = environment.get_template("summary.j2").module
         self.advice: Any = environment.get_template("advice.md.j2").module
         self.detail = environment.get_template("detail.md.j2")
 
 
-def escape_markdown(text: str) -> str:
+def quote(text: str) -> str:
     """
-    Make a text from a record harmless inside Markdown.
+    Make a text from a record fit to stand in a card.
 
     Parameters
     ----------
@@ -78,15 +75,9 @@ def escape_markdown(text: str) -> str:
     -------
     str
         One line of at most 80 characters of the text, with no markup left.
-
-    Examples
-    --------
-    >>> print(escape_markdown("<b>52</b> | *%*"))
-    &lt;b&gt;52&lt;/b&gt; \\| \\*%\\*
     """
-    line = _CONTROL.sub(" ", text)
-    short = line if len(line) <= _LONGEST else line[: _LONGEST - 1] + "…"
-    return short.translate(_ESCAPES)
+    short = text if len(text) <= _LONGEST else text[: _LONGEST - 1] + "…"
+    return escape_markdown(short)
 
 
 def of_100(risk: float) -> int:

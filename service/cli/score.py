@@ -59,7 +59,7 @@ class _Moment(click.ParamType):
     help="Time of the call, e.g. 2026-03-06T10:00:00Z. Default: the clock.",
 )
 def score(file: Path, *, explain: bool, now: datetime | None) -> None:
-    """
+    r"""
     Answer the hook request in FILE and print the response as JSON.
 
     FILE holds the body an EHR would post for the hook encounter-discharge or
