@@ -1,0 +1,361 @@
+"""Scoring patients: risk, what it does not know, and what each value contributes."""
+
+import math
+from bisect import bisect_right
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from service.model.nomogram import Scale, scales
+from service.model.predictors import INPUTS, InputKind, restoration_ratio_percent
+from service.model.risk_model import Quantity, RiskModel
+
+__all__ = ["READING_ERROR_DEG", "Inputs", "Score", "percentile", "score"]
+
+Inputs: TypeAlias = Mapping[str, float | str | None]
+_Values: TypeAlias = dict[str, float | None]
+_Range: TypeAlias = tuple[float, float]
+
+#: How far a Cobb angle read from a film may be off, in degrees.
+READING_ERROR_DEG = 3.0
+
+#: Difference, in percentage points, up to which a ratio counts as that of the angles.
+_SAME_RATIO = 1.0
+
+_NORMAL_975 = 1.959963984540054
+_KINDS = tuple(INPUTS.values())
+_RATIO = "cobb_restoration_ratio_percent"
+_BEFORE = "cobb_preoperative_deg"
+_AFTER = "cobb_postoperative_deg"
+_RATIO_LIMITS = INPUTS[_RATIO].physical
+
+
+@dataclass(frozen=True, slots=True)
+class Score:
+    """
+    What a model says about one patient.
+
+    Probabilities lie in (0, 1). Where a predictor is missing there is no number but
+    the bounds.
+
+    Attributes
+    ----------
+    linear_predictor, risk : float or None
+        Log odds and probability of the outcome.
+    interval : tuple of float or None
+        95 % interval of the risk from the uncertainty of the coefficients alone.
+    bounds : tuple of float or None
+        Lowest and highest risk over the studied ranges of what is missing; None
+        when nothing is.
+    percentile_bounds : tuple of float or None
+        The same in percentiles of the rebuilt cohort.
+    other_readings : tuple of float or None
+        Lowest and highest risk under the variants of the model; None without any.
+    reading_error : tuple of float or None
+        Range of the risk when each Cobb angle is off by up to `READING_ERROR_DEG`;
+        None unless the restoration ratio comes from two known angles.
+    points : Mapping[str, float]
+        Nomogram points of each predictor that is known.
+    total_points : float or None
+        Their sum.
+    contributions : Mapping[str, float]
+        Log odds of each known predictor against the cohort's mean.
+    percentile : float or None
+        Share of the rebuilt cohort with a lower risk, in [0, 100].
+    missing : tuple of str
+        Predictors without a value.
+    extrapolated : tuple of str
+        Quantities outside the range of the patients studied.
+    """
+
+    linear_predictor: float | None
+    risk: float | None
+    interval: _Range | None
+    bounds: _Range | None
+    percentile_bounds: _Range | None
+    other_readings: _Range | None
+    reading_error: _Range | None
+    points: Mapping[str, float]
+    total_points: float | None
+    contributions: Mapping[str, float]
+    percentile: float | None
+    missing: tuple[str, ...]
+    extrapolated: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Plan:
+    """What scoring needs of a model, worked out once."""
+
+    names: tuple[str, ...]
+    terms: tuple[tuple[Quantity, float, Scale], ...]
+    watched: tuple[Quantity, ...]
+    weights: NDArray[np.float64]
+    variants: int
+    ratio: int | None
+    after: int | None
+
+
+def score(model: RiskModel, inputs: Inputs) -> Score:
+    """
+    Score one patient.
+
+    Nothing is imputed and no ratio is computed here: a restoration ratio that the
+    caller does not give is missing, even when both angles are known.
+
+    Parameters
+    ----------
+    model : RiskModel
+        The model.
+    inputs : Mapping[str, float or str or None]
+        Labels and numbers by name, see `service.model.predictors.INPUTS`. An input
+        that is absent or None is missing.
+
+    Returns
+    -------
+    Score
+        The score.
+
+    Raises
+    ------
+    ValueError
+        If an input is unknown, of the wrong type, an unknown label, not finite or
+        physically impossible. The message names the input, never the value.
+
+    Notes
+    -----
+    Bounds. Every predictor is monotone in the risk, so the extremes lie at corners
+    of the studied ranges. A missing postoperative angle is tied to the ratio when
+    the preoperative angle is known and positive: post = pre (1 - ratio / 100);
+    otherwise it has its own studied range, as has a missing ratio.
+
+    Reading error. Each angle moves by -3, 0 and +3 degrees, in all combinations,
+    and ratio and postoperative angle follow. The preoperative angle keeps its sign:
+    where it would reach or cross 0, at which the ratio does not exist, the limit
+    towards 0 is taken. The ratio is clipped to its physical range, so near 0 the
+    range is as wide as that allows. The postoperative angle may cross 0.
+    """
+    plan = _plan(model)
+    values = _checked(inputs)
+    row = [values[name] for name in plan.names]
+    known = [value for value in row if value is not None]
+    if len(known) < len(row):
+        return _incomplete(model, plan, values)
+    return _complete(model, plan, values, known)
+
+
+def percentile(model: RiskModel, linear_predictor: float) -> float:
+    """
+    Share of the rebuilt cohort with a lower linear predictor.
+
+    Parameters
+    ----------
+    model : RiskModel
+        The model.
+    linear_predictor : float
+        Log odds.
+
+    Returns
+    -------
+    float
+        Per cent, in [0, 100].
+    """
+    quantiles = model.quantiles
+    place = bisect_right(quantiles, linear_predictor)
+    if place == 0:
+        return 0.0
+    if place == len(quantiles):
+        return 100.0
+    low, high = quantiles[place - 1], quantiles[place]
+    return place - 1 + (linear_predictor - low) / (high - low)
+
+
+@lru_cache(maxsize=8)
+def _plan(model: RiskModel) -> _Plan:
+    names = tuple(quantity.name for quantity in model.predictors)
+    scale = scales(model).by_name
+    slopes = np.array(model.coefficients)
+    columns = [np.array([model.intercept.value, *slopes])]
+    columns += [
+        np.array([variant.intercept.value, *(variant.shrinkage * slopes)])
+        for variant in model.variants
+    ]
+    centring = np.eye(1 + slopes.size)
+    centring[0, 1:] = -np.array(model.covariance.centre)
+    factor = centring @ np.linalg.cholesky(model.covariance.matrix)
+    return _Plan(
+        names,
+        tuple(
+            (quantity, slope, scale[quantity.name])
+            for quantity, slope in zip(
+                model.predictors, model.coefficients, strict=True
+            )
+        ),
+        (*model.predictors, *model.related),
+        np.column_stack([*columns, factor]),
+        len(model.variants),
+        names.index(_RATIO) if _RATIO in names else None,
+        names.index(_AFTER) if _AFTER in names else None,
+    )
+
+
+def _complete(
+    model: RiskModel, plan: _Plan, values: _Values, known: list[float]
+) -> Score:
+    rows = [[1.0, *known], *_readings(plan, values, known)]
+    product = (np.array(rows) @ plan.weights).tolist()
+    lp = product[0][0]
+    others = product[0][1 : 1 + plan.variants]
+    half = _NORMAL_975 * math.hypot(*product[0][1 + plan.variants :])
+    points, contributions = _explained(plan, values)
+    return Score(
+        linear_predictor=lp,
+        risk=_expit(lp),
+        interval=(_expit(lp - half), _expit(lp + half)),
+        bounds=None,
+        percentile_bounds=None,
+        other_readings=_spread(others) if others else None,
+        reading_error=_spread([r[0] for r in product]) if len(rows) > 1 else None,
+        points=points,
+        total_points=sum(points.values()),
+        contributions=contributions,
+        percentile=percentile(model, lp),
+        missing=(),
+        extrapolated=_outside(plan, values),
+    )
+
+
+def _incomplete(model: RiskModel, plan: _Plan, values: _Values) -> Score:
+    low, high = _lowest_and_highest(plan, values)
+    points, contributions = _explained(plan, values)
+    return Score(
+        linear_predictor=None,
+        risk=None,
+        interval=None,
+        bounds=(_expit(low), _expit(high)),
+        percentile_bounds=(percentile(model, low), percentile(model, high)),
+        other_readings=None,
+        reading_error=None,
+        points=points,
+        total_points=None,
+        contributions=contributions,
+        percentile=None,
+        missing=tuple(name for name in plan.names if values[name] is None),
+        extrapolated=_outside(plan, values),
+    )
+
+
+def _checked(inputs: Inputs) -> _Values:
+    if not inputs.keys() <= INPUTS.keys():
+        unknown = sorted(map(str, inputs.keys() - INPUTS.keys()))
+        raise ValueError(f"{unknown[0]}: unknown input; known are {', '.join(INPUTS)}")
+    return {kind.name: _coded(kind, inputs.get(kind.name)) for kind in _KINDS}
+
+
+def _coded(kind: InputKind, value: float | str | None) -> float | None:
+    if value is None:
+        return None
+    if kind.codes:
+        if not isinstance(value, str) or value not in kind.codes:
+            raise ValueError(f"{kind.name}: must be one of {', '.join(kind.codes)}")
+        return kind.codes[value]
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        raise ValueError(f"{kind.name}: must be a number in {kind.unit}")  # noqa: TRY004 one error for every bad input
+    low, high = kind.physical
+    if not low <= value <= high:
+        raise ValueError(
+            f"{kind.name}: must be finite and in [{low:g}, {high:g}] {kind.unit}"
+        )
+    return float(value)
+
+
+def _explained(
+    plan: _Plan, values: _Values
+) -> tuple[dict[str, float], dict[str, float]]:
+    points, contributions = {}, {}
+    for quantity, slope, scale in plan.terms:
+        value = values[quantity.name]
+        if value is not None:
+            points[quantity.name] = scale.points(value)
+            contributions[quantity.name] = slope * (value - quantity.mean)
+    return points, contributions
+
+
+def _outside(plan: _Plan, values: _Values) -> tuple[str, ...]:
+    return tuple(
+        quantity.name
+        for quantity in plan.watched
+        if (value := values[quantity.name]) is not None
+        and not quantity.studied[0] <= value <= quantity.studied[1]
+    )
+
+
+def _lowest_and_highest(plan: _Plan, values: _Values) -> _Range:
+    """Linear predictor at the corners that can be extreme."""
+    low, high = [1.0], [1.0]
+    for quantity, slope, _ in plan.terms:
+        value = values[quantity.name]
+        ends = quantity.studied if value is None else (value, value)
+        low.append(ends[slope < 0])
+        high.append(ends[slope > 0])
+    rows = [row for corner in (low, high) for row in _tied(plan, values, corner)]
+    found = (np.array(rows) @ plan.weights[:, 0]).tolist()
+    return min(found), max(found)
+
+
+def _tied(plan: _Plan, values: _Values, corner: list[float]) -> list[list[float]]:
+    """Let a missing postoperative angle follow from the ratio where it can."""
+    before, ratio = values[_BEFORE], values[_RATIO]
+    if (
+        plan.after is None
+        or plan.ratio is None
+        or values[_AFTER] is not None
+        or before is None
+        or before <= 0
+    ):
+        return [corner]
+    studied = plan.terms[plan.ratio][0].studied
+    rows = []
+    for end in studied if ratio is None else (ratio,):
+        row = corner.copy()
+        row[1 + plan.ratio] = end
+        row[1 + plan.after] = before * (1 - end / 100)
+        rows.append(row)
+    return rows
+
+
+def _readings(plan: _Plan, values: _Values, known: list[float]) -> list[list[float]]:
+    """Design rows for angles that are each off by the reading error."""
+    before, after, ratio = values[_BEFORE], values[_AFTER], values[_RATIO]
+    if plan.ratio is None or not before or after is None or ratio is None:
+        return []
+    computed = restoration_ratio_percent(before, after)
+    if computed is None or abs(computed - ratio) > _SAME_RATIO:
+        return []
+    rows = []
+    for off in (-READING_ERROR_DEG, 0.0, READING_ERROR_DEG):
+        moved = before + off
+        divisor = moved if moved * before > 0 else math.copysign(1e-9, before)
+        for other in (-READING_ERROR_DEG, 0.0, READING_ERROR_DEG):
+            row = [1.0, *known]
+            found = 100 * (divisor - after - other) / divisor
+            row[1 + plan.ratio] = min(max(found, _RATIO_LIMITS[0]), _RATIO_LIMITS[1])
+            if plan.after is not None:
+                row[1 + plan.after] = after + other
+            rows.append(row)
+    return rows
+
+
+def _spread(log_odds: list[float]) -> _Range:
+    return _expit(min(log_odds)), _expit(max(log_odds))
+
+
+def _expit(value: float) -> float:
+    if value >= 0:
+        return 1 / (1 + math.exp(-value))
+    grown = math.exp(value)
+    return grown / (1 + grown)
