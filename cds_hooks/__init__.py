@@ -1,0 +1,66 @@
+"""CDS Hooks for the author of a service: requests, cards, prefetch, feedback.
+
+The routes are apart, in `cds_hooks.blueprint`, so that Flask is needed only there.
+"""
+
+from cds_hooks.cards import (
+    Action,
+    Card,
+    Coding,
+    Link,
+    Response,
+    Source,
+    Suggestion,
+)
+from cds_hooks.dumping import dump_discovery, dump_response, operation_outcome
+from cds_hooks.errors import (
+    BadRequest,
+    CDSHooksError,
+    DataUnavailable,
+    InvalidCard,
+    InvalidService,
+    InvalidTemplate,
+    Unauthorized,
+    Unavailable,
+)
+from cds_hooks.feedback import Feedback, ItemError
+from cds_hooks.hooks import HOOKS, FHIRAuthorization, HookDefinition, HookRequest
+from cds_hooks.loading import load_feedback, load_request
+from cds_hooks.markdown import escape_markdown
+from cds_hooks.prefetch import Availability, PrefetchedData, read
+from cds_hooks.services import Registry, Service
+
+__all__ = [
+    "HOOKS",
+    "Action",
+    "Availability",
+    "BadRequest",
+    "CDSHooksError",
+    "Card",
+    "Coding",
+    "DataUnavailable",
+    "FHIRAuthorization",
+    "Feedback",
+    "HookDefinition",
+    "HookRequest",
+    "InvalidCard",
+    "InvalidService",
+    "InvalidTemplate",
+    "ItemError",
+    "Link",
+    "PrefetchedData",
+    "Registry",
+    "Response",
+    "Service",
+    "Source",
+    "Suggestion",
+    "Unauthorized",
+    "Unavailable",
+    "dump_discovery",
+    "dump_response",
+    "escape_markdown",
+    "load_feedback",
+    "load_request",
+    "operation_outcome",
+    "read",
+]

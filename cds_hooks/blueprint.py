@@ -1,0 +1,307 @@
+"""The protocol over HTTP: one Flask blueprint, and JSON for every failure."""
+
+import logging
+import re
+from collections.abc import Callable, Collection, Sequence
+from traceback import walk_tb
+
+import orjson
+from flask import Blueprint, Flask, Response, request
+from flask.blueprints import BlueprintSetupState
+from werkzeug.exceptions import HTTPException, RequestEntityTooLarge
+
+from cds_hooks.dumping import (
+    dump_discovery,
+    dump_response,
+    operation_outcome,
+    receipt,
+)
+from cds_hooks.errors import (
+    BadRequest,
+    CDSHooksError,
+    MethodNotAllowed,
+    NotFound,
+    PayloadTooLarge,
+    ServiceFault,
+    Unauthorized,
+    Unavailable,
+    UnsupportedMediaType,
+)
+from cds_hooks.feedback import Feedback
+from cds_hooks.hooks import HookRequest
+from cds_hooks.loading import load_feedback, load_request
+from cds_hooks.services import Registry, Service
+
+__all__ = ["FeedbackCallback", "create_blueprint", "register_error_handlers"]
+
+#: Takes the id of the service and the items of a batch that could be used.
+FeedbackCallback = Callable[[str, Sequence[Feedback]], None]
+
+_LOG = logging.getLogger("cds_hooks")
+_ROOT = "/cds-services"
+_ORIGIN = re.compile(r"https?://[A-Za-z0-9.\-\[\]:]+")
+_BY_STATUS = {
+    error.status: error
+    for error in (
+        Unauthorized,
+        NotFound,
+        MethodNotAllowed,
+        PayloadTooLarge,
+        UnsupportedMediaType,
+        Unavailable,
+    )
+}
+
+
+def create_blueprint(
+    registry: Registry,
+    *,
+    on_feedback: FeedbackCallback | None = None,
+    allowed_origins: str | Collection[str] = "*",
+    max_body_bytes: int = 8 * 1024 * 1024,
+) -> Blueprint:
+    """
+    Make the routes of CDS Hooks for the services of a registry.
+
+    Parameters
+    ----------
+    registry : Registry
+        What is hosted.
+    on_feedback : callable, optional
+        Takes the id of a service and the feedback on its cards. A client may send the
+        same twice. If it raises, the client is told to send it again. Without it the
+        feedback routes answer 404, as the specification has it.
+    allowed_origins : str or collection of str
+        Origins of web pages that may call, or ``"*"`` for all. Credentials in cookies
+        are never allowed.
+    max_body_bytes : int
+        Largest body that is read, in bytes.
+
+    Returns
+    -------
+    flask.Blueprint
+        ``GET /cds-services``, ``POST /cds-services/<id>`` and
+        ``POST /cds-services/<id>/feedback``, each with ``OPTIONS``. Use
+        `register_error_handlers` as well, so that wrong methods and addresses are
+        answered in JSON.
+
+    Raises
+    ------
+    ValueError
+        If an allowed origin is not scheme, host and port alone.
+    """
+    blueprint = Blueprint("cds_hooks", __name__)
+    discovery = orjson.dumps(dump_discovery(registry))
+
+    def discover() -> Response:
+        return _json(discovery)
+
+    def call(service_id: str) -> Response:
+        hosted = registry.at(service_id)
+        body = _read_json(max_body_bytes)
+        service = _choose(hosted.values(), body)
+        answer = _handle(service, load_request(body, service.hook, service.user_types))
+        return _json(answer, is_about_patient=True)
+
+    def feedback(service_id: str) -> Response:
+        registry.at(service_id)
+        if on_feedback is None:
+            raise NotFound("this service takes no feedback")
+        body = _read_json(max_body_bytes)
+        return _take_feedback(service_id, body, on_feedback)
+
+    _add_routes(blueprint, discover, call, feedback)
+    _handle_errors(blueprint)
+    _allow_origins(blueprint, allowed_origins)
+    return blueprint
+
+
+def _add_routes(
+    blueprint: Blueprint,
+    discover: Callable[[], Response],
+    call: Callable[[str], Response],
+    feedback: Callable[[str], Response],
+) -> None:
+    for rule, name, method, view in (
+        (_ROOT, "discover", "GET", discover),
+        (f"{_ROOT}/<service_id>", "call", "POST", call),
+        (f"{_ROOT}/<service_id>/feedback", "feedback", "POST", feedback),
+    ):
+        blueprint.add_url_rule(
+            rule,
+            name,
+            view,
+            methods=[method],
+            strict_slashes=False,
+            provide_automatic_options=False,
+        )
+        blueprint.add_url_rule(
+            rule,
+            f"{name}_preflight",
+            _preflight,
+            defaults={"method": method},
+            methods=["OPTIONS"],
+            strict_slashes=False,
+            provide_automatic_options=False,
+        )
+
+
+def _preflight(method: str, **_: str) -> Response:
+    return Response(
+        status=204,
+        headers={
+            "Access-Control-Allow-Methods": f"{method}, OPTIONS",
+            # Named one by one: "*" would not cover Authorization.
+            "Access-Control-Allow-Headers": "Authorization, Content-Type",
+            "Access-Control-Max-Age": "600",
+        },
+    )
+
+
+def _allow_origins(blueprint: Blueprint, origins: str | Collection[str]) -> None:
+    """Add CORS headers to every answer below the root, failures included."""
+    allowed = frozenset([origins] if isinstance(origins, str) else origins)
+    for origin in allowed - {"*"}:
+        if not _ORIGIN.fullmatch(origin):
+            raise ValueError(f"allowed_origins: {origin} is no scheme://host[:port]")
+
+    def register(state: BlueprintSetupState) -> None:
+        root = (state.url_prefix or "") + _ROOT
+
+        def add_header(response: Response) -> Response:
+            if request.path == root or request.path.startswith(f"{root}/"):
+                _add_origin(response, allowed)
+            return response
+
+        state.app.after_request(add_header)
+
+    blueprint.record_once(register)
+
+
+def _add_origin(response: Response, allowed: Collection[str]) -> None:
+    if "*" in allowed:
+        response.headers["Access-Control-Allow-Origin"] = "*"
+        return
+    response.vary.add("Origin")
+    origin = request.headers.get("Origin")
+    if origin in allowed:
+        response.headers["Access-Control-Allow-Origin"] = origin
+
+
+def _read_json(max_bytes: int) -> object:
+    if not request.is_json or _charset() != "utf-8" or _encoding() != "identity":
+        raise UnsupportedMediaType
+    request.max_content_length = max_bytes
+    try:
+        body = request.get_data(cache=False)
+    except RequestEntityTooLarge:
+        raise PayloadTooLarge(f"body: send at most {max_bytes} bytes") from None
+    try:
+        return orjson.loads(body)
+    except orjson.JSONDecodeError:
+        raise BadRequest("body: must be JSON in UTF-8, without NaN") from None
+
+
+def _charset() -> str:
+    return request.mimetype_params.get("charset", "utf-8").lower()
+
+
+def _encoding() -> str:
+    return (request.content_encoding or "identity").lower()
+
+
+def _choose(services: Collection[Service], body: object) -> Service:
+    """Find the service at the hook that the body names."""
+    hook = body.get("hook") if isinstance(body, dict) else None
+    for service in services:
+        if service.hook == hook:
+            return service
+    hooks = " or ".join(service.hook for service in services)
+    raise BadRequest(f"hook: must be {hooks} at this address")
+
+
+def _handle(service: Service, hook_request: HookRequest) -> bytes:
+    try:
+        return orjson.dumps(dump_response(service.handler(hook_request)))
+    except CDSHooksError:
+        raise
+    except Exception as error:  # noqa: BLE001 - whatever it is, the client gets a 500
+        _log(f"service {service.id}", error)
+        raise ServiceFault from None
+
+
+def _take_feedback(
+    service_id: str, body: object, on_feedback: FeedbackCallback
+) -> Response:
+    good, bad = load_feedback(body)
+    if good:
+        try:
+            on_feedback(service_id, good)
+        except Exception as error:  # noqa: BLE001 - the client keeps it and tries again
+            _log(f"feedback on {service_id}", error)
+            raise Unavailable from None
+    note = f"{len(good)} of the items were accepted"
+    if bad:
+        raise BadRequest(
+            *(f"feedback[{item.index}].{item.message}" for item in bad),
+            note=f"{note}; correct and send only the others",
+        )
+    return _json(orjson.dumps(receipt(note)), is_about_patient=True)
+
+
+def _log(what: str, error: BaseException) -> None:
+    """Log the class and the place: message and values may be patient data."""
+    frame, line = list(walk_tb(error.__traceback__))[-1]
+    place = f"{frame.f_globals.get('__name__')}:{line}"
+    _LOG.error("%s failed: %s in %s", what, type(error).__name__, place)
+
+
+def _json(
+    body: bytes, status: int = 200, *, is_about_patient: bool = False
+) -> Response:
+    response = Response(body, status, mimetype="application/json")
+    if is_about_patient:
+        response.headers["Cache-Control"] = "no-store"
+    return response
+
+
+def register_error_handlers(app: Flask) -> None:
+    """
+    Answer every failure of an application with an OperationOutcome.
+
+    Parameters
+    ----------
+    app : flask.Flask
+        The application; also its other routes answer failures in JSON.
+    """
+    _handle_errors(app)
+
+
+def _handle_errors(app: Flask | Blueprint) -> None:
+    app.register_error_handler(CDSHooksError, _answer)
+    app.register_error_handler(HTTPException, _answer_http)
+    app.register_error_handler(Exception, _answer_fault)
+
+
+def _answer(error: CDSHooksError) -> Response:
+    body = orjson.dumps(operation_outcome(error))
+    response = _json(body, error.status, is_about_patient=True)
+    if error.status == Unauthorized.status:
+        response.headers["WWW-Authenticate"] = "Bearer"
+    return response
+
+
+def _answer_http(error: HTTPException) -> Response:
+    status = error.code or ServiceFault.status
+    fallback = BadRequest if status < ServiceFault.status else ServiceFault
+    response = _answer(_BY_STATUS.get(status, fallback)())
+    response.status_code = status
+    for name, value in error.get_headers():
+        if name.lower() in {"allow", "retry-after", "www-authenticate"}:
+            response.headers[name] = value
+    return response
+
+
+def _answer_fault(error: Exception) -> Response:
+    _log("a request", error)
+    return _answer(ServiceFault())

@@ -1,0 +1,191 @@
+"""From parsed JSON to a hook request or to feedback: the rules between the fields."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from cds_hooks.cards import Coding
+from cds_hooks.errors import BadRequest
+from cds_hooks.feedback import Feedback, ItemError
+from cds_hooks.hooks import HOOKS, FHIRAuthorization, HookRequest
+from cds_hooks.schemas import (
+    AUTHORIZATION,
+    CONTEXTS,
+    ENVELOPE,
+    FEEDBACK_ITEM,
+    OVERRIDE_REASON,
+    load,
+    utc,
+)
+
+__all__ = ["load_feedback", "load_request"]
+
+_MOST_ITEMS = 1000
+
+
+def load_request(
+    body: object, hook: str, user_types: Sequence[str] = ()
+) -> HookRequest:
+    """
+    Check what a client posted to a service.
+
+    Parameters
+    ----------
+    body : object
+        The parsed JSON.
+    hook : str
+        Name of the hook the service is at.
+    user_types : sequence of str
+        FHIR types of user the service takes, if not all that the hook allows.
+
+    Returns
+    -------
+    HookRequest
+        The request, with only the fields that the specification names.
+
+    Raises
+    ------
+    BadRequest
+        If anything required is missing or anything known is wrong; names every field
+        concerned and never a value.
+
+    Examples
+    --------
+    >>> load_request({"hook": "patient-view", "context": {}}, "patient-view")
+    Traceback (most recent call last):
+    cds_hooks.errors.BadRequest: ('hookInstance: is missing; send a UUID', ...)
+    """
+    problems: list[str] = []
+    wire = load(ENVELOPE, body, "", problems)
+    context, authorization = {}, None
+    if "context" in wire:
+        context = load(CONTEXTS[hook], wire["context"], "context", problems)
+    if (granted := wire.get("fhirAuthorization")) is not None:
+        authorization = load(AUTHORIZATION, granted, "fhirAuthorization", problems)
+    problems += _contradictions(wire, context, hook, user_types)
+    if problems:
+        raise BadRequest(*problems)
+    return HookRequest(
+        hook=hook,
+        hook_instance=wire["hookInstance"],
+        context={name: value for name, value in context.items() if value is not None},
+        prefetch=wire.get("prefetch") or {},
+        fhir_server=wire.get("fhirServer"),
+        fhir_authorization=_authorization(authorization) if authorization else None,
+        extension=wire.get("extension") or {},
+    )
+
+
+def _contradictions(
+    wire: Mapping[str, Any],
+    context: Mapping[str, Any],
+    hook: str,
+    user_types: Sequence[str],
+) -> list[str]:
+    """Rules between fields, and between the request and the service."""
+    problems = []
+    if wire.get("hook", hook) != hook:
+        problems.append(f"hook: must be {hook} at this service")
+    if wire.get("fhirAuthorization") and not wire.get("fhirServer"):
+        problems.append("fhirServer: is missing; fhirAuthorization needs it")
+    user = context.get("userId")
+    types = user_types or HOOKS[hook].user_types
+    if user is not None and user.partition("/")[0] not in types:
+        problems.append(f"context.userId: must be of type {' or '.join(types)}")
+    return problems
+
+
+def _authorization(wire: Mapping[str, Any]) -> FHIRAuthorization:
+    return FHIRAuthorization(
+        access_token=wire["access_token"],
+        expires_in=int(wire["expires_in"]),
+        scope=wire["scope"],
+        subject=wire["subject"],
+        patient=wire.get("patient"),
+    )
+
+
+def load_feedback(body: object) -> tuple[list[Feedback], list[ItemError]]:
+    """
+    Check a batch of feedback; one bad item costs only itself.
+
+    Parameters
+    ----------
+    body : object
+        The parsed JSON.
+
+    Returns
+    -------
+    tuple of list of Feedback and list of ItemError
+        The items that are right, and what is wrong with the others.
+
+    Raises
+    ------
+    BadRequest
+        If `body` is not an object with an array ``feedback`` of at most 1000 items.
+
+    Examples
+    --------
+    >>> good, bad = load_feedback({"feedback": [{"card": "c1", "outcome": "ignored"}]})
+    >>> good, bad[0].message
+    ([], 'outcome: must be accepted or overridden')
+    """
+    items = body.get("feedback") if isinstance(body, dict) else None
+    if not isinstance(items, list):
+        raise BadRequest('feedback: is missing; send {"feedback": [...]}')
+    if len(items) > _MOST_ITEMS:
+        raise BadRequest(f"feedback: send at most {_MOST_ITEMS} items at a time")
+    good: list[Feedback] = []
+    bad: list[ItemError] = []
+    for index, item in enumerate(items):
+        problems: list[str] = []
+        feedback = _load_item(item, problems)
+        bad += [ItemError(index, problem) for problem in problems]
+        good += [feedback] if feedback else []
+    return good, bad
+
+
+def _load_item(item: object, problems: list[str]) -> Feedback | None:
+    wire = load(FEEDBACK_ITEM, item, "", problems)
+    reasons = _override_reasons(item, problems) if isinstance(item, dict) else []
+    if problems:
+        return None
+    accepted = tuple(s["id"] for s in wire.get("acceptedSuggestions") or ())
+    if wire["outcome"] == "accepted" and not accepted:
+        problems.append("acceptedSuggestions: is missing; name what was accepted")
+        return None
+    comments = [r["userComment"] for r in reasons if r.get("userComment")]
+    extension = dict(wire.get("extension") or {})
+    for reason in reasons:
+        extension |= reason.get("extension") or {}
+    return Feedback(
+        card=wire["card"],
+        outcome=wire["outcome"],
+        outcome_timestamp=utc(wire["outcomeTimestamp"]),  # type: ignore[arg-type] # checked when loaded
+        accepted_suggestions=accepted,
+        override_reasons=tuple(
+            _coding(r["reason"]) for r in reasons if r.get("reason")
+        ),
+        user_comment="\n".join(comments) or None,
+        extension=extension,
+    )
+
+
+def _override_reasons(
+    item: Mapping[str, Any], problems: list[str]
+) -> list[dict[str, Any]]:
+    """Read the specification's overrideReason, and the plural that Epic sends."""
+    loaded = []
+    for name in ("overrideReason", "overrideReasons"):
+        value = item.get(name)
+        if value is None:
+            continue
+        for reason in value if isinstance(value, list) else [value]:
+            wire = load(OVERRIDE_REASON, reason, name, problems)
+            if not any(wire.values()) and not problems:
+                problems.append(f"{name}: must have reason or userComment")
+            loaded.append(wire)
+    return loaded
+
+
+def _coding(wire: Mapping[str, Any]) -> Coding:
+    return Coding(wire["code"], wire["system"], wire.get("display") or None)
