@@ -32,7 +32,7 @@ VARIABLES: Mapping[str, str] = {
     "SCNEN_SECRET_KEY": "at least 32 characters that nobody can guess",
     "SCNEN_OPEN": "true or false",
     "SCNEN_LOG_LEVEL": "one of debug, info, warning, error",
-    "SCNEN_LOCALE": "a language tag such as en",
+    "SCNEN_LOCALE": "en, or a language with a catalogue in service/locales",
 }
 
 #: Variables of the design that this version cannot honour. Set, they are refused: a
@@ -47,6 +47,7 @@ _LOG_LEVELS = ("debug", "info", "warning", "error")
 _CANONICAL_BASE = "http://scnen-cds.example.org/fhir"
 _OPEN_PUBLIC_URL = "http://127.0.0.1:8080"
 _SECRET_KEY_MIN_LENGTH = 32
+_LOCALES = Path(__file__).parent / "locales"
 #: Only open mode falls back on it, which serves this machine alone.
 _OPEN_SECRET_KEY = "open-mode-only-not-a-secret-key-0"  # noqa: S105 public on purpose
 
@@ -158,7 +159,7 @@ class Settings:
                 default="info",
                 validate=_one_of(_LOG_LEVELS),
             ),
-            locale=_read(env.str, "SCNEN_LOCALE", default="en"),
+            locale=_read(env.str, "SCNEN_LOCALE", default="en", validate=_is_language),
         )
 
 
@@ -258,6 +259,12 @@ def _is_file(value: Path) -> None:
 def _is_folder(value: Path) -> None:
     if not value.is_dir():
         raise ValidationError("no such folder")
+
+
+def _is_language(value: str) -> None:
+    catalogue = _LOCALES / value / "LC_MESSAGES" / "cards.mo"
+    if value != "en" and not (value.isalnum() and catalogue.is_file()):
+        raise ValidationError("no such catalogue")
 
 
 def _is_long_enough(value: str) -> None:

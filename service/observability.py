@@ -23,7 +23,8 @@ LOGGED_FIELDS = (
     "service",
     "status",
     "duration_ms",
-    "cards",
+    "accepted",
+    "overridden",
 )
 
 #: Loggers of this project: their messages are fixed texts and names of types.

@@ -1,0 +1,101 @@
+# What one can do with a checkout; `make` alone lists it.
+# Everything happens in .venv. The run-time packages come first (demo, serve), the tools
+# for tests on top of them (setup, test, check), so that the two never fight over it.
+
+VENV   := .venv
+PY     := $(VENV)/bin/python
+PORT   ?= 8080
+SOURCE := cds_hooks service scripts
+
+export PIP_DISABLE_PIP_VERSION_CHECK := 1
+export PIP_NO_INPUT := 1
+export PYTHONUNBUFFERED := 1
+
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+.PHONY: help demo serve setup test check bench lock
+
+help: ## List the targets
+	@echo "scnen-cds: start with 'make demo'."
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-6s %s\n", $$1, $$2 }' Makefile
+
+demo: $(VENV)/runtime.stamp ## Start the service, show the cards of synthetic patients, stop
+	@$(PY) -m service demo
+
+serve: $(VENV)/runtime.stamp ## Serve on this machine until Ctrl-C (PORT=8080)
+	@$(PY) -m service serve --open --port $(PORT)
+
+setup: $(VENV)/setup.stamp ## Install everything; leaves .venv/bin/scnen-cds
+
+test: $(VENV)/setup.stamp ## Run all tests, with the coverage they must reach
+	$(PY) -m pytest --cov --cov-report=
+	$(PY) -m coverage report --fail-under=95
+	$(PY) -m coverage report --include='cds_hooks/*' --fail-under=100
+	$(PY) -m coverage report --include='service/model/*' --fail-under=100
+
+check: $(VENV)/setup.stamp ## Check style, types, documentation and architecture
+	$(VENV)/bin/ruff check .
+	$(VENV)/bin/ruff format --check .
+	$(VENV)/bin/mypy
+	find $(SOURCE) -name '*.py' -print0 | xargs -0 $(VENV)/bin/numpydoc lint
+	$(PY) -m pytest -q tests/test_architecture.py
+	$(VENV)/bin/hadolint --failure-threshold warning Dockerfile
+
+bench: $(VENV)/setup.stamp ## Measure against the floor with wrk
+	@command -v wrk >/dev/null || { \
+	  echo "make bench needs wrk: apt-get install wrk, or brew install wrk"; exit 1; }
+	$(PY) benchmarks/run.py
+
+lock: ## Resolve the packages anew and write both lock files
+	@set -eu; tools=$$(mktemp -d); trap 'rm -rf "$$tools"' EXIT; \
+	$(call find_python) ; \
+	"$$python" -m venv "$$tools"; "$$tools/bin/pip" install --quiet uv; \
+	compile() { "$$tools/bin/uv" pip compile --quiet --upgrade --universal \
+	  --python-version 3.11 --generate-hashes --no-emit-index-url --no-header "$$@"; }; \
+	compile pyproject.toml --output-file requirements.lock; \
+	compile pyproject.toml --group dev --constraints requirements.lock \
+	  --output-file requirements-dev.lock
+
+# Sets $python to the first interpreter that is new enough and can make an environment.
+define find_python
+python=; \
+for candidate in $(PYTHON) python3 python3.14 python3.13 python3.12 python3.11; do \
+  if "$$candidate" -c 'import ensurepip, sys, venv; sys.exit(sys.version_info < (3, 11))' \
+    2>/dev/null; then python=$$candidate; break; fi; \
+done; \
+if [ -z "$$python" ]; then \
+  echo "Python 3.11 or newer with the module venv is needed." \
+    "Debian, Ubuntu: apt-get install python3-venv." \
+    "Another interpreter: make PYTHON=/path/to/python3 ..." >&2; exit 1; \
+fi
+endef
+
+# Installs $(1) and counts the packages on one line; other words of pip are passed on.
+define pip_install
+{ $(PY) -m pip install $(1) 2>&1 || echo "pip failed"; } | awk ' \
+  /^Collecting / { printf "\r  %d packages found", ++found; fflush(); next } \
+  /^Installing collected / { printf "\n  installing them ...\n"; fflush(); next } \
+  /^(Successfully|Requirement already| )/ { next } \
+  /^pip failed$$/ { failed = 1 } \
+  { print } \
+  END { exit failed }'
+endef
+
+$(VENV)/bin/pip:
+	@$(find_python); echo "Making $(VENV) with $$($$python --version)"; \
+	"$$python" -m venv $(VENV)
+
+$(VENV)/runtime.stamp: requirements.lock | $(VENV)/bin/pip
+	@echo "Installing the run-time packages (about half a minute the first time)"
+	@$(call pip_install,--require-hashes -r requirements.lock)
+	@touch $@
+
+$(VENV)/dev.stamp: requirements-dev.lock $(VENV)/runtime.stamp
+	@echo "Installing the tools for tests and checks"
+	@$(call pip_install,--require-hashes -r requirements-dev.lock)
+	@touch $@
+
+$(VENV)/setup.stamp: pyproject.toml $(VENV)/dev.stamp
+	@echo "Installing scnen-cds itself, as an editable package"
+	@$(call pip_install,--no-deps --no-build-isolation --editable .)
+	@touch $@
