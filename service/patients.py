@@ -1,7 +1,7 @@
 """The bundled synthetic patients: one FHIR Bundle and one story each."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from importlib.resources import files
 from typing import Any
 
@@ -33,7 +33,7 @@ class SyntheticPatient:
     title: str
     story: str
     expected: str
-    bundle: Mapping[str, Any]
+    bundle: Mapping[str, Any] = field(repr=False, compare=False)
 
 
 def bundled_patients() -> tuple[SyntheticPatient, ...]:

@@ -15,6 +15,7 @@ __all__ = [
     "clean",
     "line_width",
     "paint",
+    "shorten",
     "split_words",
     "table",
     "wrap",
@@ -121,6 +122,34 @@ def line_width(line: Sequence[Span]) -> int:
         Sum of their widths.
     """
     return sum(cells(span.text) for span in line)
+
+
+def shorten(text: str, width: int) -> str:
+    """
+    Cut a text to a width, with an ellipsis where something is missing.
+
+    Parameters
+    ----------
+    text : str
+        Text of one line.
+    width : int
+        Cells there are, at least 1.
+
+    Returns
+    -------
+    str
+        The text or its beginning.
+
+    Examples
+    --------
+    >>> shorten("about 45 of 100", 9)
+    'about 45…'
+    """
+    if cells(text) <= width:
+        return text
+    while text and cells(text) > width - 1:
+        text = text[:-1]
+    return f"{text.rstrip()}…"
 
 
 def split_words(spans: Iterable[Span]) -> list[Word]:

@@ -1,0 +1,247 @@
+"""``scnen-cds demo``: synthetic patients go home, and the cards that appear."""
+
+import io
+import shutil
+import sys
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import click
+import orjson
+
+from service.fire import FireError, Reply, discover, fire, hook_request, open_session
+from service.local_server import ServerError, local_server
+from service.patients import SyntheticPatient, bundled_patients
+from service.terminal import render_card
+from service.terminal.layout import (
+    Line,
+    Span,
+    clean,
+    paint,
+    shorten,
+    split_words,
+    table,
+)
+from service.terminal.markdown import render_markdown
+
+__all__ = ["demo"]
+
+_HOOK = "encounter-discharge"
+#: What a newcomer sees in full: a warning, a missing value, a patient without card.
+_SELECTION = (
+    "01-high-vertebroplasty",
+    "05-cement-ratio-missing",
+    "03-below-average-kyphoplasty",
+)
+_WIDEST = 100
+_NO_CARD = (
+    "No card. That does **not** mean no risk: either the risk lies under the study's"
+    " average, or there is nothing the service may judge."
+)
+
+
+@dataclass(frozen=True, slots=True)
+class _Page:
+    """How to write: cells in a line, and whether in colour."""
+
+    width: int
+    colour: bool
+
+    def write(self, lines: Sequence[Line]) -> None:
+        """Write lines to standard output."""
+        for line in lines:
+            click.echo(paint(line, colour=self.colour), color=True)
+
+    def write_markdown(self, text: str) -> None:
+        """Write a text, set to the width."""
+        self.write(render_markdown(clean(text), self.width))
+
+
+@click.command
+@click.option(
+    "--patient",
+    "names",
+    multiple=True,
+    metavar="NAME",
+    help="Show this patient, e.g. 07 or 07-two-vertebrae; may be repeated.",
+)
+@click.option("--all", "show_all", is_flag=True, help="Show every patient in full.")
+@click.option(
+    "--width",
+    type=click.IntRange(40, 200),
+    help="Columns to write in. Default: the terminal's, at most 100.",
+)
+@click.option("--json", "as_json", is_flag=True, help="Print the answers as JSON.")
+@click.option(
+    "--no-color",
+    envvar="NO_COLOR",
+    default="",
+    hidden=True,
+    help="Any text turns colour off: the convention of the variable NO_COLOR.",
+)
+def demo(
+    *,
+    names: tuple[str, ...],
+    show_all: bool,
+    width: int | None,
+    as_json: bool,
+    no_color: str,
+) -> None:
+    """
+    Fire the discharge hook for synthetic patients and show the cards.
+
+    Starts the service on a free loopback port, plays the EHR over HTTP and stops the
+    service again. SCNEN_* settings apply, so a hospital sees its own policy at work.
+    Ends with 0 when every call was answered with 200.
+
+    \b
+    Examples:
+      scnen-cds demo
+      scnen-cds demo --patient 07 --patient 12
+      scnen-cds demo --json
+    """  # noqa: D301 click wants the character itself
+    chosen = _choose(bundled_patients(), names)
+    page = _page(width, no_color)
+    try:
+        replies = dict(_rehearse(chosen))
+    except (FireError, ServerError) as error:
+        raise click.ClickException(str(error)) from error
+    if as_json:
+        click.echo(orjson.dumps(_as_json(replies), option=orjson.OPT_INDENT_2))
+    else:
+        shown = [p for p in chosen if names or show_all or p.name in _SELECTION]
+        _show(page, replies, sorted(shown, key=_newcomers_order))
+    if not all(reply.is_ok for reply in replies.values()):
+        raise click.exceptions.Exit(1)
+
+
+def _choose(
+    patients: Sequence[SyntheticPatient], names: Sequence[str]
+) -> list[SyntheticPatient]:
+    """Find patients by name or number."""
+    known = {
+        key: patient
+        for patient in patients
+        for key in (patient.name, patient.name.partition("-")[0])
+    }
+    for name in names:
+        if name not in known:
+            listed = ", ".join(patient.name for patient in patients)
+            raise click.BadParameter(
+                f"no patient {name!r}; there are {listed}", param_hint="--patient"
+            )
+    return [known[name] for name in dict.fromkeys(names)] or list(patients)
+
+
+def _newcomers_order(patient: SyntheticPatient) -> int:
+    return _SELECTION.index(patient.name) if patient.name in _SELECTION else 99
+
+
+def _page(width: int | None, no_color: str) -> _Page:
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="replace")  # a terminal that lacks our signs
+    found = width or min(shutil.get_terminal_size().columns, _WIDEST)
+    return _Page(found, colour=sys.stdout.isatty() and not no_color)
+
+
+def _rehearse(
+    patients: Sequence[SyntheticPatient],
+) -> Iterator[tuple[SyntheticPatient, Reply]]:
+    """Start the service, fire for each patient, and stop it."""
+    click.echo("Starting the service … ", nl=False, err=True)
+    begin = time.perf_counter()
+    with local_server() as url, open_session(url) as session:
+        click.echo(f"ready in {time.perf_counter() - begin:.1f} s at {url}", err=True)
+        services = discover(session, url)
+        service = next((item for item in services if item.get("hook") == _HOOK), None)
+        if service is None:
+            raise FireError(f"{url}: no service for the hook {_HOOK}")
+        address = f"{url}/cds-services/{service['id']}"
+        click.echo(f"Firing {_HOOK} at {address}", err=True)
+        for patient in patients:
+            yield patient, fire(session, address, hook_request(patient.bundle, service))
+    click.echo("Service stopped.\n", err=True)
+
+
+def _as_json(replies: Mapping[SyntheticPatient, Reply]) -> list[dict[str, Any]]:
+    return [
+        {
+            "patient": patient.name,
+            "title": patient.title,
+            "status": reply.status,
+            "milliseconds": round(reply.milliseconds, 1),
+            "response": reply.body,
+        }
+        for patient, reply in replies.items()
+    ]
+
+
+def _show(
+    page: _Page,
+    replies: Mapping[SyntheticPatient, Reply],
+    shown: Sequence[SyntheticPatient],
+) -> None:
+    for patient in shown:
+        _show_patient(page, patient, replies[patient])
+    page.write([(Span(f"{len(replies)} patients", "bold"),), ()])
+    page.write(_overview(replies, page.width))
+    click.echo()
+    if left := len(replies) - len(shown):
+        page.write_markdown(
+            f"{left} more cards: `scnen-cds demo --all`, or one of them:"
+            " `scnen-cds demo --patient 07`."
+        )
+    click.echo("Nobody here exists: all patients are synthetic.")
+
+
+def _show_patient(page: _Page, patient: SyntheticPatient, reply: Reply) -> None:
+    page.write([(Span(f"── {patient.name} · {patient.title}", "bold"),)])
+    page.write_markdown(patient.story)
+    click.echo()
+    for card in reply.body.get("cards", ()):
+        click.echo(render_card(card, page.width, colour=page.colour), color=True)
+        click.echo()
+    if not reply.is_ok:
+        page.write_markdown(f"**HTTP {reply.status}**: `{_fault(reply)}`")
+    elif not reply.body["cards"]:
+        page.write_markdown(_NO_CARD)
+    page.write_markdown(f"_By the rules_: {patient.expected}")
+    page.write([(Span(f"answered in {reply.milliseconds:.1f} ms", "dim"),), ()])
+
+
+def _overview(replies: Mapping[SyntheticPatient, Reply], width: int) -> list[Line]:
+    """One line for each patient: who, what the service said, how fast."""
+    names = max(len(patient.name) for patient in replies)
+    room = max(10, width - names - len("warning") - len("ms") - 10)
+    rows = [("Patient", "Card", "Says", "ms")]
+    for patient, reply in replies.items():
+        card, text = _in_short(reply)
+        rows.append(
+            (patient.name, card, shorten(text, room), f"{reply.milliseconds:.1f}")
+        )
+    return table(
+        [
+            [split_words([Span(cell, "" if number else "bold")]) for cell in row]
+            for number, row in enumerate(rows)
+        ],
+        "<<<>",
+        width,
+    )
+
+
+def _in_short(reply: Reply) -> tuple[str, str]:
+    if not reply.is_ok:
+        return f"HTTP {reply.status}", _fault(reply)
+    cards = reply.body["cards"]
+    if not cards:
+        return "–", "no card"
+    return clean(cards[0]["indicator"]), clean(cards[0]["summary"])
+
+
+def _fault(reply: Reply) -> str:
+    """What an OperationOutcome says, in one line."""
+    issues = reply.body.get("issue", [{}])
+    found = issues[0].get("diagnostics") or issues[0].get("details", {}).get("text")
+    return clean(str(found or "no reason given"))
