@@ -3,12 +3,14 @@
 import logging
 import re
 from collections.abc import Callable, Collection, Sequence
+from functools import lru_cache
 from traceback import walk_tb
 
 import orjson
 from flask import Blueprint, Flask, Response, request
 from flask.blueprints import BlueprintSetupState
 from werkzeug.exceptions import HTTPException, RequestEntityTooLarge
+from werkzeug.http import parse_options_header
 
 from cds_hooks.dumping import (
     dump_discovery,
@@ -40,6 +42,7 @@ FeedbackCallback = Callable[[str, Sequence[Feedback]], None]
 _LOG = logging.getLogger("cds_hooks")
 _ROOT = "/cds-services"
 _ORIGIN = re.compile(r"https?://[A-Za-z0-9.\-\[\]:]+")
+_NO_STORE = (("Cache-Control", "no-store"),)
 _BY_STATUS = {
     error.status: error
     for error in (
@@ -189,7 +192,7 @@ def _add_origin(response: Response, allowed: Collection[str]) -> None:
 
 
 def _read_json(max_bytes: int) -> object:
-    if not request.is_json or _charset() != "utf-8" or _encoding() != "identity":
+    if not _is_json(request.content_type) or request.content_encoding:
         raise UnsupportedMediaType
     request.max_content_length = max_bytes
     try:
@@ -202,12 +205,14 @@ def _read_json(max_bytes: int) -> object:
         raise BadRequest("body: must be JSON in UTF-8, without NaN") from None
 
 
-def _charset() -> str:
-    return request.mimetype_params.get("charset", "utf-8").lower()
-
-
-def _encoding() -> str:
-    return (request.content_encoding or "identity").lower()
+@lru_cache(maxsize=64)
+def _is_json(content_type: str | None) -> bool:
+    """Whether a media type is JSON, such as application/fhir+json, in UTF-8."""
+    media_type, parameters = parse_options_header(content_type)
+    return (
+        re.fullmatch(r"application/(?:[\w.+-]+\+)?json", media_type.lower()) is not None
+        and parameters.get("charset", "utf-8").lower() == "utf-8"
+    )
 
 
 def _choose(services: Collection[Service], body: object) -> Service:
@@ -259,10 +264,8 @@ def _log(what: str, error: BaseException) -> None:
 def _json(
     body: bytes, status: int = 200, *, is_about_patient: bool = False
 ) -> Response:
-    response = Response(body, status, mimetype="application/json")
-    if is_about_patient:
-        response.headers["Cache-Control"] = "no-store"
-    return response
+    headers = _NO_STORE if is_about_patient else ()
+    return Response(body, status, headers, content_type="application/json")
 
 
 def register_error_handlers(app: Flask) -> None:

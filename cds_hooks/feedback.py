@@ -64,7 +64,14 @@ class Feedback:
 
     @property
     def override_reason(self) -> Coding | None:
-        """The first reason; the specification knows only one."""
+        """
+        Give the first reason; the specification knows only one.
+
+        Returns
+        -------
+        Coding or None
+            Why the card was rejected, if a reason was chosen.
+        """
         return self.override_reasons[0] if self.override_reasons else None
 
 

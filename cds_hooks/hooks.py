@@ -78,17 +78,38 @@ class HookDefinition:
 
     @property
     def required(self) -> tuple[str, ...]:
-        """Names of the fields that must be sent."""
+        """
+        Name the fields that every client must send.
+
+        Returns
+        -------
+        tuple of str
+            Names, in the order of the definition.
+        """
         return tuple(f.name for f in self.fields if f.is_required)
 
     @property
     def optional(self) -> tuple[str, ...]:
-        """Names of the fields that may be left out."""
+        """
+        Name the fields that may be left out.
+
+        Returns
+        -------
+        tuple of str
+            Names, in the order of the definition.
+        """
         return tuple(f.name for f in self.fields if not f.is_required)
 
     @property
     def tokens(self) -> tuple[str, ...]:
-        """Names of the fields that a prefetch template may use."""
+        """
+        Name the fields that a prefetch template may use.
+
+        Returns
+        -------
+        tuple of str
+            Names, in the order of the definition.
+        """
         return tuple(f.name for f in self.fields if f.is_token)
 
 
@@ -243,16 +264,37 @@ class HookRequest:
 
     @property
     def patient_id(self) -> str:
-        """Bare id of the patient; every hook of the library has one."""
+        """
+        Tell whom the call is about; every hook of the library has a patient.
+
+        Returns
+        -------
+        str
+            Bare id of the Patient.
+        """
         patient_id: str = self.context["patientId"]
         return patient_id
 
     @property
     def user_id(self) -> str | None:
-        """Reference to the user, such as ``Practitioner/123``."""
+        """
+        Tell who triggered the hook.
+
+        Returns
+        -------
+        str or None
+            Reference such as ``Practitioner/123``.
+        """
         return self.context.get("userId")
 
     @property
     def encounter_id(self) -> str | None:
-        """Bare id of the encounter, when the hook fired from one."""
+        """
+        Tell in which encounter the hook fired.
+
+        Returns
+        -------
+        str or None
+            Bare id of the Encounter, when there is one.
+        """
         return self.context.get("encounterId")

@@ -4,9 +4,8 @@ import re
 
 __all__ = ["escape_markdown", "has_raw_html"]
 
-# A "<" that opens a tag, comment or autolink. An odd number of backslashes before it
-# makes it plain text.
-_RAW_HTML = re.compile(r"(?<!\\)(?:\\\\)*<[A-Za-z/!?]")
+# A "<" that opens a tag, comment or autolink.
+_RAW_HTML = re.compile(r"<[A-Za-z/!?]")
 _MARKDOWN = re.compile(r"([\\`*_{}\[\]()<>#+\-.!|&~:@=])")
 # Control characters, and those that turn the direction of the text around them.
 _INVISIBLE = re.compile("[\x00-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069]")
@@ -53,4 +52,11 @@ def has_raw_html(text: str) -> bool:
     >>> has_raw_html("<b>"), has_raw_html(r"\<b>"), has_raw_html("2 < 3")
     (True, False, False)
     """
-    return _RAW_HTML.search(text) is not None
+    return any(
+        not _is_escaped(text[: match.start()]) for match in _RAW_HTML.finditer(text)
+    )
+
+
+def _is_escaped(before: str) -> bool:
+    """Whether an odd number of backslashes stands before a character."""
+    return (len(before) - len(before.rstrip("\\"))) % 2 == 1

@@ -34,6 +34,7 @@ FHIR_ID = re.compile(r"(?!\.+\Z)[A-Za-z0-9._-]{1,256}")
 #: Type/id, relative to the FHIR server.
 REFERENCE = re.compile(r"[A-Z][A-Za-z]{1,63}/(?!\.+\Z)[A-Za-z0-9._-]{1,256}")
 _UUID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
+_MAY_BE_EMPTY = (str, dict, list, tuple)
 _REVERSE_DOMAIN = re.compile(r"[a-z]+(?:\.[A-Za-z0-9-]+)+")
 
 
@@ -218,23 +219,19 @@ def check_json(field: str, value: object) -> None:
     pending: list[Any] = [value]
     while pending:
         item = pending.pop()
-        if isinstance(item, dict):
-            if not all(isinstance(key, str) for key in item):
-                raise InvalidCard(f"{field}: expected only strings as names")
-            pending += item.values()
-        elif isinstance(item, list | tuple):
-            pending += [entry for entry in item if entry is not None]
-        _check_leaf(field, item)
-
-
-def _check_leaf(field: str, item: object) -> None:
-    if isinstance(item, dict | list | tuple | str):
-        if not item:
-            raise InvalidCard(f"{field}: leave out what is empty")
-    elif item is None:
-        raise InvalidCard(f"{field}: leave out what is null")
-    elif not _is_number(item):
-        raise InvalidCard(f"{field}: expected only JSON with finite 64-bit numbers")
+        if isinstance(item, _MAY_BE_EMPTY):
+            if not item:
+                raise InvalidCard(f"{field}: leave out what is empty")
+            if isinstance(item, dict):
+                if set(map(type, item)) != {str}:
+                    raise InvalidCard(f"{field}: expected only strings as names")
+                pending += item.values()
+            elif not isinstance(item, str):
+                pending += [entry for entry in item if entry is not None]
+        elif item is None:
+            raise InvalidCard(f"{field}: leave out what is null")
+        elif not _is_number(item):
+            raise InvalidCard(f"{field}: expected only JSON with finite 64-bit numbers")
 
 
 def _is_number(item: object) -> bool:
