@@ -1,0 +1,1 @@
+"""FHIR resources in, predictors of the risk model out."""

@@ -1,0 +1,233 @@
+"""What an extraction takes in and gives back: values with their sources, or reasons."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+from enum import StrEnum
+from typing import Any
+
+__all__ = [
+    "Coding",
+    "Extraction",
+    "Flag",
+    "Measurement",
+    "Missing",
+    "OperatedVertebra",
+    "Operation",
+    "PatientRecord",
+    "Reason",
+]
+
+
+class Reason(StrEnum):
+    """Why a value, or a whole assessment, is not given: a closed list."""
+
+    NOT_RECORDED = "not-recorded"
+    UNAVAILABLE = "unavailable"
+    STATUS_NOT_FINAL = "status-not-final"
+    DATA_ABSENT = "data-absent"
+    UNIT_NOT_STATED = "unit-not-stated"
+    UNIT_UNKNOWN = "unit-unknown"
+    COMPARATOR = "comparator"
+    NOT_A_QUANTITY = "not-a-quantity"
+    OUT_OF_PHYSICAL_RANGE = "out-of-physical-range"
+    STALE = "stale"
+    TIME_UNCLEAR = "time-unclear"
+    OUTSIDE_WINDOW = "outside-window"
+    OTHER_LEVEL = "other-level"
+    CONFLICT = "conflict"
+    UNDEFINED = "undefined"
+    NOT_APPLICABLE = "not-applicable"
+    REGION_NOT_LEVEL = "region-not-level"
+    OUTSIDE_MODEL = "outside-model"
+    NO_ELIGIBLE_OPERATION = "no-eligible-operation"
+    EXCLUDED_CONDITION = "excluded-condition"
+    UNDER_AGE = "under-age"
+
+
+class Flag(StrEnum):
+    """What people must know beside a value that is given."""
+
+    TWO_METHODS = "two-methods"
+    METHOD_INFERRED = "method-inferred"
+    FRACTURE_NOT_DOCUMENTED = "fracture-not-documented"
+    PATHOLOGICAL_FRACTURE = "pathological-fracture"
+    SEVERAL_VERTEBRAE = "several-vertebrae"
+    NUMBER_UNKNOWN = "number-of-vertebrae-unknown"
+    CRR_RECORDED_DIFFERS = "crr-recorded-differs"
+    SIGNS_NORMALISED = "signs-normalised"
+
+
+@dataclass(frozen=True, slots=True)
+class Coding:
+    """
+    A code as the record has it.
+
+    Attributes
+    ----------
+    system, code : str
+        Address of the code system, and the code.
+    """
+
+    system: str
+    code: str
+
+
+@dataclass(frozen=True, slots=True)
+class Measurement:
+    """
+    A value that serves, with where it comes from.
+
+    Attributes
+    ----------
+    value : float or str
+        In degrees or percent; a word for segment and method.
+    unit : str or None
+        ``"deg"`` or ``"%"`` after conversion; None for words.
+    as_found : str
+        Value and unit as recorded.
+    code : Coding
+        Under which code it was found.
+    source : str
+        Reference of the resource, several joined by a comma.
+    time : datetime.datetime or datetime.date or None
+        When it was taken.
+    status : str or None
+        Status of the resource.
+    """
+
+    value: float | str
+    unit: str | None
+    as_found: str
+    code: Coding
+    source: str
+    time: datetime | date | None
+    status: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Missing:
+    """
+    A value that is not given, with the reason.
+
+    Attributes
+    ----------
+    reason : Reason
+        Why.
+    detail : str
+        More of it; codes, units, statuses and levels only.
+    candidates : tuple of str
+        References of the resources that were looked at and do not serve.
+    """
+
+    reason: Reason
+    detail: str = ""
+    candidates: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Operation:
+    """
+    The operation of one vertebra.
+
+    Attributes
+    ----------
+    start, end : datetime.datetime or None
+        First and last instant at which it may have begun, in UTC; equal where the
+        record states it exactly.
+    day : datetime.date or None
+        Its day, as recorded; None if the record does not name one day.
+    sources : tuple of str
+        References of the Procedures.
+    """
+
+    start: datetime | None
+    end: datetime | None
+    day: date | None
+    sources: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class OperatedVertebra:
+    """
+    One fractured and operated vertebra.
+
+    Attributes
+    ----------
+    level : str or None
+        ``"T1"`` to ``"L5"``; None if only the segment is known.
+    segment, method, cement_ratio_percent, cobb_preoperative_deg, \
+cobb_postoperative_deg, cobb_restoration_ratio_percent : Measurement or Missing
+        The predictors.
+    operation : Operation
+        When it was operated on.
+    flags : frozenset of Flag
+        What people must know.
+    conflicts : tuple of str
+        Each contradiction in the record, with its sources.
+    """
+
+    level: str | None
+    segment: Measurement | Missing
+    method: Measurement | Missing
+    cement_ratio_percent: Measurement | Missing
+    cobb_preoperative_deg: Measurement | Missing
+    cobb_postoperative_deg: Measurement | Missing
+    cobb_restoration_ratio_percent: Measurement | Missing
+    operation: Operation
+    flags: frozenset[Flag] = frozenset()
+    conflicts: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class PatientRecord:
+    """
+    The resources of one patient as plain JSON.
+
+    Attributes
+    ----------
+    patient, encounter : Mapping or None
+        The resource; None if it could not be had.
+    procedures : sequence of Mapping
+        All that were sent, maybe none.
+    observations, conditions : sequence of Mapping or None
+        None if they could not be had; empty if there are none.
+    """
+
+    patient: Mapping[str, Any] | None
+    encounter: Mapping[str, Any] | None
+    procedures: Sequence[Mapping[str, Any]]
+    observations: Sequence[Mapping[str, Any]] | None
+    conditions: Sequence[Mapping[str, Any]] | None
+
+
+@dataclass(frozen=True, slots=True)
+class Extraction:
+    """
+    What a record says about the predictors.
+
+    Attributes
+    ----------
+    vertebrae : tuple of OperatedVertebra
+        From the head downwards; empty if nothing may be assessed.
+    as_of : datetime.datetime
+        Time of the call.
+    not_assessed : Reason or None
+        Why nothing may be assessed.
+    exclusion : str or None
+        Which group of excluded conditions, as a code of the project.
+    unchecked : frozenset of str
+        ``"age"``, ``"exclusions"``: what could not be had.
+    rejected : tuple of tuple of str
+        Reference and fault of each resource that could not be used.
+    other_patient : int
+        How many resources of other patients were dropped.
+    """
+
+    vertebrae: tuple[OperatedVertebra, ...]
+    as_of: datetime
+    not_assessed: Reason | None = None
+    exclusion: str | None = None
+    unchecked: frozenset[str] = frozenset()
+    rejected: tuple[tuple[str, str], ...] = ()
+    other_patient: int = 0

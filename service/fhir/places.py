@@ -1,0 +1,158 @@
+"""Vertebral levels and segments: a place is the set of levels it may mean."""
+
+from collections.abc import Iterable, Mapping
+from types import MappingProxyType
+from typing import Final
+
+__all__ = [
+    "ANYWHERE",
+    "LUMBAR",
+    "OUTSIDE",
+    "PLACES",
+    "THORACIC",
+    "describe",
+    "level_of",
+    "order",
+    "segment_of",
+    "span",
+    "union",
+]
+
+_ORDER: Final = (
+    *(f"T{number}" for number in range(1, 13)),
+    *(f"L{number}" for number in range(1, 6)),
+)
+_RANK: Final = MappingProxyType({level: rank for rank, level in enumerate(_ORDER)})
+
+THORACIC: Final = frozenset(_ORDER[:12])
+LUMBAR: Final = frozenset(_ORDER[12:])
+#: Regions of the spine that the model knows nothing of.
+OUTSIDE: Final = frozenset({"cervical", "sacral"})
+ANYWHERE: Final = THORACIC | LUMBAR | OUTSIDE
+
+#: code of the project -> the levels it may mean
+PLACES: Final[Mapping[str, frozenset[str]]] = MappingProxyType(
+    {
+        **{level: frozenset({level}) for level in (*_ORDER, *OUTSIDE)},
+        "thoracic": THORACIC,
+        "lumbar": LUMBAR,
+        "thoracolumbar": THORACIC | LUMBAR,
+        "spine": ANYWHERE,
+    }
+)
+
+
+def level_of(place: frozenset[str]) -> str | None:
+    """
+    Name the vertebra, if the place is a single one.
+
+    Parameters
+    ----------
+    place : frozenset of str
+        Levels that are possible.
+
+    Returns
+    -------
+    str or None
+        ``"T1"`` to ``"L5"``; None for a region or outside the model.
+    """
+    if len(place) != 1:
+        return None
+    (level,) = place
+    return level if level in _RANK else None
+
+
+def segment_of(place: frozenset[str]) -> str | None:
+    """
+    Name the segment, if all levels that are possible lie in one.
+
+    Parameters
+    ----------
+    place : frozenset of str
+        Levels that are possible.
+
+    Returns
+    -------
+    str or None
+        ``"thoracic"`` or ``"lumbar"``.
+    """
+    if not place:
+        return None
+    if place <= THORACIC:
+        return "thoracic"
+    return "lumbar" if place <= LUMBAR else None
+
+
+def span(places: Iterable[frozenset[str]]) -> frozenset[str]:
+    """
+    Fill up the vertebrae between the highest and the lowest of a construct.
+
+    Parameters
+    ----------
+    places : iterable of frozenset of str
+        Body sites of a screw fixation.
+
+    Returns
+    -------
+    frozenset of str
+        All levels from the first to the last; regions count whole.
+    """
+    whole = union(places)
+    ranks = [_RANK[level] for level in whole if level in _RANK]
+    if not ranks:
+        return whole
+    return whole | frozenset(_ORDER[min(ranks) : max(ranks) + 1])
+
+
+def union(places: Iterable[frozenset[str]]) -> frozenset[str]:
+    """
+    Join places.
+
+    Parameters
+    ----------
+    places : iterable of frozenset of str
+        Places, maybe none.
+
+    Returns
+    -------
+    frozenset of str
+        Levels of any of them.
+    """
+    return frozenset().union(*places)
+
+
+def order(place: frozenset[str]) -> tuple[int, ...]:
+    """
+    Sort key from the head downwards.
+
+    Parameters
+    ----------
+    place : frozenset of str
+        Levels that are possible.
+
+    Returns
+    -------
+    tuple of int
+        Key; places outside the model come last.
+    """
+    return tuple(sorted(_RANK.get(level, len(_ORDER)) for level in place))
+
+
+def describe(place: frozenset[str]) -> str:
+    """
+    Name a place in a few characters.
+
+    Parameters
+    ----------
+    place : frozenset of str
+        Levels that are possible.
+
+    Returns
+    -------
+    str
+        A level, a region, or levels joined by a stroke.
+    """
+    for name, levels in PLACES.items():
+        if place == levels:
+            return name
+    return "/".join(sorted(place, key=lambda level: _RANK.get(level, len(_ORDER))))

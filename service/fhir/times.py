@@ -1,0 +1,156 @@
+"""FHIR times as intervals: a date alone covers its whole day."""
+
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, timedelta, tzinfo
+
+__all__ = ["When", "at", "enclosing", "parse_date", "parse_when"]
+
+_DATE = re.compile(r"(\d{4})(?:-(\d\d)(?:-(\d\d))?)?", re.ASCII)
+_INSTANT = re.compile(
+    r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d+)?(?:Z|[+-]\d\d:\d\d)", re.ASCII
+)
+
+
+@dataclass(frozen=True, slots=True)
+class When:
+    """
+    When something happened, as exactly as it was recorded.
+
+    Attributes
+    ----------
+    start, end : datetime.datetime
+        First and last instant that are possible, in UTC; equal for an instant.
+    stated : datetime.datetime or datetime.date or None
+        What was recorded; None for a month, a year, or several records.
+    """
+
+    start: datetime
+    end: datetime
+    stated: datetime | date | None
+
+    def is_before(self, other: "When") -> bool:
+        """Whether this surely came first."""
+        return self.end < other.start
+
+    def overlaps(self, other: "When") -> bool:
+        """Whether the order of the two cannot be told, or is none."""
+        return self.start <= other.end and other.start <= self.end
+
+
+def parse_when(text: object, zone: tzinfo) -> When | None:
+    """
+    Read a FHIR date, dateTime or instant.
+
+    Parameters
+    ----------
+    text : object
+        JSON value of the element.
+    zone : datetime.tzinfo
+        Where the day of a date without time begins and ends.
+
+    Returns
+    -------
+    When or None
+        None if the text is no FHIR time, or lies at the edge of the calendar.
+    """
+    if not isinstance(text, str):
+        return None
+    try:
+        if _INSTANT.fullmatch(text):
+            stated = datetime.fromisoformat(text)
+            instant = stated.astimezone(UTC)
+            return When(instant, instant, stated)
+        first, after = _days(text)
+        return When(
+            _midnight(first, zone),
+            _midnight(after, zone) - timedelta(microseconds=1),
+            first if after - first == timedelta(days=1) else None,
+        )
+    except (ValueError, OverflowError):
+        return None
+
+
+def parse_date(text: object) -> tuple[date, date] | None:
+    """
+    Read a FHIR date as the days it may mean.
+
+    Parameters
+    ----------
+    text : object
+        JSON value of the element.
+
+    Returns
+    -------
+    tuple of datetime.date or None
+        First and last day; None if the text is no date.
+    """
+    if not isinstance(text, str):
+        return None
+    try:
+        first, after = _days(text)
+        return first, after - timedelta(days=1)
+    except (ValueError, OverflowError):
+        return None
+
+
+def at(moment: datetime) -> When:
+    """
+    Take an instant.
+
+    Parameters
+    ----------
+    moment : datetime.datetime
+        With its zone.
+
+    Returns
+    -------
+    When
+        The instant.
+    """
+    instant = moment.astimezone(UTC)
+    return When(instant, instant, moment)
+
+
+def enclosing(times: Iterable[When]) -> When:
+    """
+    Find the interval from the first to the last of several times.
+
+    Parameters
+    ----------
+    times : iterable of When
+        At least one.
+
+    Returns
+    -------
+    When
+        One that holds them all; it keeps what was stated if all state the same.
+    """
+    found = list(times)
+    stated = {when.stated for when in found}
+    return When(
+        min(when.start for when in found),
+        max(when.end for when in found),
+        found[0].stated if len(stated) == 1 else None,
+    )
+
+
+def _days(text: str) -> tuple[date, date]:
+    """First day of a date, month or year, and the day after its last."""
+    match = _DATE.fullmatch(text)
+    if match is None:
+        raise ValueError
+    year = int(match[1])
+    month = int(match[2]) if match[2] else None
+    if match[3]:
+        first = date(year, month or 1, int(match[3]))
+        return first, first + timedelta(days=1)
+    first = date(year, month or 1, 1)
+    if month is None:
+        return first, date(year + 1, 1, 1)
+    return first, date(year + month // 12, month % 12 + 1, 1)
+
+
+def _midnight(day: date, zone: tzinfo) -> datetime:
+    return datetime(day.year, day.month, day.day, tzinfo=zone).astimezone(UTC)
