@@ -18,6 +18,7 @@ from service import __version__
 from service.config import Settings, SettingsError
 from service.observability import ready_report, set_level, watch
 from service.parts import Clock, Parts, build_parts, wall_clock
+from service.web import create_pages
 
 __all__ = ["create_app", "example_request_file"]
 
@@ -43,9 +44,8 @@ def create_app(settings: Settings, *, clock: Clock = wall_clock) -> Flask:
     Raises
     ------
     SettingsError
-        If open mode is off: this version cannot authenticate clients.
-    ValueError
-        If a setting or a file that it names cannot be used.
+        If a file that a setting names is refused, or open mode is off: this version
+        cannot authenticate clients.
     """
     if not settings.is_open:
         raise SettingsError(
@@ -60,6 +60,7 @@ def create_app(settings: Settings, *, clock: Clock = wall_clock) -> Flask:
     app.register_blueprint(
         create_blueprint(parts.registry, on_feedback=_count_feedback)
     )
+    app.register_blueprint(create_pages(parts.model, parts.mode, parts.policy))
     register_error_handlers(app)
     _add_health(app, parts)
     _add_description(app)

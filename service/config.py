@@ -42,6 +42,7 @@ NOT_YET: Mapping[str, str] = {
     "SCNEN_CLIENTS_FILE": "this version cannot authenticate clients",
 }
 
+_PREFIX = "SCNEN_"
 _OUTPUT_MODES = ("anchored", "calibrated", "relative")
 _LOG_LEVELS = ("debug", "info", "warning", "error")
 _CANONICAL_BASE = "http://scnen-cds.example.org/fhir"
@@ -184,7 +185,7 @@ def is_open_by_environment() -> bool:
 def _refuse_unusable(environ: Mapping[str, str]) -> None:
     """Refuse what would otherwise be ignored without a word."""
     for name in sorted(environ):
-        if not name.upper().startswith("SCNEN_"):
+        if not name.upper().startswith(_PREFIX):
             continue
         if name in NOT_YET:
             raise SettingsError(
@@ -199,9 +200,10 @@ def _refuse_unusable(environ: Mapping[str, str]) -> None:
 
 
 def _nearest(name: str) -> str:
-    close = get_close_matches(name.upper(), VARIABLES, n=1)
+    known = {variable.removeprefix(_PREFIX): variable for variable in VARIABLES}
+    close = get_close_matches(name.upper().removeprefix(_PREFIX), known, n=1)
     if close:
-        return f"Did you mean {close[0]}?"
+        return f"Did you mean {known[close[0]]}?"
     return f"Known settings: {', '.join(VARIABLES)}."
 
 

@@ -15,10 +15,10 @@ from cds_hooks import (
     load_request,
     operation_outcome,
 )
-from service.app import Parts, build_parts, wall_clock
 from service.assessment import describe_model
 from service.config import Settings, SettingsError
 from service.fhir.findings import Reason
+from service.parts import Parts, build_parts, wall_clock
 
 __all__ = ["score"]
 

@@ -100,15 +100,7 @@ def serve(*, host: str, port: int, workers: int, threads: int, is_open: bool) ->
         "logconfig_dict": _logging(settings.log_level),
         "when_ready": _announce(url),
     }
-    _Server(_build(settings), options).run()
-
-
-def _build(settings: Settings) -> Flask:
-    """Turn a refused file into a message that names it, without a traceback."""
-    try:
-        return create_app(settings)
-    except ValueError as error:
-        raise click.ClickException(str(error)) from error
+    _Server(create_app(settings), options).run()
 
 
 def _loopback(host: str) -> str:

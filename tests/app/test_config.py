@@ -5,7 +5,7 @@ import pytest
 from service.config import NOT_YET, VARIABLES, Settings, SettingsError
 from service.config import is_open_by_environment as is_open
 
-SECRET = "correct-horse-battery-staple-0001"
+KEY = "correct-horse-battery-staple-0001"
 
 
 @pytest.fixture(autouse=True)
@@ -19,7 +19,7 @@ def _bare_environment(monkeypatch):
 def closed(monkeypatch):
     """What an installation outside open mode must set."""
     monkeypatch.setenv("SCNEN_PUBLIC_URL", "https://cds.example.org/scnen/")
-    monkeypatch.setenv("SCNEN_SECRET_KEY", SECRET)
+    monkeypatch.setenv("SCNEN_SECRET_KEY", KEY)
 
 
 def test_open_mode_needs_no_setting():
@@ -69,7 +69,7 @@ def test_every_setting_is_read(monkeypatch, closed, tmp_path):
         conceptmaps_dir=tmp_path,
         canonical_base="https://fhir.example.org/r4",
         public_url="https://cds.example.org/scnen",
-        secret_key=SECRET,
+        secret_key=KEY,
         is_open=False,
         log_level="warning",
         locale="en",
@@ -144,7 +144,7 @@ def test_a_value_that_is_not_allowed_is_refused(monkeypatch, name, value, allowe
 def test_outside_open_mode_the_address_is_https(monkeypatch, closed):
     """Patient data do not travel in the clear."""
     monkeypatch.setenv("SCNEN_PUBLIC_URL", "http://cds.example.org")
-    with pytest.raises(SettingsError, match="SCNEN_PUBLIC_URL: not allowed.*https"):
+    with pytest.raises(SettingsError, match=r"SCNEN_PUBLIC_URL: not allowed.*https"):
         Settings.from_env()
 
 
@@ -165,13 +165,13 @@ def test_open_mode_is_off_without_the_variable():
 def test_an_unclear_switch_is_refused(monkeypatch):
     """A typing error does not open the service."""
     monkeypatch.setenv("SCNEN_OPEN", "ture")
-    with pytest.raises(SettingsError, match="SCNEN_OPEN: not allowed. Give true or"):
+    with pytest.raises(SettingsError, match=r"SCNEN_OPEN: not allowed. Give true or"):
         Settings.from_env()
 
 
 def test_the_secret_key_is_never_shown(monkeypatch, closed):
     """Neither the settings nor a refusal print the key."""
-    assert SECRET not in repr(Settings.from_env())
+    assert KEY not in repr(Settings.from_env())
     monkeypatch.setenv("SCNEN_SECRET_KEY", "a-short-secret")
     with pytest.raises(SettingsError, match="SCNEN_SECRET_KEY") as caught:
         Settings.from_env()

@@ -1,0 +1,159 @@
+"""The parts of the service, built from the settings once at start; no web in them."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+from cds_hooks import Registry
+from service.assessment import Assessor, OutputMode
+from service.cards import CardComposer
+from service.config import Settings, SettingsError
+from service.fhir.terminology import Terminology, TerminologyError, load_terminology
+from service.model.artifact import (
+    ArtifactError,
+    RiskModel,
+    bundled_models,
+    load_model,
+)
+from service.policy import Policy, PolicyError, default_policy, load_policy
+from service.services import FollowUpAdvice, services
+
+__all__ = ["Clock", "Parts", "build_parts", "wall_clock"]
+
+#: Gives the time of a call, with its zone.
+Clock = Callable[[], datetime]
+
+#: The study has two equations; each is shown beside the other where they disagree.
+_OTHER_EQUATION = {"liu-nomogram": "liu-table2", "liu-table2": "liu-nomogram"}
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """
+    What the service consists of, apart from the web.
+
+    Attributes
+    ----------
+    model : RiskModel
+        The model whose number is shown.
+    mode : OutputMode
+        What kind of number it is.
+    policy : Policy
+        The clinical policy.
+    terminology : Terminology
+        Which codes mean what.
+    advice : FollowUpAdvice
+        Answers the hook calls.
+    registry : Registry
+        The CDS services.
+    """
+
+    model: RiskModel
+    mode: OutputMode
+    policy: Policy
+    terminology: Terminology
+    advice: FollowUpAdvice
+    registry: Registry
+
+
+def wall_clock() -> datetime:
+    """
+    Tell the time.
+
+    Returns
+    -------
+    datetime.datetime
+        Now, in UTC.
+    """
+    return datetime.now(UTC)
+
+
+def build_parts(settings: Settings, clock: Clock = wall_clock) -> Parts:
+    """
+    Read model, policy and terminology, and put the service together.
+
+    Parameters
+    ----------
+    settings : Settings
+        The checked settings.
+    clock : callable
+        Gives the time of a call.
+
+    Returns
+    -------
+    Parts
+        Everything a call needs, read and checked.
+
+    Raises
+    ------
+    SettingsError
+        If a file that a setting names is refused, or model and output mode do not go
+        together; the message names the setting, then the file and the field.
+    """
+    model = _model(settings.model)
+    mode = _mode(settings.output_mode, model)
+    policy = _policy(settings.policy_file)
+    terminology = _terminology(settings)
+    other = _OTHER_EQUATION.get(model.id)
+    assessor = Assessor(
+        model=model,
+        second_model=_model(other) if other else None,
+        policy=policy,
+        terminology=terminology,
+        mode=mode,
+    )
+    composer = CardComposer(
+        model=model,
+        mode=mode,
+        policy=policy,
+        public_url=settings.public_url,
+        canonical_base=settings.canonical_base,
+        secret_key=settings.secret_key.encode(),
+        locale=settings.locale,
+    )
+    advice = FollowUpAdvice(assessor, composer, clock)
+    registry = Registry(services(advice, terminology))
+    return Parts(model, mode, policy, terminology, advice, registry)
+
+
+def _model(name: str) -> RiskModel:
+    """Load a bundled model by its id, or a site's own by its path."""
+    bundled = bundled_models()
+    path = bundled.get(name, Path(name))
+    if not path.is_file():
+        raise SettingsError(
+            f"SCNEN_MODEL: {name} is neither a file nor one of the bundled models"
+            f" ({', '.join(sorted(bundled))})."
+        )
+    try:
+        return load_model(path)
+    except ArtifactError as error:
+        raise SettingsError(f"SCNEN_MODEL: {error}") from error
+
+
+def _mode(name: str, model: RiskModel) -> OutputMode:
+    """Refuse to call a number what its model is not."""
+    mode = OutputMode(name)
+    if mode is not OutputMode.RELATIVE and mode.value != model.mode:
+        raise SettingsError(
+            f"SCNEN_OUTPUT_MODE: {mode.value} does not fit the model {model.id}, which"
+            f" is {model.mode}. Set {model.mode} or relative, or another SCNEN_MODEL."
+        )
+    return mode
+
+
+def _policy(path: Path | None) -> Policy:
+    if path is None:
+        return default_policy()
+    try:
+        return load_policy(path)
+    except PolicyError as error:
+        raise SettingsError(f"SCNEN_POLICY_FILE: {error}") from error
+
+
+def _terminology(settings: Settings) -> Terminology:
+    try:
+        return load_terminology(settings.conceptmaps_dir, settings.canonical_base)
+    except TerminologyError as error:
+        raise SettingsError(f"SCNEN_CONCEPTMAPS_DIR: {error}") from error
