@@ -141,14 +141,14 @@ def _conditions(story: Mapping[str, Any]) -> Iterator[Json]:
 
 
 def _condition(code: str, category: str, onset: str) -> Json:
-    active = _coding(f"{TERMINOLOGY}/condition-clinical", "active", "Active")
-    sure = _coding(f"{TERMINOLOGY}/condition-ver-status", "confirmed", "Confirmed")
+    active = _coding(f"{TERMINOLOGY}/condition-clinical", "active")
+    sure = _coding(f"{TERMINOLOGY}/condition-ver-status", "confirmed")
     return {
         "resourceType": "Condition",
         "clinicalStatus": {"coding": [active]},
         "verificationStatus": {"coding": [sure]},
         "category": [_concept(f"{TERMINOLOGY}/condition-category", category)],
-        "code": _concept(ICD10CM, code, DISPLAYS["icd10cm"][code]),
+        "code": {"coding": [_coding(ICD10CM, code, DISPLAYS["icd10cm"][code])]},
         "onsetDateTime": onset,
     }
 
@@ -194,7 +194,7 @@ def _observations(story: Mapping[str, Any]) -> Iterator[Json]:
                 **({"bodySite": _site(level)} if level else {}),
             }
     for code, display, category, value, unit in TABLE["routine"]:
-        concept = _concept(LOINC, code, display)
+        concept = {"coding": [_coding(LOINC, code, display)]}
         found = _observation(concept, story["admitted"], category=category)
         yield {**found, "valueQuantity": _quantity(value, unit)}
 
