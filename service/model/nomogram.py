@@ -199,7 +199,7 @@ def totals(model: RiskModel, step: int = 10) -> tuple[tuple[int, float], ...]:
     )
 
 
-def rounding_error(model: RiskModel) -> tuple[float, float]:
+def rounding_error(model: RiskModel, step: int = 10) -> tuple[float, float]:
     """
     How far pencil and paper may be off where the table gives whole points.
 
@@ -207,15 +207,19 @@ def rounding_error(model: RiskModel) -> tuple[float, float]:
     ----------
     model : RiskModel
         The model.
+    step : int
+        Distance of two totals in the table, between which one reads linearly.
 
     Returns
     -------
     tuple of float
-        Total points (half a point for each predictor), and the risk this can change
-        at most: the logistic curve rises nowhere by more than a quarter per log odds.
+        Total points (half a point for each predictor), and the risk at most: the
+        logistic curve rises nowhere by more than 1/4 per unit, and bends nowhere
+        by more than 1 / (6 sqrt 3).
     """
-    points = len(model.predictors) / 2
-    return points, points * scales(model).per_point / 4
+    points, per_point = len(model.predictors) / 2, scales(model).per_point
+    bend = (step * per_point) ** 2 / 8 / (6 * math.sqrt(3))
+    return points, points * per_point / 4 + bend
 
 
 def _values(quantity: Quantity, axis: Axis) -> list[tuple[str, float]]:

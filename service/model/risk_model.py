@@ -309,6 +309,11 @@ class RiskModel:
     parent: str | None
     calibration: Calibration | None
 
+    @property
+    def valid_until(self) -> date | None:
+        """Last day of use; None for a model that rests on no local calibration."""
+        return None if self.calibration is None else self.calibration.valid_until
+
     def is_valid_on(self, today: date) -> bool:
         """
         Tell whether the model may still be used.
@@ -323,4 +328,4 @@ class RiskModel:
         bool
             False after the last day of a calibration; an anchored model has none.
         """
-        return self.calibration is None or today <= self.calibration.valid_until
+        return self.valid_until is None or today <= self.valid_until
