@@ -185,9 +185,9 @@ def _show(
 ) -> None:
     for patient in shown:
         _show_patient(page, patient, replies[patient])
-    page.write([(Span(f"{len(replies)} patients", "bold"),), ()])
-    page.write(_overview(replies, page.width))
-    click.echo()
+    if len(replies) > 1:
+        page.write([(Span(f"{len(replies)} patients", "bold"),), ()])
+        page.write([*_overview(replies, page.width), ()])
     if left := len(replies) - len(shown):
         page.write_markdown(
             f"{left} more cards: `scnen-cds demo --all`, or one of them:"

@@ -1,0 +1,235 @@
+"""The demo: every story gets its answer over HTTP, and no server stays behind."""
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+from contextlib import contextmanager
+from urllib.parse import urlsplit
+from wsgiref.simple_server import WSGIRequestHandler, make_server
+
+import pytest
+from click.testing import CliRunner
+
+from service.cli import main
+from service.local_server import ServerError, local_server
+from service.patients import bundled_patients
+
+pytestmark = pytest.mark.server
+
+COMMAND = [sys.executable, "-m", "service", "demo"]
+
+
+@pytest.fixture(scope="module")
+def answers():
+    """What `scnen-cds demo --json` prints, by patient."""
+    result = CliRunner().invoke(main, ["demo", "--json"])
+    assert result.exit_code == 0, result.output
+    return {item["patient"]: item for item in json.loads(result.stdout)}
+
+
+@pytest.fixture(scope="module")
+def text():
+    """What a newcomer reads, in 80 columns."""
+    result = CliRunner().invoke(main, ["demo", "--width", "80"])
+    assert result.exit_code == 0, result.output
+    return result.stdout
+
+
+@pytest.fixture
+def failing_service(monkeypatch):
+    """In place of the service, a server with one discovery entry that answers 412."""
+
+    def app(environ, start_response):
+        is_discovery = environ["REQUEST_METHOD"] == "GET"
+        environ["wsgi.input"].read(int(environ.get("CONTENT_LENGTH") or 0))
+        start_response("200 OK" if is_discovery else "412 No", [])
+        return [json.dumps(discovery if is_discovery else outcome).encode()]
+
+    issue = {"severity": "error", "code": "incomplete", "diagnostics": "no\x1b data"}
+    outcome = {"resourceType": "OperationOutcome", "issue": [issue]}
+    discovery = {"services": [{"hook": "encounter-discharge", "id": "a"}]}
+
+    @contextmanager
+    def other_server():
+        with make_server("127.0.0.1", 0, app, handler_class=Quiet) as server:
+            thread = threading.Thread(target=server.serve_forever)
+            thread.start()
+            try:
+                yield f"http://127.0.0.1:{server.server_port}"
+            finally:
+                server.shutdown()
+                thread.join()
+
+    monkeypatch.setattr("service.cli.demo.local_server", other_server)
+    return discovery
+
+
+class Quiet(WSGIRequestHandler):
+    """Logs nothing."""
+
+    def log_message(self, *_):
+        pass
+
+
+def listens(url):
+    """Whether somebody takes connections at the URL's port."""
+    with socket.socket() as client:
+        return client.connect_ex(("127.0.0.1", urlsplit(url).port)) == 0
+
+
+def test_json_has_every_patient_answered(answers):
+    """Each call ended with 200 and a list of cards, in a measured time."""
+    assert list(answers) == [patient.name for patient in bundled_patients()]
+    for item in answers.values():
+        assert item["status"] == 200
+        assert isinstance(item["response"]["cards"], list)
+        assert 0 < item["milliseconds"] < 10_000
+
+
+def test_text_shows_a_warning_a_question_and_a_silence(text):
+    """The selection a newcomer sees in full."""
+    assert "── 01-high-vertebroplasty" in text
+    assert "┃ WARNING" in text
+    assert "┃ INFO" in text
+    assert "does not mean no risk" in text
+    assert "[ ] " in text
+
+
+def test_text_ends_with_one_line_for_each_patient(text):
+    """The overview names all, also those whose card is not shown."""
+    table = text.split("18 patients")[1]
+    for patient in bundled_patients():
+        assert sum(line.startswith(patient.name) for line in table.split("\n")) == 1
+
+
+def test_text_keeps_to_the_width_and_has_no_styles_in_a_pipe(text):
+    """Only an address may be longer than the line."""
+    assert "\x1b" not in text
+    assert all(len(line) <= 80 for line in text.split("\n") if "://" not in line)
+
+
+def test_one_patient_can_be_chosen_by_number():
+    """`--patient 07` shows that one in full and no other."""
+    result = CliRunner().invoke(main, ["demo", "--patient", "07", "--width", "80"])
+    assert result.exit_code == 0, result.output
+    assert "── 07-two-vertebrae" in result.stdout
+    assert "Patient  " not in result.stdout
+    assert "01-high-vertebroplasty" not in result.stdout
+
+
+def test_call_that_fails_is_shown_and_ends_with_an_error(failing_service):
+    """Whatever is not 200 stands in the overview, and the exit code tells."""
+    result = CliRunner().invoke(main, ["demo", "--patient", "01", "--patient", "02"])
+    assert result.exit_code == 1
+    assert "HTTP 412: no data" in result.stdout
+    assert len([x for x in result.stdout.split("\n") if x.endswith("ms")]) >= 2
+
+
+def test_service_without_the_hook_is_reported(failing_service):
+    """There is nothing to fire at."""
+    failing_service["services"].clear()
+    result = CliRunner().invoke(main, ["demo"])
+    assert result.exit_code == 1
+    assert "no service for the hook encounter-discharge" in result.output
+
+
+def test_unknown_patient_is_refused_before_anything_starts():
+    """The message says which there are."""
+    result = CliRunner().invoke(main, ["demo", "--patient", "99"])
+    assert result.exit_code == 2
+    assert "no patient '99'" in result.output
+    assert "01-high-vertebroplasty" in result.output
+    assert "Starting" not in result.output
+
+
+def test_service_that_cannot_start_is_reported_in_one_message(monkeypatch):
+    """A wrong setting ends the demo with the service's own words."""
+    monkeypatch.setenv("SCNEN_MODEL", "no-such-model")
+    result = CliRunner().invoke(main, ["demo"])
+    assert result.exit_code == 1
+    assert "the service did not start" in result.output
+    assert "SCNEN_MODEL" in result.output
+    assert "Traceback" not in result.output
+
+
+def test_policy_of_the_site_is_at_work_in_the_demo(monkeypatch, tmp_path):
+    """A hospital sees what its own thresholds would do: a failing file is named."""
+    policy = tmp_path / "policy.yaml"
+    policy.write_text("version: '1'\n")
+    monkeypatch.setenv("SCNEN_POLICY_FILE", str(policy))
+    result = CliRunner().invoke(main, ["demo"])
+    assert result.exit_code == 1
+    assert "SCNEN_POLICY_FILE" in result.output
+
+
+def test_server_is_gone_after_the_block():
+    """Its port is free again."""
+    with local_server() as url:
+        assert listens(url)
+    assert not listens(url)
+
+
+def test_server_is_gone_after_an_error_in_the_block():
+    """An exception ends the server too, and goes on."""
+    with pytest.raises(ZeroDivisionError, match="of ours"), local_server() as url:
+        raise ZeroDivisionError("of ours")
+    assert not listens(url)
+
+
+def test_server_that_is_too_slow_is_given_up():
+    """Waiting has an end, and the process one too."""
+    with pytest.raises(ServerError, match="did not start"), local_server(0.01):
+        pytest.fail("it cannot be ready so soon")
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_signal_ends_demo_and_server(number):
+    """Ctrl-C or a kill in the middle leaves no server on the port."""
+    demo = subprocess.Popen(
+        COMMAND, stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    )
+    url = demo.stderr.readline().rsplit(maxsplit=1)[-1]
+    assert listens(url)
+    demo.send_signal(number)
+    demo.communicate(timeout=30)
+    assert demo.returncode != 0 or number == signal.SIGINT
+    end = time.monotonic() + 5
+    while listens(url) and time.monotonic() < end:
+        time.sleep(0.05)
+    assert not listens(url)
+
+
+def test_no_color_is_respected_on_a_terminal():
+    """On a terminal there is colour, unless NO_COLOR holds any text."""
+    shown = {}
+    for value in ("", "yes"):
+        ours, theirs = os.openpty()
+        with subprocess.Popen(
+            [*COMMAND, "--patient", "03"],
+            stdout=theirs,
+            stderr=subprocess.DEVNULL,
+            env={**os.environ, "NO_COLOR": value},
+        ) as demo:
+            os.close(theirs)
+            shown[value] = _read_all(ours)
+        assert demo.returncode == 0
+    assert b"\x1b[1m" in shown[""]
+    assert b"\x1b" not in shown["yes"]
+
+
+def _read_all(descriptor):
+    found = b""
+    while True:
+        try:
+            part = os.read(descriptor, 65536)
+        except OSError:  # Linux: the other end of the terminal was closed
+            part = b""
+        if not part:
+            os.close(descriptor)
+            return found
+        found += part
