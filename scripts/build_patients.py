@@ -44,13 +44,32 @@ SURGEON = {
 
 
 def read_stories() -> list[Json]:
-    """The table of stories, in the order of the files."""
+    """
+    The table of stories.
+
+    Returns
+    -------
+    list of dict
+        The stories in the order of the files.
+    """
     stories: list[Json] = TABLE["stories"]
     return stories
 
 
 def bundle(story: Mapping[str, Any]) -> Json:
-    """Build the transaction Bundle of one story; `timestamp` is when the hook fires."""
+    """
+    Build the transaction Bundle of one story.
+
+    Parameters
+    ----------
+    story : mapping
+        One story of the table.
+
+    Returns
+    -------
+    dict
+        The Bundle; its `timestamp` is when the hook fires.
+    """
     return {
         "resourceType": "Bundle",
         "id": story["name"],
@@ -256,7 +275,19 @@ def _coding(system: str, code: str, display: str | None = None) -> Json:
 
 
 def written_files(stories: Sequence[Mapping[str, Any]]) -> dict[str, str]:
-    """All files of the folder, as name -> text."""
+    """
+    Make all files of the folder.
+
+    Parameters
+    ----------
+    stories : sequence of mapping
+        The table of stories.
+
+    Returns
+    -------
+    dict of str to str
+        Text by file name.
+    """
     files = {f"{story['name']}.json": _text(bundle(story)) for story in stories}
     told = ("name", "title", "story", "expected")
     told_stories = [{key: story[key] for key in told} for story in stories]
@@ -280,7 +311,14 @@ def _readme(stories: Sequence[Mapping[str, Any]]) -> str:
 
 
 def main(folder: Path = ROOT / "service/data/patients") -> None:
-    """Write every file into `folder`."""
+    """
+    Write all files.
+
+    Parameters
+    ----------
+    folder : pathlib.Path, optional
+        Where to; it is made if need be.
+    """
     folder.mkdir(parents=True, exist_ok=True)
     for name, text in written_files(read_stories()).items():
         (folder / name).write_text(text, "utf-8")

@@ -58,7 +58,7 @@ class Reply:
     milliseconds: float
 
     @property
-    def is_ok(self) -> bool:
+    def is_ok(self) -> bool:  # numpydoc ignore=RT01
         """Whether the service answered with a CDS Hooks response."""
         return self.status == requests.codes.ok and "cards" in self.body
 
