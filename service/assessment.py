@@ -131,6 +131,11 @@ class VertebraAssessment:
         return self.outside is None and bool(self.missing)
 
     @property
+    def models_disagree(self) -> bool:
+        """Whether the study's other equation puts the patient into another band."""
+        return self.second_band is not None and self.second_band is not self.band
+
+    @property
     def calls_for_follow_up(self) -> bool:
         """Whether the policy wants a follow-up suggested."""
         return self.reaches_percentile or self.band in {Band.ABOVE_AVERAGE, Band.HIGH}
@@ -270,34 +275,60 @@ class Assessor:
             eligibility=self.policy.eligibility,
             terminology=self.terminology,
         )
-        vertebrae = [self._assess_vertebra(item) for item in extraction.vertebrae]
+        return self.judge(extraction)
+
+    def judge(self, extraction: Extraction) -> Assessment:
+        """
+        Score what an extraction found.
+
+        Parameters
+        ----------
+        extraction : Extraction
+            The findings of one patient.
+
+        Returns
+        -------
+        Assessment
+            The result, the highest score first.
+        """
+        mode = self._mode_on(extraction.as_of)
+        vertebrae = [self._assess(item, mode) for item in extraction.vertebrae]
         return Assessment(
             model=self.model,
-            mode=self.mode,
+            mode=mode,
             vertebrae=tuple(sorted(vertebrae, key=_rank, reverse=True)),
             extraction=extraction,
             policy_version=self.policy.version,
         )
 
-    def _assess_vertebra(self, vertebra: OperatedVertebra) -> VertebraAssessment:
+    def _mode_on(self, moment: datetime) -> OutputMode:
+        """Give no probability any more once a local calibration has expired."""
+        valid = self.model.is_valid_on(moment.date())
+        return self.mode if valid else OutputMode.RELATIVE
+
+    def _assess(
+        self, vertebra: OperatedVertebra, mode: OutputMode
+    ) -> VertebraAssessment:
         found = findings(vertebra)
         if any(_reason(item) in OUTSIDE for item in found.values()):
             return VertebraAssessment(vertebra, score=None)
         inputs = {name: _value(item) for name, item in found.items()}
         first = score(self.model, inputs)
-        second = score(self.second_model, inputs) if self.second_model else None
-        if self.mode is OutputMode.RELATIVE:
+        if mode is OutputMode.RELATIVE:
             reached = (
                 first.percentile is not None
                 and first.percentile >= self.policy.bands.relative_percentile
             )
             return VertebraAssessment(vertebra, first, reaches_percentile=reached)
+        second = score(self.second_model, inputs) if self.second_model else None
         return VertebraAssessment(
-            vertebra, first, second, self._band(first), second and self._band(second)
+            vertebra, first, second, self._band(first), self._band(second)
         )
 
-    def _band(self, result: Score) -> Band | None:
-        return None if result.risk is None else Band.of(result.risk, self.policy.bands)
+    def _band(self, result: Score | None) -> Band | None:
+        if result is None or result.risk is None:
+            return None
+        return Band.of(result.risk, self.policy.bands)
 
 
 def describe_model(model: RiskModel, mode: OutputMode) -> dict[str, str]:
@@ -372,10 +403,11 @@ def _explain(item: VertebraAssessment, assessment: Assessment) -> dict[str, Any]
         **_explain_score(item, relative=assessment.mode is OutputMode.RELATIVE),
         "band": item.band.value if item.band else None,
         "flags": [
-            *sorted(flag.value for flag in item.vertebra.flags),
+            *sorted(item.vertebra.flags),
             *_score_flags(item),
             *assessment.flags,
         ],
+        "conflicts": list(item.vertebra.conflicts),
     }
 
 
@@ -401,7 +433,7 @@ def _score_flags(item: VertebraAssessment) -> list[str]:
         if item.score
         else []
     )
-    if item.second_band is not None and item.second_band is not item.band:
+    if item.models_disagree:
         flags.append("models-disagree")
     return flags
 
@@ -414,6 +446,7 @@ def _explain_finding(item: Measurement | Missing) -> dict[str, Any]:
         "unit": item.unit,
         "source": item.source,
         "time": _iso(item.time),
+        "code": {"system": item.code.system, "code": item.code.code},
         "as_found": item.as_found,
         "status": item.status,
     }

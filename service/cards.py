@@ -2,10 +2,11 @@
 
 import hashlib
 import hmac
-import json
 import uuid
 from dataclasses import dataclass, replace
 from typing import Any
+
+import orjson
 
 from cds_hooks import Action, Card, Coding, Link, Source, Suggestion
 from service.assessment import (
@@ -16,7 +17,7 @@ from service.assessment import (
     VertebraAssessment,
     findings,
 )
-from service.detail import render_detail
+from service.detail import Standing, render_detail
 from service.fhir.findings import Measurement, Missing, Reason
 from service.model.artifact import RiskModel
 from service.orders import Subject, draft_orders, order_templates
@@ -85,7 +86,12 @@ class CardComposer:
         self._secret_key = secret_key
         self._wording = Wording(locale)
         words = self._wording.words
-        self._sources = _sources(model, mode, words, public_url, canonical_base)
+        # Both modes, since a local calibration can expire while the service runs.
+        modes = {mode, OutputMode.RELATIVE}
+        self._sources = {
+            item: _sources(model, item, words, public_url, canonical_base)
+            for item in modes
+        }
         self._links = (
             Link(
                 label=words["link"]["model"], url=f"{public_url}/model", type="absolute"
@@ -100,9 +106,12 @@ class CardComposer:
         )
         advice = self._wording.advice
         self._standing = {
-            "mode": str(advice.mode(model, mode.value, policy.approval)),
-            "next_steps": str(advice.next_steps()),
-            "limits": str(advice.limits(model)),
+            item: Standing(
+                mode=str(advice.mode(model, item.value, policy.approval)),
+                next_steps=str(advice.next_steps()),
+                limits=str(advice.limits(model)),
+            )
+            for item in modes
         }
 
     def compose(self, assessment: Assessment, subject: Subject) -> tuple[Card, ...]:
@@ -132,9 +141,11 @@ class CardComposer:
         card = Card(
             summary=headline.summary,
             indicator=headline.indicator,
-            source=self._sources[headline.topic],
+            source=self._sources[assessment.mode][headline.topic],
             uuid=card_id,
-            detail=render_detail(self._wording, assessment, self._standing),
+            detail=render_detail(
+                self._wording, assessment, self._standing[assessment.mode]
+            ),
             suggestions=suggestions,
             selection_behavior="any" if suggestions else None,
             override_reasons=self._override_reasons,
@@ -160,14 +171,16 @@ class CardComposer:
 
     def _headline_of_number(self, assessment: Assessment) -> _Headline:
         top = assessment.vertebrae[0]
-        summary = getattr(self._wording.summary, assessment.mode.value)
-        several = len(assessment.vertebrae) > 1
-        if assessment.mode is OutputMode.RELATIVE:
-            n = format_percentile(top.score.percentile)
-            return _Headline(
-                "ScnenRiskRelative", str(summary(n, several)), suggests=True
-            )
-        text = str(summary(of_100(top.score.risk), several))
+        relative = assessment.mode is OutputMode.RELATIVE
+        several = "-several" if len(assessment.vertebrae) > 1 else ""
+        n = (
+            format_percentile(top.score.percentile)
+            if relative
+            else of_100(top.score.risk)
+        )
+        text = self._wording.summary[f"{assessment.mode.value}{several}"] % {"n": n}
+        if relative:
+            return _Headline("ScnenRiskRelative", text, suggests=True)
         if top.band is Band.HIGH:
             return _Headline("ScnenRiskHigh", text, "warning", suggests=True)
         return _Headline("ScnenRiskAboveAverage", text, suggests=True)
@@ -185,12 +198,12 @@ class CardComposer:
             )
         )
         conflict = any(missing.reason is Reason.CONFLICT for _, missing in gaps)
-        text = str(self._wording.summary.missing(names, conflict))
+        sentence = self._wording.summary["conflict" if conflict else "missing"]
+        text = sentence % {"names": names}
         return _Headline("ScnenInputMissing", text)
 
     def _outside(self, reason: Reason) -> _Headline:
-        text = str(self._wording.summary.outside(reason.value))
-        return _Headline("ScnenOutsideModel", text)
+        return _Headline("ScnenOutsideModel", self._wording.summary[reason])
 
     def _suggestions(
         self, assessment: Assessment, subject: Subject, card_id: str
@@ -245,7 +258,7 @@ class CardComposer:
 
     def _uuid(self, *parts: Any) -> str:  # noqa: ANN401 whatever JSON can hold
         """Derive a name-based UUID that cannot be guessed without the key."""
-        name = json.dumps(parts).encode()
+        name = orjson.dumps(parts)
         digest = hmac.digest(self._secret_key, name, hashlib.sha256)
         return str(uuid.UUID(bytes=digest[:16], version=5))
 
@@ -271,7 +284,7 @@ def _sources(
 def _state(item: VertebraAssessment) -> list[Any]:
     return [
         item.vertebra.level,
-        sorted(flag.value for flag in item.vertebra.flags),
+        sorted(item.vertebra.flags),
         [_finding_state(value) for value in findings(item.vertebra).values()],
     ]
 

@@ -1,4 +1,4 @@
-"""The words of cards in one language: templates, catalogue and number formats."""
+"""The words of cards in one language, and how numbers are written in them."""
 
 import gettext
 from collections.abc import Mapping
@@ -14,6 +14,9 @@ __all__ = ["Wording", "day", "format_number", "format_percentile", "of_100", "qu
 
 #: Labels by kind and stable code.
 Words: TypeAlias = Mapping[str, Any]
+
+#: Sentences by name, with places like ``%(n)s`` to be filled.
+Sentences: TypeAlias = Mapping[str, str]
 
 _HERE = Path(__file__).parent
 _LONGEST = 80
@@ -39,8 +42,6 @@ class Wording:
             loader=FileSystemLoader(_HERE / "templates" / "cards"),
             autoescape=False,  # noqa: S701 Markdown: what comes from a record passes `md`
             undefined=StrictUndefined,
-            trim_blocks=True,
-            lstrip_blocks=True,
             extensions=["jinja2.ext.i18n"],
             auto_reload=False,
         )
@@ -48,18 +49,13 @@ class Wording:
             "cards", _HERE / "locales", [locale], fallback=locale == "en"
         )
         environment.install_gettext_translations(  # type: ignore[attr-defined]
-            catalogue, newstyle=True
+            catalogue, newstyle=False
         )
-        environment.filters |= {
-            "md": quote,
-            "number": format_number,
-            "of_100": of_100,
-            "percentile": format_percentile,
-        }
+        sentences: Any = environment.get_template("sentences.j2").module
         self.words: Words = vars(environment.get_template("words.j2").module)
-        self.summary: Any = environment.get_template("summary.j2").module
+        self.summary: Sentences = sentences.summary
+        self.detail: Sentences = sentences.detail
         self.advice: Any = environment.get_template("advice.md.j2").module
-        self.detail = environment.get_template("detail.md.j2")
 
 
 def quote(text: str) -> str:

@@ -1,0 +1,104 @@
+"""The pages of the service: for now the one that every card links to."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from flask import Blueprint, Response, render_template, url_for
+
+from service.assessment import OutputMode
+from service.model.artifact import RiskModel
+from service.policy import Policy
+
+__all__ = ["create_pages"]
+
+_HERE = Path(__file__).parent
+
+#: No page loads anything from elsewhere, is framed, or sends its address along.
+_HEADERS = {
+    "Content-Security-Policy": "default-src 'self'; frame-ancestors 'none';"
+    " base-uri 'none'; form-action 'none'",
+    "Referrer-Policy": "no-referrer",
+    "X-Content-Type-Options": "nosniff",
+}
+
+_MODES = {
+    OutputMode.ANCHORED: "anchored: a probability, anchored to the incidence of the"
+    " study, not to local data",
+    OutputMode.CALIBRATED: "calibrated: a probability recalibrated on local data",
+    OutputMode.RELATIVE: "relative: points and percentile only, no probability",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class _Row:
+    """One predictor in the table of coefficients."""
+
+    description: str
+    unit: str
+    coefficient: float
+    standard_error: str
+    studied: str
+
+
+def create_pages(model: RiskModel, mode: OutputMode, policy: Policy) -> Blueprint:
+    """
+    Build the pages about one model.
+
+    Parameters
+    ----------
+    model : RiskModel
+        The model whose number is shown.
+    mode : OutputMode
+        What kind of number it is.
+    policy : Policy
+        When a card is given.
+
+    Returns
+    -------
+    flask.Blueprint
+        ``GET /model`` and the static files.
+    """
+    pages = Blueprint(
+        "pages",
+        __name__,
+        template_folder=str(_HERE / "templates" / "pages"),
+        static_folder=str(_HERE / "static"),
+        static_url_path="/static",
+    )
+    rows = _rows(model)
+
+    @pages.get("/model")
+    def model_page() -> str:
+        return render_template(
+            "model.html.j2",
+            model=model,
+            mode_in_words=_MODES[mode],
+            policy=policy,
+            rows=rows,
+            stylesheet=url_for("pages.static", filename="page.css"),
+        )
+
+    @pages.after_request
+    def protect(response: Response) -> Response:
+        response.headers.update(_HEADERS)
+        return response
+
+    return pages
+
+
+def _rows(model: RiskModel) -> list[_Row]:
+    return [
+        _Row(
+            description=item.description,
+            unit=", ".join(f"{label} {code:g}" for label, code in item.codes.items())
+            or item.unit,
+            coefficient=coefficient,
+            standard_error=f"{error:.3g}",
+            studied="–"
+            if item.codes
+            else f"{item.studied[0]:g} to {item.studied[1]:g} {item.unit}",
+        )
+        for item, coefficient, error in zip(
+            model.predictors, model.coefficients, model.standard_errors, strict=True
+        )
+    ]
