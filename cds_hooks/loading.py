@@ -61,7 +61,7 @@ def load_request(
         context = load(CONTEXTS[hook], wire["context"], "context", problems)
     if (granted := wire.get("fhirAuthorization")) is not None:
         authorization = load(AUTHORIZATION, granted, "fhirAuthorization", problems)
-    problems += _contradictions(wire, context, hook, user_types)
+    problems = problems or _contradictions(wire, context, hook, user_types)
     if problems:
         raise BadRequest(*problems)
     return HookRequest(
@@ -83,7 +83,7 @@ def _contradictions(
 ) -> list[str]:
     """Rules between fields, and between the request and the service."""
     problems = []
-    if wire.get("hook", hook) != hook:
+    if wire["hook"] != hook:
         problems.append(f"hook: must be {hook} at this service")
     if wire.get("fhirAuthorization") and not wire.get("fhirServer"):
         problems.append("fhirServer: is missing; fhirAuthorization needs it")

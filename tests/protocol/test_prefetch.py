@@ -1,0 +1,194 @@
+"""PF: what a service makes of the data that a client prefetched, or did not."""
+
+import pytest
+
+from cds_hooks.prefetch import Availability, PrefetchedData, read
+
+DOSE = {"resourceType": "Immunization", "id": "i1"}
+PATIENT = {"resourceType": "Patient", "id": "p1"}
+NEXT = {"relation": "next", "url": "https://ehr.example.org/fhir?page=2"}
+
+
+def outcome(severity, code="forbidden"):
+    """An OperationOutcome with one issue."""
+    issue = {"severity": severity, "code": code}
+    return {"resourceType": "OperationOutcome", "issue": [issue]}
+
+
+def bundle(*resources, **more):
+    """A searchset of resources."""
+    entries = [{"resource": resource} for resource in resources]
+    return {"resourceType": "Bundle", "type": "searchset", "entry": entries} | more
+
+
+def doses(value):
+    """What is read where immunisations were asked for."""
+    return read({"doses": value}, "doses", {"Immunization"})
+
+
+def test_pf_1_prefetch_may_be_absent(send, golden):
+    """Without the key nothing is assumed: here the data is required, so 412."""
+    assert read({}, "doses", {"Immunization"}) == PrefetchedData(Availability.ABSENT)
+    del golden["prefetch"]["patient"]
+    assert send("booster", golden).status_code == 200
+
+
+def test_pf_2_required_data_unobtainable_answers_412(send, golden, problems):
+    """No key and no way to fetch: 412 with the key named."""
+    del golden["prefetch"]
+    response = send("booster", golden)
+    assert response.status_code == 412
+    assert problems(response) == [
+        "prefetch.immunizations: send the whole search result"
+    ]
+
+
+def test_pf_3_null_means_no_data(send, golden):
+    """A null is an answer, not a fault."""
+    assert doses(None) == PrefetchedData(Availability.NULL)
+    golden["prefetch"]["immunizations"] = None
+    assert send("booster", golden).status_code == 200
+
+
+@pytest.mark.parametrize(
+    "empty",
+    [
+        {"resourceType": "Bundle", "type": "searchset", "total": 0},
+        {"resourceType": "Bundle", "type": "searchset"},
+        {"resourceType": "Bundle", "entry": []},
+        {"resourceType": "Bundle", "entry": None, "link": None},
+    ],
+    ids=["total 0", "no entry", "empty entry", "null entry"],
+)
+def test_pf_4_a_bundle_without_entries_means_no_data(send, golden, empty):
+    """Searched and found nothing: the same cards as for null."""
+    assert doses(empty) == PrefetchedData(Availability.EMPTY)
+    golden["prefetch"]["immunizations"] = empty
+    with_empty = send("booster", golden)
+    golden["prefetch"]["immunizations"] = None
+    assert with_empty.data == send("booster", golden).data
+
+
+@pytest.mark.parametrize("severity", ["error", "fatal", "warning", None])
+def test_pf_5_an_operation_outcome_as_value_is_no_data_had(send, golden, severity):
+    """A failed query is unavailable, never "nothing recorded"."""
+    found = doses(outcome(severity))
+    assert found == PrefetchedData(Availability.UNAVAILABLE, issue_codes=("forbidden",))
+    golden["prefetch"]["immunizations"] = outcome(severity)
+    assert send("booster", golden).status_code == 412
+
+
+def test_pf_5_a_warning_as_entry_is_passed_over():
+    """An empty search as Epic sends it: total 0 and an entry of mode outcome."""
+    entry = {"resource": outcome("warning"), "search": {"mode": "outcome"}}
+    epic = {"resourceType": "Bundle", "type": "searchset", "total": 0, "entry": [entry]}
+    found = doses(epic)
+    assert (found.availability, found.issue_codes) == (Availability.EMPTY, ("forbidden",))
+
+
+@pytest.mark.parametrize("severity", ["error", "fatal", "grave", None, ["error"]])
+def test_pf_5_an_error_as_entry_makes_the_bundle_unavailable(severity):
+    """What stands beside an error may not be all; an unknown severity counts as one."""
+    found = doses(bundle(DOSE, outcome(severity)))
+    assert (found.availability, found.resources) == (Availability.UNAVAILABLE, ())
+
+
+@pytest.mark.parametrize("issue", [None, [], "x", [3], {}])
+def test_pf_5_an_outcome_without_issues_counts_as_an_error(issue):
+    """An OperationOutcome that says nothing is no all-clear."""
+    broken = {"resourceType": "OperationOutcome", "issue": issue}
+    assert doses(bundle(DOSE, broken)).availability is Availability.UNAVAILABLE
+
+
+def test_pf_5_issue_codes_are_codes():
+    """Only what looks like a code is kept, since codes may be logged."""
+    assert doses(outcome("error", "Mr Smith")).issue_codes == ()
+    assert doses(outcome("error", ["x"])).issue_codes == ()
+
+
+def test_pf_6_a_failed_query_differs_from_an_absent_key():
+    """The service can tell "do not ask again" from "ask yourself"."""
+    assert doses(outcome("error")).availability is Availability.UNAVAILABLE
+    assert read({}, "doses", {"Immunization"}).availability is Availability.ABSENT
+
+
+def test_pf_7_a_next_link_means_that_there_is_more(send, golden):
+    """Page one is never taken for all."""
+    paged = bundle(DOSE, link=[{"relation": "self", "url": "x"}, NEXT])
+    assert doses(paged) == PrefetchedData(
+        Availability.PAGED, (DOSE,), next_url="https://ehr.example.org/fhir?page=2"
+    )
+    golden["prefetch"]["immunizations"] = paged
+    assert send("booster", golden).status_code == 412
+
+
+@pytest.mark.parametrize(
+    "more",
+    [{"total": 2}, {"link": [{"relation": "next"}]}, {"link": [3, NEXT | {"url": 3}]}],
+    ids=["total", "link without url", "url of wrong type"],
+)
+def test_pf_7_more_without_a_way_to_it_is_paged_too(more):
+    """A larger total, or a next link that leads nowhere, is still not all."""
+    assert doses(bundle(DOSE, **more)) == PrefetchedData(Availability.PAGED, (DOSE,))
+
+
+def test_pf_7_a_total_that_leaves_out_included_entries_is_no_page():
+    """Only a total above all entries says that some are missing."""
+    found = doses(bundle(DOSE, PATIENT, total=1))
+    assert found.availability is Availability.COMPLETE
+
+
+def test_pf_8_keys_that_were_not_asked_for_are_ignored(send, golden):
+    """An extra key changes nothing."""
+    expected = send("booster", golden).data
+    golden["prefetch"]["other"] = bundle(DOSE)
+    assert send("booster", golden).data == expected
+
+
+def test_pf_10_other_types_in_a_bundle_are_left_out():
+    """Included resources are no immunisations; the order is kept."""
+    second = DOSE | {"id": "i2"}
+    found = doses(bundle(PATIENT, second, bundle(DOSE), DOSE))
+    assert found == PrefetchedData(Availability.COMPLETE, (second, DOSE))
+    assert doses(bundle(PATIENT)).availability is Availability.EMPTY
+
+
+def test_a_read_gives_one_resource():
+    """A single resource is complete; one of another type is not what was asked for."""
+    assert doses(DOSE) == PrefetchedData(Availability.COMPLETE, (DOSE,))
+    assert doses(PATIENT) == PrefetchedData(Availability.UNAVAILABLE, dropped=1)
+
+
+@pytest.mark.parametrize("value", [{}, {"resourceType": 3}, {"resourceType": ["Bundle"]}])
+def test_an_object_that_is_no_resource_is_unavailable(value):
+    """What cannot be read is not "no data"."""
+    assert doses(value) == PrefetchedData(Availability.UNAVAILABLE, dropped=1)
+
+
+@pytest.mark.parametrize(
+    "entry", [3, None, {}, {"resource": 3}, {"resource": {}}, {"resource": {"x": 1}}]
+)
+def test_one_bad_entry_costs_only_itself(entry):
+    """It is counted; alone it makes the data unavailable, since nothing was read."""
+    assert doses({"resourceType": "Bundle", "entry": [entry, {"resource": DOSE}]}) == (
+        PrefetchedData(Availability.COMPLETE, (DOSE,), dropped=1)
+    )
+    assert doses({"resourceType": "Bundle", "entry": [entry]}) == (
+        PrefetchedData(Availability.UNAVAILABLE, dropped=1)
+    )
+
+
+@pytest.mark.parametrize("entries", ["x", {"resource": DOSE}, 3, True])
+def test_entries_of_another_type_make_the_bundle_unavailable(entries):
+    """A Bundle whose entries cannot be read says nothing."""
+    broken = {"resourceType": "Bundle", "entry": entries}
+    assert doses(broken).availability is Availability.UNAVAILABLE
+
+
+@pytest.mark.parametrize("value", [[], "x", 3, True])
+def test_a_prefetched_value_that_is_no_object_is_refused(send, golden, problems, value):
+    """The key is the client's own word and is not repeated."""
+    golden["prefetch"]["Mr Smith"] = value
+    response = send("booster", golden)
+    assert problems(response) == ["prefetch: must be an object of objects and nulls"]
+    assert "Smith" not in response.text
