@@ -173,10 +173,12 @@ class Assessment:
 
     @property
     def flags(self) -> tuple[str, ...]:
-        """What was not checked for this patient, as stable codes."""
-        return tuple(
+        """What was not checked or not read for this patient, as stable codes."""
+        unchecked = [
             f"{name}-not-checked" for name in sorted(self.extraction.unchecked)
-        )
+        ]
+        unread = ["resources-not-read"] if self.extraction.rejected else []
+        return (*unchecked, *unread)
 
     def explain(self) -> dict[str, Any]:
         """

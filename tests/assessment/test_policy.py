@@ -1,0 +1,107 @@
+"""The clinical policy: read from a file, checked, refused with the field named."""
+
+from datetime import date
+from importlib.resources import files
+
+import pytest
+import yaml
+
+from service.policy import MissingCard, PolicyError, default_policy, load_policy
+
+
+@pytest.fixture
+def default_text():
+    return files("service").joinpath("data/policy/default.yaml").read_text("utf-8")
+
+
+@pytest.fixture
+def load(default_text, tmp_path):
+    """Load the default policy with one field changed (None of a path: removed)."""
+
+    def load(path="", value=None, *, remove=False):
+        document = yaml.safe_load(default_text)
+        *parents, last = path.split(".")
+        target = document
+        for parent in parents:
+            target = target[parent]
+        if remove:
+            del target[last]
+        elif path:
+            target[last] = value
+        file = tmp_path / "policy.yaml"
+        file.write_text(yaml.safe_dump(document), "utf-8")
+        return load_policy(file)
+
+    return load
+
+
+def test_the_default_policy_has_the_studys_incidence_and_no_approval():
+    """41 of 237 is 17.3 %; nobody has approved it."""
+    policy = default_policy()
+    assert policy.bands.above_average == pytest.approx(41 / 237, abs=5e-4)
+    assert policy.missing_card is MissingCard.ONCE_PER_ENCOUNTER
+    assert not policy.approval.is_given
+
+
+def test_a_sites_policy_names_who_approved_it(load):
+    """Names and day go together."""
+    policy = load(
+        "approval", {"approved_by": ["A. B."], "approved_on": date(2026, 5, 1)}
+    )
+    assert policy.approval.is_given
+
+
+@pytest.mark.parametrize(
+    ("path", "value", "message"),
+    [
+        ("bands.high", 0.1, "0 < above_average < high < 1"),
+        ("bands.high", "much", "bands.high: must be a number"),
+        ("bands.high", float("nan"), "0 < above_average < high < 1"),
+        ("bands.above_average", True, "bands.above_average: must be a number"),
+        ("bands.relative_percentile", 100, "relative_percentile: must lie between"),
+        ("bands.extra", 1, "bands.extra: unknown"),
+        ("bands", 3, "bands: must be a mapping"),
+        ("windows.lookback_days", 0, "windows.lookback_days: must be a whole number"),
+        ("windows.lookback_days", 1.5, "windows.lookback_days: must be a whole number"),
+        ("eligibility.minimum_age_years", 12, "must be a whole number from 18"),
+        ("eligibility.in_progress_counts", "no", "must be true or false"),
+        ("follow_up.horizon_days", 30, "review_until_days <= horizon_days"),
+        (
+            "missing_card",
+            "sometimes",
+            "must be one of once-per-encounter, always, never",
+        ),
+        ("approval.approved_by", "me", "must be a list of names"),
+        ("approval.approved_by", ["me"], "names and date go together"),
+        ("approval.approved_on", "May", "must be a date"),
+        ("version", "", "version: must be a text"),
+    ],
+)
+def test_a_wrong_field_is_refused_by_name(load, path, value, message):
+    """The message names file, field and what is allowed."""
+    with pytest.raises(PolicyError, match=message) as caught:
+        load(path, value)
+    assert "policy.yaml: " in str(caught.value)
+
+
+@pytest.mark.parametrize("path", ["bands.high", "windows", "approval.approved_on"])
+def test_a_missing_field_is_refused_not_defaulted(load, path):
+    """A threshold that nobody wrote down is not made up."""
+    name = path.rpartition(".")[2]
+    with pytest.raises(PolicyError, match=f"{name}: missing"):
+        load(path, remove=True)
+
+
+@pytest.mark.parametrize("content", [b"a: [", b"\xff\xfe\x00", b""], ids=repr)
+def test_a_broken_file_is_refused_by_name(tmp_path, content):
+    """No traceback: file and fault."""
+    file = tmp_path / "policy.yaml"
+    file.write_bytes(content)
+    with pytest.raises(PolicyError, match=r"policy\.yaml"):
+        load_policy(file)
+
+
+def test_a_file_that_is_not_there_is_refused_by_name(tmp_path):
+    """The path stands in the message."""
+    with pytest.raises(PolicyError, match=r"nowhere\.yaml: cannot be read"):
+        load_policy(tmp_path / "nowhere.yaml")
