@@ -24,6 +24,9 @@ __all__ = ["create_app", "example_request_file"]
 
 _log = logging.getLogger(__name__)
 
+#: A proxy on this machine has a loopback address; its client may have any.
+_FORWARDED = ("Forwarded", "X-Forwarded-For")
+
 
 def create_app(settings: Settings, *, clock: Clock = wall_clock) -> Flask:
     """
@@ -87,7 +90,8 @@ def _count_feedback(service_id: str, items: Sequence[Feedback]) -> None:
 
 def _refuse_other_machines() -> None:
     """Open mode answers this machine only, whatever address gunicorn was bound to."""
-    if not _is_loopback(request.remote_addr or ""):
+    was_forwarded = any(name in request.headers for name in _FORWARDED)
+    if was_forwarded or not _is_loopback(request.remote_addr or ""):
         raise Unauthorized
 
 

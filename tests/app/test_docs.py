@@ -1,0 +1,142 @@
+"""The documentation: commands run, settings and links exist, choices are told."""
+
+import os
+import re
+import subprocess
+import sys
+import tomllib
+from pathlib import Path
+
+import pytest
+
+from service.config import NOT_YET, VARIABLES
+
+ROOT = Path(__file__).parents[2]
+PAGES = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md")])
+DECISIONS = sorted(ROOT.glob("docs/decisions/*.md"))
+FENCE = re.compile(r"^```(\w+)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+EXPECTED = re.compile(r"^\$ (.+)\n((?:(?!\$ ).*\n)*)", re.MULTILINE)
+
+#: Commands that stand in the documentation and are not run here, with the reason.
+NOT_RUN = {
+    "git clone": "the project is already here",
+    "cd scnen-cds": "as above",
+    "make demo": "installs; `scnen-cds demo`, which it calls, is run",
+    "make serve": "runs until it is stopped; see the tests of the server",
+    "make setup": "installs; the tests run in what it leaves",
+    "make test": "is what runs this test",
+    "make check": "is a step of its own on the build machine",
+    "make bench": "takes minutes and loads the machine",
+    "make lock": "changes the locks",
+    "scnen-cds serve --open": "as above",
+    "docker build": "no container engine on the build machine",
+    "docker run": "as above",
+    ".venv/bin/pre-commit install": "changes the checkout's hooks",
+}
+
+
+def commands():
+    """Every command of every page, with the output that is shown for it, if any."""
+    for page in PAGES:
+        for language, block in FENCE.findall(page.read_text("utf-8")):
+            found = []
+            if language == "sh":
+                found = [(line, "") for line in block.splitlines() if line.strip()]
+            elif language == "console":
+                found = EXPECTED.findall(block)
+            for command, output in found:
+                yield pytest.param(
+                    command, output, id=f"{page.relative_to(ROOT)}: {command[:60]}"
+                )
+
+
+def reason_not_to_run(command):
+    """Why a command is left out, if it is."""
+    bare = re.sub(r"\s+#.*", "", command)
+    found = [reason for start, reason in NOT_RUN.items() if bare.startswith(start)]
+    return found[0] if found else None
+
+
+def runnable():
+    """The commands that are run."""
+    return [each for each in commands() if not reason_not_to_run(each.values[0])]
+
+
+@pytest.mark.server
+@pytest.mark.parametrize(("command", "shown"), runnable())
+def test_a_command_of_the_documentation_works(command, shown, server):
+    """Whoever pastes it gets what the page shows."""
+    tools = Path(sys.executable).parent
+    env = {name: value for name, value in os.environ.items() if name[:5] != "SCNEN"}
+    result = subprocess.run(
+        ["/bin/sh", "-c", command.replace("http://127.0.0.1:8080", server.url)],
+        cwd=ROOT,
+        env={**env, "PATH": f"{tools}:{os.environ['PATH']}"},
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
+    )
+    if "Error" in shown:
+        assert result.returncode != 0
+        assert shown.strip() in result.stderr.strip()
+    else:
+        assert result.returncode == 0, result.stderr
+        assert shown.strip() in result.stdout
+    if "cds-services/scnen-discharge" in command:
+        assert '"indicator":"warning"' in result.stdout
+
+
+def test_every_reason_not_to_run_a_command_is_needed():
+    """The list of exceptions does not outlive its commands."""
+    written = [each.values[0] for each in commands()]
+    for start in NOT_RUN:
+        assert any(command.startswith(start) for command in written), start
+
+
+def test_every_setting_is_documented_and_every_documented_setting_exists():
+    """The table of settings and the code agree both ways."""
+    text = (ROOT / "docs/configuration.md").read_text("utf-8")
+    rows = set(re.findall(r"^\| `(SCNEN_[A-Z_]+)` \|", text, re.MULTILINE))
+    assert rows == {*VARIABLES, *NOT_YET}
+    source = "".join(path.read_text("utf-8") for path in ROOT.glob("service/**/*.py"))
+    assert set(re.findall(r"\bSCNEN_[A-Z_]*[A-Z]\b", source)) <= rows
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_relative_links_lead_somewhere(page):
+    """No page points at a file that is not there."""
+    text = re.sub(r"```.*?```", "", page.read_text("utf-8"), flags=re.DOTALL)
+    for target in re.findall(r"\]\(([^)\s]+)\)", text):
+        if "://" not in target and not target.startswith("#"):
+            assert (page.parent / target.partition("#")[0]).exists(), target
+
+
+def dependencies():
+    """Every package the project asks for, at run time and for tests."""
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))
+    asked = project["project"]["dependencies"] + project["dependency-groups"]["dev"]
+    return sorted({re.match(r"[A-Za-z0-9._-]+", each)[0] for each in asked})
+
+
+@pytest.mark.parametrize("package", dependencies())
+def test_every_dependency_has_a_decision(package):
+    """Nothing is installed that nobody chose."""
+    texts = "".join(page.read_text("utf-8") for page in DECISIONS)
+    assert f"`{package}`".lower() in texts.lower()
+
+
+def test_decisions_are_numbered_once():
+    """A number names one decision."""
+    numbers = [page.name[:4] for page in DECISIONS]
+    assert len(numbers) == len(set(numbers))
+    for page in DECISIONS:
+        title = page.read_text("utf-8").splitlines()[0]
+        assert title.startswith(f"# {int(page.name[:4])}. ")
+
+
+def test_the_first_screen_of_the_readme_shows_commands_and_a_card():
+    """Forty lines tell what it is, how to see it and what a card looks like."""
+    first = "\n".join((ROOT / "README.md").read_text("utf-8").splitlines()[:45])
+    for needed in ("make demo", "make test", "of 100 in one study", "not validated"):
+        assert needed in first
