@@ -215,8 +215,6 @@ def gamma_quantile(p: float, mean: float, sd: float) -> float:
 
 def _gamma_cdf(x: float, shape: float) -> float:
     """Sum the series of the lower incomplete gamma function; all terms positive."""
-    if x == 0:
-        return 0.0
     term = math.exp(shape * math.log(x) - x - math.lgamma(shape + 1))
     total, k = term, shape
     while term > total * 1e-17:

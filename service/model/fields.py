@@ -40,7 +40,7 @@ class FieldError(ValueError):
 
 def parse(content: bytes) -> dict[str, Any]:
     """
-    Parse a JSON object strictly: no NaN, no key given twice.
+    Parse a JSON object strictly: finite numbers, no key given twice.
 
     Parameters
     ----------
@@ -61,6 +61,7 @@ def parse(content: bytes) -> dict[str, Any]:
         document = json.loads(
             content.decode("utf-8"),
             parse_constant=_refuse_constant,
+            parse_float=_finite,
             object_pairs_hook=_unique,
         )
     except FieldError:
@@ -137,10 +138,8 @@ def number(value: object, field: str, low: float = -1e9, high: float = 1e9) -> f
     """
     if isinstance(value, bool) or not isinstance(value, int | float):
         raise FieldError(field, "must be a number")
-    if isinstance(value, float) and not math.isfinite(value):
-        raise FieldError(field, "must be finite")
     if not low <= value <= high:
-        raise FieldError(field, f"must lie in [{low:g}, {high:g}]")
+        raise FieldError(field, f"must be finite and lie in [{low:g}, {high:g}]")
     return float(value)
 
 
@@ -311,6 +310,14 @@ def texts(value: object, field: str) -> tuple[str, ...]:
 
 def _refuse_constant(name: str) -> NoReturn:
     raise FieldError("document", f"holds {name}; numbers must be finite")
+
+
+def _finite(digits: str) -> float:
+    """Read a number as written, unless it is too large to hold, such as 1e999."""
+    number = float(digits)
+    if math.isinf(number):
+        raise FieldError("document", "holds an infinite number")
+    return number
 
 
 def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
