@@ -81,7 +81,7 @@ class _Page:
     hidden=True,
     help="Any text turns colour off: the convention of the variable NO_COLOR.",
 )
-def demo(  # numpydoc ignore=PR01 the options say it
+def demo(  # numpydoc ignore=PR01
     *,
     names: tuple[str, ...],
     show_all: bool,

@@ -1,0 +1,203 @@
+"""Every bundled patient through the whole service: the answer its story names."""
+
+import math
+from datetime import datetime, timedelta
+
+import orjson
+import pytest
+from click.testing import CliRunner
+
+from service.app import create_app
+from service.cli import main
+from service.config import Settings
+from service.fire import hook_request
+from service.patients import bundled_patients
+
+PATIENTS = {patient.name[:2]: patient for patient in bundled_patients()}
+
+#: what the card shows: indicator and words of its summary; None for no card
+CARDS = {
+    "01": ("warning", "about 45 of 100"),
+    "02": ("info", "about 21 of 100"),
+    "03": None,
+    "04": ("warning", "about 49 of 100"),
+    "05": ("info", "risk not given"),
+    "06": ("info", "risk not given"),
+    "07": ("warning", "about 34 of 100"),
+    "08": ("info", "risk not given"),
+    "09": ("info", "risk not given"),
+    "10": ("info", "about 19 of 100"),
+    "11": ("warning", "about 36 of 100"),
+    "12": ("info", "about 23 of 100"),
+    "13": None,
+    "14": ("info", "risk not given"),
+    "15": ("info", "risk not given"),
+    "16": ("warning", "about 35 of 100"),
+    "17": ("warning", "about 29 of 100"),
+    "18": ("info", "risk not given"),
+}
+#: vertebra by vertebra: (level, method, lumbar, step of the method, cement %, CRR %)
+SCORED = {
+    "01": [("L2", "pvp", 1, 2, 41.0, 30.0)],
+    "02": [("L1", "pkp", 1, 3, 48.5, 38.0)],
+    "03": [("T12", "pkp", 0, 3, 58.0, 50.0)],
+    "04": [("L1", "pedicle_screw", 1, 1, 45.0, 40.0)],
+    "07": [("L2", "pkp", 1, 3, 38.0, 30.0), ("T12", "pkp", 0, 3, 60.0, 50.0)],
+    "10": [("L1", "pvp", 1, 2, 22.0, 108.0)],
+    "11": [("L4", "pkp", 1, 3, 39.0, 25.0)],
+    "12": [("L1", "pkp", 1, 3, 44.0, 40.0)],
+    "16": [("L3", "pvp", 1, 2, 44.0, 40.0)],
+    "17": [("L5", "pkp", 1, 3, 43.0, 30.0)],
+}
+#: which predictor is missing, and why
+MISSING = {
+    "05": ("cement_ratio_percent", "not-recorded"),
+    "06": ("cement_ratio_percent", "conflict"),
+    "08": ("cement_ratio_percent", "not-applicable"),
+    "15": ("cement_ratio_percent", "status-not-final"),
+    "18": ("segment", "region-not-level"),
+}
+NOT_ASSESSED = {
+    "09": "excluded-condition",
+    "13": "no-eligible-operation",
+    "14": "under-age",
+}
+FLAGS = {
+    "04": "two-methods",
+    "07": "several-vertebrae",
+    "08": "method-inferred",
+    "16": "crr-recorded-differs",
+}
+
+
+class Rehearsal:
+    """The real application, its clock set to the moment each hook fires."""
+
+    def __init__(self):
+        self.now = None
+        app = create_app(Settings.from_env(is_open=True), clock=lambda: self.now)
+        self.client = app.test_client()
+        found = self.client.get("/cds-services").get_json()["services"]
+        self.services = {service["id"]: service for service in found}
+
+    def fire(self, number, service="scnen-discharge", later=timedelta(0)):
+        """The response for one patient."""
+        bundle = PATIENTS[number].bundle
+        self.now = datetime.fromisoformat(bundle["timestamp"]) + later
+        body = hook_request(bundle, self.services[service])
+        response = self.client.post(f"/cds-services/{service}", json=body)
+        assert response.status_code == 200, response.text
+        return response.get_json()
+
+
+@pytest.fixture(scope="module")
+def rehearsal():
+    """One application for all stories."""
+    return Rehearsal()
+
+
+@pytest.fixture
+def explain(rehearsal, tmp_path):
+    """What `scnen-cds score --explain` prints for a patient."""
+
+    def run(number):
+        bundle = PATIENTS[number].bundle
+        body = hook_request(bundle, rehearsal.services["scnen-discharge"])
+        file = tmp_path / "request.json"
+        file.write_bytes(orjson.dumps(body))
+        arguments = ["score", "--explain", "--now", bundle["timestamp"], str(file)]
+        result = CliRunner().invoke(main, arguments)
+        assert result.exit_code == 0, result.output
+        return orjson.loads(result.stdout)
+
+    return run
+
+
+def test_every_story_has_an_expectation():
+    """A new patient without one fails here."""
+    assert set(CARDS) == set(PATIENTS)
+    assert set(SCORED) | set(MISSING) | set(NOT_ASSESSED) == set(PATIENTS)
+
+
+@pytest.mark.parametrize("number", CARDS)
+def test_card_is_what_the_story_says(rehearsal, number):
+    """One card with the indicator and the number of the story, or none."""
+    cards = rehearsal.fire(number)["cards"]
+    shown = [(card["indicator"], card["summary"]) for card in cards]
+    if CARDS[number] is None:
+        assert shown == []
+    else:
+        indicator, words = CARDS[number]
+        ((found, summary),) = shown
+        assert found == indicator
+        assert words in summary
+
+
+@pytest.mark.parametrize("number", CARDS)
+def test_answer_does_not_depend_on_the_day(rehearsal, number):
+    """Operations of the stay count whenever the hook fires: the demo stays the demo."""
+    assert rehearsal.fire(number) == rehearsal.fire(number, later=timedelta(days=200))
+
+
+@pytest.mark.parametrize("number", CARDS)
+def test_chart_shows_the_same_numbers(rehearsal, number):
+    """The patient-view service says the same within an encounter."""
+    summaries = [
+        [card["summary"] for card in rehearsal.fire(number, service)["cards"]]
+        for service in ("scnen-discharge", "scnen-chart")
+    ]
+    assert summaries[0] == summaries[1]
+
+
+@pytest.mark.parametrize("number", SCORED)
+def test_risk_is_what_table_2_gives(explain, number):
+    """Level, method and risk of each vertebra, worked out by hand from the paper."""
+    found = explain(number)["assessments"]
+    assert [(item["vertebra"], item["method"]) for item in found] == [
+        (level, method) for level, method, *_ in SCORED[number]
+    ]
+    for item, (_, _, lumbar, step, cement, crr) in zip(
+        found, SCORED[number], strict=True
+    ):
+        logit = 2.048 + 1.608 * lumbar - 0.599 * step - 0.045 * cement - 0.027 * crr
+        assert item["linear_predictor"] == pytest.approx(logit, abs=0.001)
+        assert item["risk"] == pytest.approx(1 / (1 + math.exp(-logit)), abs=0.001)
+
+
+@pytest.mark.parametrize("number", MISSING)
+def test_missing_value_has_its_reason_and_no_risk_is_given(explain, number):
+    """Nothing is guessed: the reason stands where the value would."""
+    name, reason = MISSING[number]
+    (found,) = explain(number)["assessments"]
+    assert found["predictors"][name]["missing"] == reason
+    assert found["risk"] is None
+
+
+@pytest.mark.parametrize(
+    ("number", "low", "high"), [("05", 0.045, 0.49), ("15", 0.030, 0.39)]
+)
+def test_bounds_are_those_of_the_story(explain, number, low, high):
+    """Lowest and highest risk over the studied cement ratios, by hand in the README."""
+    (found,) = explain(number)["assessments"]
+    assert found["bounds"] == pytest.approx([low, high], abs=0.006)
+
+
+@pytest.mark.parametrize("number", NOT_ASSESSED)
+def test_patient_who_may_not_be_assessed_is_not(explain, number):
+    """No number, and the reason why."""
+    found = explain(number)
+    assert found["not_assessed"] == NOT_ASSESSED[number]
+    assert all(item["risk"] is None for item in found["assessments"])
+
+
+@pytest.mark.parametrize("number", FLAGS)
+def test_flag_says_what_is_special(explain, number):
+    """What a reader must know beside the number."""
+    for item in explain(number)["assessments"]:
+        assert FLAGS[number] in item["flags"]
+
+
+def test_extrapolation_is_flagged(explain):
+    """A restoration ratio of 108 % was not studied."""
+    (found,) = explain("10")["assessments"]
+    assert any("cobb_restoration_ratio_percent" in flag for flag in found["flags"])
