@@ -12,6 +12,7 @@ __all__ = [
     "THORACIC",
     "describe",
     "level_of",
+    "narrowest",
     "order",
     "segment_of",
     "span",
@@ -119,6 +120,26 @@ def union(places: Iterable[frozenset[str]]) -> frozenset[str]:
         Levels of any of them.
     """
     return frozenset().union(*places)
+
+
+def narrowest(places: Iterable[frozenset[str]]) -> frozenset[str]:
+    """
+    Join the places of several records; a coarse record of a place adds nothing to it.
+
+    Parameters
+    ----------
+    places : iterable of frozenset of str
+        Places.
+
+    Returns
+    -------
+    frozenset of str
+        Their levels, without those named only by a record that covers another; all
+        if there is no record.
+    """
+    distinct = set(places)
+    kept = [p for p in distinct if not any(other < p for other in distinct)]
+    return union(kept) if kept else ANYWHERE
 
 
 def order(place: frozenset[str]) -> tuple[int, ...]:

@@ -1,0 +1,172 @@
+"""Signs of the two Cobb angles, and the restoration ratio recorded against computed."""
+
+from dataclasses import dataclass, replace
+from typing import Final
+
+from service.fhir.findings import Coding, Flag, Measurement, Missing, Reason
+from service.fhir.measurements import Chosen
+from service.fhir.units import PHYSICAL_RANGES
+
+__all__ = ["Angles", "settle_angles"]
+
+#: Recorded and computed ratio may differ by so many percentage points.
+_TOLERANCE: Final = 1.0
+_ROUNDING: Final = 1e-9
+
+
+@dataclass(frozen=True, slots=True)
+class Angles:
+    """
+    The angles and their restoration ratio.
+
+    Attributes
+    ----------
+    preoperative, postoperative, ratio : Measurement or Missing
+        The quantities; if one angle is in conflict, so is the ratio.
+    flags : frozenset of Flag
+        What was normalised, what differs.
+    conflicts : tuple of str
+        Contradictions with their sources.
+    """
+
+    preoperative: Measurement | Missing
+    postoperative: Measurement | Missing
+    ratio: Measurement | Missing
+    flags: frozenset[Flag] = frozenset()
+    conflicts: tuple[str, ...] = ()
+
+
+def settle_angles(
+    preoperative: Chosen, postoperative: Chosen, recorded: Chosen, own_system: str
+) -> Angles:
+    """
+    Settle signs and compute the restoration ratio.
+
+    Parameters
+    ----------
+    preoperative, postoperative : Chosen
+        The angles, degrees.
+    recorded : Chosen
+        The recorded ratio, percent.
+    own_system : str
+        Address of the project's CodeSystem, for the computed ratio.
+
+    Returns
+    -------
+    Angles
+        The ratio is ``(pre - post) / pre x 100``, computed where both angles are there.
+    """
+    before, after = preoperative.result, postoperative.result
+    is_signed = preoperative.is_signed and postoperative.is_signed
+    flags: frozenset[Flag] = frozenset()
+    if not is_signed:
+        settled = _settle_signs(preoperative, postoperative)
+        if settled != (before, after) and isinstance(settled[0], Measurement):
+            flags = frozenset({Flag.SIGNS_NORMALISED})
+        before, after = settled
+    blocking = [
+        angle
+        for angle in (before, after)
+        if isinstance(angle, Missing) and angle.reason is Reason.CONFLICT
+    ]
+    if blocking:
+        candidates = dict.fromkeys(c for angle in blocking for c in angle.candidates)
+        details = tuple(dict.fromkeys(angle.detail for angle in blocking))
+        ratio = Missing(Reason.CONFLICT, "; ".join(details), tuple(candidates))
+        return Angles(before, after, ratio, flags, details)
+    return _with_ratio(Angles(before, after, recorded.result, flags), own_system)
+
+
+def _settle_signs(
+    preoperative: Chosen, postoperative: Chosen
+) -> tuple[Measurement | Missing, Measurement | Missing]:
+    """Both negative: magnitudes. Otherwise a negative angle contradicts the other."""
+    chosen = (preoperative, postoperative)
+    numbers = [
+        (item.result, float(item.result.value))
+        for item in chosen
+        if isinstance(item.result, Measurement)
+    ]
+    doubtful = any(
+        number < 0 and not item.is_signed
+        for item in chosen
+        if isinstance(item.result, Measurement)
+        for number in (float(item.result.value),)
+    )
+    if not doubtful and not _are_opposite([number for _, number in numbers]):
+        return preoperative.result, postoperative.result
+    if len(numbers) == len(chosen) and all(number <= 0 for _, number in numbers):
+        first, second = (replace(found, value=abs(number)) for found, number in numbers)
+        return first, second
+    names = [f"{found.source} {found.as_found}" for found, _ in numbers]
+    word = "opposite signs" if len(numbers) > 1 else "sign convention not known"
+    sources = tuple(found.source for found, _ in numbers)
+    conflict = Missing(Reason.CONFLICT, f"{word}: {', '.join(names)}", sources)
+    before, after = (
+        conflict if isinstance(item.result, Measurement) else item.result
+        for item in chosen
+    )
+    return before, after
+
+
+def _are_opposite(numbers: list[float]) -> bool:
+    return bool(numbers) and min(numbers) < 0 < max(numbers)
+
+
+def _with_ratio(angles: Angles, own_system: str) -> Angles:
+    before, after, recorded = angles.preoperative, angles.postoperative, angles.ratio
+    if isinstance(recorded, Missing) and recorded.reason is Reason.CONFLICT:
+        return replace(angles, conflicts=(recorded.detail,))
+    if isinstance(before, Missing) or isinstance(after, Missing):
+        return replace(angles, ratio=_without_angles(recorded, before, after))
+    start, end = float(before.value), float(after.value)
+    if start == 0:
+        undefined = Missing(
+            Reason.UNDEFINED, "preoperative angle of 0 deg", (before.source,)
+        )
+        is_recorded = isinstance(recorded, Measurement)
+        return replace(angles, ratio=recorded if is_recorded else undefined)
+    number = (start - end) / start * 100
+    low, high = PHYSICAL_RANGES["cobb-restoration-ratio"]
+    if not low <= number <= high:
+        sources = (before.source, after.source)
+        ratio = Missing(
+            Reason.OUT_OF_PHYSICAL_RANGE, f"computed {number:.0f} %", sources
+        )
+        return replace(angles, ratio=ratio)
+    computed = Measurement(
+        value=number,
+        unit="%",
+        as_found=f"computed from {before.as_found} and {after.as_found}",
+        code=Coding(own_system, "cobb-restoration-ratio"),
+        source=", ".join(dict.fromkeys((before.source, after.source))),
+        time=after.time,
+        status=None,
+    )
+    return _compare(replace(angles, ratio=computed), recorded, number)
+
+
+def _compare(angles: Angles, recorded: Measurement | Missing, number: float) -> Angles:
+    if isinstance(recorded, Missing):
+        return angles
+    if abs(float(recorded.value) - number) <= _TOLERANCE + _ROUNDING:
+        return angles
+    detail = (
+        f"restoration ratio: {recorded.source} {recorded.as_found},"
+        f" computed {number:.1f} %"
+    )
+    flags = angles.flags | {Flag.CRR_RECORDED_DIFFERS}
+    return replace(angles, flags=flags, conflicts=(detail,))
+
+
+def _without_angles(
+    recorded: Measurement | Missing,
+    before: Measurement | Missing,
+    after: Measurement | Missing,
+) -> Measurement | Missing:
+    """Tell what keeps the ratio from being computed, if it is not recorded itself."""
+    if isinstance(recorded, Measurement) or recorded.reason is not Reason.NOT_RECORDED:
+        return recorded
+    lacking = [angle for angle in (before, after) if isinstance(angle, Missing)]
+    told = [angle for angle in lacking if angle.reason is not Reason.NOT_RECORDED]
+    return told[0] if told else recorded

@@ -1,0 +1,214 @@
+"""One operated vertebra put together: predictors, flags and contradictions."""
+
+from dataclasses import dataclass
+from datetime import tzinfo
+from typing import Final
+
+from service.fhir.angles import settle_angles
+from service.fhir.findings import (
+    Coding,
+    Flag,
+    Measurement,
+    Missing,
+    OperatedVertebra,
+    Operation,
+    Reason,
+)
+from service.fhir.location import Location
+from service.fhir.measurements import Chosen
+from service.fhir.operations import PEDICLE_SCREW
+from service.fhir.places import level_of
+from service.fhir.times import When, enclosing
+from service.fhir.vertebrae import Draft
+
+__all__ = ["Context", "assemble", "is_eligible", "operation_time"]
+
+#: Method of the model by code of the project.
+_METHODS: Final = {PEDICLE_SCREW: "pedicle_screw", "pvp": "pvp", "pkp": "pkp"}
+#: Faults of a cement ratio that was recorded all the same: it speaks of cement.
+_SPEAKS_OF_CEMENT: Final = frozenset(
+    {
+        Reason.UNAVAILABLE,
+        Reason.STATUS_NOT_FINAL,
+        Reason.UNIT_NOT_STATED,
+        Reason.UNIT_UNKNOWN,
+        Reason.COMPARATOR,
+        Reason.NOT_A_QUANTITY,
+        Reason.OUT_OF_PHYSICAL_RANGE,
+        Reason.CONFLICT,
+    }
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Context:
+    """
+    What holds for all vertebrae of a record.
+
+    Attributes
+    ----------
+    zone : datetime.tzinfo
+        In which days begin and end.
+    own_system : str
+        Address of the project's CodeSystem.
+    is_several : bool
+        Whether more than one vertebra was operated on.
+    is_pathological : bool
+        Whether a pathological fracture of open cause is recorded.
+    """
+
+    zone: tzinfo
+    own_system: str
+    is_several: bool
+    is_pathological: bool
+
+
+def operation_time(draft: Draft) -> When | None:
+    """
+    Tell when a vertebra was operated on.
+
+    Parameters
+    ----------
+    draft : Draft
+        The vertebra.
+
+    Returns
+    -------
+    When or None
+        From the first to the last of its Procedures; None without any time.
+    """
+    times = [fact.when for fact in draft.facts if fact.when is not None]
+    return enclosing(times) if times else None
+
+
+def is_eligible(
+    draft: Draft, location: Location, cement: Measurement | Missing
+) -> bool:
+    """
+    Tell whether a vertebra was operated on for a fracture.
+
+    Parameters
+    ----------
+    draft : Draft
+        The vertebra.
+    location : Location
+        Where it lies, and whether a fracture is recorded there.
+    cement : Measurement or Missing
+        Its cement ratio.
+
+    Returns
+    -------
+    bool
+        False for screws with neither a fracture nor a cement ratio: degenerative
+        surgery. A ratio that could not be looked for leaves it open.
+    """
+    if draft.methods != {PEDICLE_SCREW} or location.is_documented:
+        return True
+    return isinstance(cement, Measurement) or cement.reason in _SPEAKS_OF_CEMENT
+
+
+def assemble(
+    draft: Draft, location: Location, chosen: dict[str, Chosen], context: Context
+) -> OperatedVertebra:
+    """
+    Put a vertebra together.
+
+    Parameters
+    ----------
+    draft : Draft
+        Its acts.
+    location : Location
+        Where it lies.
+    chosen : dict of str to Chosen
+        Its readings by predictor.
+    context : Context
+        What holds for all vertebrae.
+
+    Returns
+    -------
+    OperatedVertebra
+        The result.
+    """
+    method = _method(draft)
+    angles = settle_angles(
+        chosen["cobb_preoperative_deg"],
+        chosen["cobb_postoperative_deg"],
+        chosen["cobb_restoration_ratio_percent"],
+        context.own_system,
+    )
+    cement = _cement(draft, chosen["cement_ratio_percent"].result)
+    blocking = (
+        item.detail
+        for item in (location.segment, method, cement)
+        if isinstance(item, Missing) and item.reason is Reason.CONFLICT
+    )
+    return OperatedVertebra(
+        level=level_of(location.place),
+        segment=location.segment,
+        method=method,
+        cement_ratio_percent=cement,
+        cobb_preoperative_deg=angles.preoperative,
+        cobb_postoperative_deg=angles.postoperative,
+        cobb_restoration_ratio_percent=angles.ratio,
+        operation=_operation(draft, context.zone),
+        flags=angles.flags | _flags(draft, location, context),
+        conflicts=(*blocking, *angles.conflicts),
+    )
+
+
+def _method(draft: Draft) -> Measurement | Missing:
+    sources = tuple(fact.source for fact in draft.facts)
+    if {"pvp", "pkp"} <= draft.methods:
+        detail = "vertebroplasty and kyphoplasty of one vertebra: " + ", ".join(sources)
+        return Missing(Reason.CONFLICT, detail, sources)
+    name = PEDICLE_SCREW if PEDICLE_SCREW in draft.methods else min(draft.methods)
+    acts = [act for act in draft.acts if name in act.methods]
+    codes = [code for act in acts for code in act.codes if code.target == name]
+    when = operation_time(draft)
+    return Measurement(
+        value=_METHODS[name],
+        unit=None,
+        as_found=", ".join(sorted({code.code for act in acts for code in act.codes})),
+        code=Coding(codes[0].system, codes[0].code),
+        source=", ".join(sources),
+        time=when.stated if when else None,
+        status=draft.facts[0].resource["status"],
+    )
+
+
+def _cement(draft: Draft, cement: Measurement | Missing) -> Measurement | Missing:
+    """Screws without cement have no ratio: the study knows no such patient."""
+    is_missing = isinstance(cement, Missing) and cement.reason is Reason.NOT_RECORDED
+    if is_missing and draft.methods == {PEDICLE_SCREW}:
+        return Missing(Reason.NOT_APPLICABLE, "screws without cement")
+    return cement
+
+
+def _operation(draft: Draft, zone: tzinfo) -> Operation:
+    sources = tuple(fact.source for fact in draft.facts)
+    when = operation_time(draft)
+    if when is None:
+        return Operation(None, None, None, sources)
+    first, last = (time.astimezone(zone).date() for time in (when.start, when.end))
+    return Operation(when.start, when.end, first if first == last else None, sources)
+
+
+def _flags(draft: Draft, location: Location, context: Context) -> frozenset[Flag]:
+    has_screws = PEDICLE_SCREW in draft.methods
+    stated = {
+        Flag.TWO_METHODS: has_screws and len(draft.methods) > 1,
+        Flag.METHOD_INFERRED: has_screws and _is_inferred(draft),
+        Flag.FRACTURE_NOT_DOCUMENTED: not location.is_documented,
+        Flag.PATHOLOGICAL_FRACTURE: context.is_pathological,
+        Flag.SEVERAL_VERTEBRAE: context.is_several,
+        Flag.NUMBER_UNKNOWN: draft.number_unknown,
+    }
+    return frozenset(flag for flag, holds in stated.items() if holds)
+
+
+def _is_inferred(draft: Draft) -> bool:
+    """Whether no code names pedicle screws themselves."""
+    codes = [
+        code for act in draft.acts for code in act.codes if code.target == PEDICLE_SCREW
+    ]
+    return all(code.inferred or code.needs_spine for code in codes)

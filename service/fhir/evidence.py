@@ -1,0 +1,170 @@
+"""Fractures of the stay, from all records that speak of one."""
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+
+from service.fhir.conceptmaps import MappedCode
+from service.fhir.fractures import ConditionFact, reason_fractures, speaks_for_stay
+from service.fhir.operations import ProcedureFact
+from service.fhir.readings import FINAL, Reading, segment_place
+from service.fhir.references import target_id
+from service.fhir.resources import Intake
+from service.fhir.terminology import Terminology
+from service.fhir.times import When
+
+__all__ = ["Evidence", "Stay", "gather_fractures"]
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """
+    What one record says about the place of the fracture.
+
+    Attributes
+    ----------
+    source : str
+        Reference of the resource.
+    code : MappedCode
+        The code that says it.
+    place : frozenset of str
+        Levels that it leaves possible; empty if it contradicts itself.
+    when : When or None
+        When it was recorded.
+    status : str or None
+        Status of the resource.
+    procedure : str or None
+        The Procedure that refers to it as its reason; None if the stay speaks for it.
+    """
+
+    source: str
+    code: MappedCode
+    place: frozenset[str]
+    when: When | None = None
+    status: str | None = None
+    procedure: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Stay:
+    """
+    The stay that the call and the operation belong to.
+
+    Attributes
+    ----------
+    encounters : frozenset of str
+        Ids of the encounters of call and operation.
+    diagnoses : frozenset of str
+        Ids of the Conditions that the Encounter names.
+    operated : When or None
+        From the first to the last operation.
+    window : datetime.timedelta
+        How long before the operation a fracture may have been recorded.
+    now : When
+        Time of the call.
+    """
+
+    encounters: frozenset[str]
+    diagnoses: frozenset[str]
+    operated: When | None
+    window: timedelta
+    now: When
+
+
+def gather_fractures(
+    procedures: Sequence[ProcedureFact],
+    conditions: Sequence[ConditionFact],
+    readings: Iterable[Reading],
+    stay: Stay,
+    terminology: Terminology,
+    intake: Intake,
+) -> list[Evidence]:
+    """
+    Gather what the record says about fractures of the stay.
+
+    Parameters
+    ----------
+    procedures : sequence of ProcedureFact
+        The chosen operations.
+    conditions : sequence of ConditionFact
+        Conditions of the patient.
+    readings : iterable of Reading
+        Observations of the patient.
+    stay : Stay
+        What makes a record one of the stay.
+    terminology : Terminology
+        Knows places and fractures.
+    intake : Intake
+        Checks the Observations that are used.
+
+    Returns
+    -------
+    list of Evidence
+        One for each record.
+    """
+    return [
+        *_observed(readings, stay, terminology, intake),
+        *_diagnosed(procedures, conditions, stay),
+        *_given_as_reason(procedures, terminology),
+    ]
+
+
+def _observed(
+    readings: Iterable[Reading], stay: Stay, terminology: Terminology, intake: Intake
+) -> Iterator[Evidence]:
+    for reading in readings:
+        if reading.mapped.target != "fracture-segment" or reading.status not in FINAL:
+            continue
+        place = segment_place(reading, terminology)
+        if place and _is_of_stay(reading, stay) and intake.accepts(reading.resource):
+            yield Evidence(
+                reading.source, reading.mapped, place, reading.when, reading.status
+            )
+
+
+def _is_of_stay(reading: Reading, stay: Stay) -> bool:
+    if reading.when is None or stay.operated is None:
+        return reading.encounter in stay.encounters
+    is_recent = stay.operated.start - reading.when.end <= stay.window
+    return is_recent and reading.when.start <= stay.now.end
+
+
+def _diagnosed(
+    procedures: Iterable[ProcedureFact],
+    conditions: Iterable[ConditionFact],
+    stay: Stay,
+) -> Iterator[Evidence]:
+    referring = _referring(procedures)
+    for fact in conditions:
+        if fact.place is None:
+            continue
+        said = fact.code, fact.place, fact.onset or fact.recorded
+        name = fact.resource.get("id")
+        procedure = referring.get(name) if isinstance(name, str) else None
+        if procedure is not None:
+            for source in procedure:
+                yield Evidence(fact.source, *said, procedure=source)
+        elif name in stay.diagnoses or speaks_for_stay(
+            fact, stay.encounters, stay.operated, stay.window
+        ):
+            yield Evidence(fact.source, *said)
+
+
+def _referring(procedures: Iterable[ProcedureFact]) -> dict[str, list[str]]:
+    """Which Procedures name a Condition as their reason, by its id."""
+    found: dict[str, list[str]] = {}
+    for fact in procedures:
+        references = fact.resource.get("reasonReference")
+        for reference in references if isinstance(references, list) else ():
+            name = target_id(reference, "Condition")
+            if name is not None:
+                found.setdefault(name, []).append(fact.source)
+    return found
+
+
+def _given_as_reason(
+    procedures: Iterable[ProcedureFact], terminology: Terminology
+) -> Iterator[Evidence]:
+    for fact in procedures:
+        for code, place in reason_fractures(fact, terminology):
+            yield Evidence(fact.source, code, place, fact.when, procedure=fact.source)

@@ -1,0 +1,307 @@
+"""From a patient's resources to the predictors of each operated vertebra."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta, tzinfo
+from typing import Any
+
+from service.fhir.age import is_adult
+from service.fhir.assembly import Context, assemble, is_eligible, operation_time
+from service.fhir.evidence import Evidence, Stay, gather_fractures
+from service.fhir.findings import (
+    Extraction,
+    Missing,
+    OperatedVertebra,
+    PatientRecord,
+    Reason,
+)
+from service.fhir.fractures import (
+    ConditionFact,
+    diagnosis_ids,
+    excluded_by,
+    read_conditions,
+)
+from service.fhir.location import locate
+from service.fhir.measurements import ROLES, Chosen, Situation, choose_readings
+from service.fhir.operations import (
+    ProcedureFact,
+    acts_of,
+    choose,
+    read_period,
+    read_procedures,
+)
+from service.fhir.places import union
+from service.fhir.readings import Reading, read_observations
+from service.fhir.references import Selection, select, target_id
+from service.fhir.resources import Intake
+from service.fhir.terminology import Terminology
+from service.fhir.times import When, at, enclosing
+from service.fhir.vertebrae import Draft, cluster
+from service.policy import Eligibility, Windows
+
+__all__ = ["extract"]
+
+
+@dataclass(frozen=True, slots=True)
+class _Call:
+    """What is the same for the whole extraction."""
+
+    patient_id: str
+    encounter_id: str | None
+    now: When
+    zone: tzinfo
+    windows: Windows
+    eligibility: Eligibility
+    terminology: Terminology
+    intake: Intake
+
+
+@dataclass(frozen=True, slots=True)
+class _Found:
+    """The records that matter, read and checked."""
+
+    procedures: Sequence[ProcedureFact]
+    conditions: Sequence[ConditionFact] | None
+    readings: Sequence[Reading] | None
+    fractures: Sequence[Evidence]
+    stay: Stay
+
+
+def extract(
+    record: PatientRecord,
+    *,
+    patient_id: str,
+    encounter_id: str | None,
+    now: datetime,
+    windows: Windows,
+    eligibility: Eligibility,
+    terminology: Terminology,
+) -> Extraction:
+    """
+    Find the predictors of each operated vertebra, or the reason why there is none.
+
+    Parameters
+    ----------
+    record : PatientRecord
+        The patient's resources as plain JSON.
+    patient_id : str
+        The patient of the call; resources of others are dropped and counted.
+    encounter_id : str or None
+        The encounter of the call.
+    now : datetime.datetime
+        Time of the call. Its zone is where the day of a date without time begins and
+        ends: give the hospital's.
+    windows : Windows
+        How old or late a record may be.
+    eligibility : Eligibility
+        Who may be assessed.
+    terminology : Terminology
+        Which codes mean what.
+
+    Returns
+    -------
+    Extraction
+        The same for the same resources in any order; bad resources cost only
+        themselves.
+
+    Raises
+    ------
+    ValueError
+        If `now` has no zone.
+    """
+    if now.tzinfo is None:
+        raise ValueError("now: must have a time zone")
+    intake = Intake()
+    call = _Call(
+        patient_id,
+        encounter_id,
+        at(now),
+        now.tzinfo,
+        windows,
+        eligibility,
+        terminology,
+        intake,
+    )
+    selections = {
+        kind: select(entries or (), kind, patient_id)
+        for kind, entries in (
+            ("Procedure", record.procedures),
+            ("Observation", record.observations),
+            ("Condition", record.conditions),
+        )
+    }
+    extraction = _assess(record, selections, call)
+    junk = [
+        (f"{kind} (no id)", f"{selection.junk} entries are no {kind}")
+        for kind, selection in selections.items()
+        if selection.junk
+    ]
+    return replace(
+        extraction,
+        as_of=now,
+        rejected=(*sorted(intake.faults.items()), *junk),
+        other_patient=sum(s.other_patient for s in selections.values()),
+    )
+
+
+def _assess(
+    record: PatientRecord, selections: Mapping[str, Selection], call: _Call
+) -> Extraction:
+    encounter = _own_encounter(record.encounter, call)
+    chosen = _choose_operations(selections["Procedure"], encounter, call)
+    if not chosen:
+        return _nothing(Reason.NO_ELIGIBLE_OPERATION, call)
+    found = _read(record, selections, chosen, encounter, call)
+    vertebrae = _vertebrae(found, call)
+    if not vertebrae:
+        return _nothing(Reason.NO_ELIGIBLE_OPERATION, call)
+    operated = found.stay.operated
+    day = (operated.start if operated else call.now.start).astimezone(call.zone).date()
+    minimum = call.eligibility.minimum_age_years
+    adult = is_adult(record.patient, call.patient_id, day, minimum)
+    unchecked = frozenset(
+        name
+        for name, was_had in (
+            ("age", adult is not None),
+            ("exclusions", found.conditions is not None),
+        )
+        if not was_had
+    )
+    if adult is False:
+        return replace(_nothing(Reason.UNDER_AGE, call), unchecked=unchecked)
+    exclusion = excluded_by(found.conditions or (), chosen, operated, call.terminology)
+    if exclusion is not None:
+        nothing = _nothing(Reason.EXCLUDED_CONDITION, call)
+        return replace(nothing, exclusion=exclusion, unchecked=unchecked)
+    return Extraction(tuple(vertebrae), call.now.start, unchecked=unchecked)
+
+
+def _nothing(reason: Reason, call: _Call) -> Extraction:
+    return Extraction((), call.now.start, not_assessed=reason)
+
+
+def _own_encounter(
+    encounter: Mapping[str, Any] | None, call: _Call
+) -> Mapping[str, Any] | None:
+    """Take the Encounter only if it is the one of the call, of this patient."""
+    if not isinstance(encounter, dict) or encounter.get("resourceType") != "Encounter":
+        return None
+    is_own = (
+        encounter.get("id") == call.encounter_id
+        and target_id(encounter.get("subject"), "Patient") == call.patient_id
+        and not {"modifierExtension", "implicitRules"} & encounter.keys()
+    )
+    return encounter if is_own else None
+
+
+def _choose_operations(
+    selection: Selection, encounter: Mapping[str, Any] | None, call: _Call
+) -> list[ProcedureFact]:
+    facts = read_procedures(
+        selection.resources,
+        call.terminology,
+        call.zone,
+        in_progress_counts=call.eligibility.in_progress_counts,
+    )
+    chosen = choose(
+        facts,
+        encounter_id=call.encounter_id,
+        now=call.now.start,
+        lookback=timedelta(days=call.windows.lookback_days),
+        intake=call.intake,
+    )
+    # Without a time of its own, an operation of the stay lies somewhere within it.
+    period = read_period(encounter, call.now, call.zone)
+    return [fact if fact.when else replace(fact, when=period) for fact in chosen]
+
+
+def _read(
+    record: PatientRecord,
+    selections: Mapping[str, Selection],
+    chosen: Sequence[ProcedureFact],
+    encounter: Mapping[str, Any] | None,
+    call: _Call,
+) -> _Found:
+    terminology, zone, intake = call.terminology, call.zone, call.intake
+    conditions = read_conditions(
+        selections["Condition"].resources, terminology, zone, intake
+    )
+    places = {fact.source: fact.place or frozenset() for fact in conditions}
+    places |= {fact.source: union(fact.sites) for fact in chosen}
+    readings = read_observations(
+        selections["Observation"].resources, terminology, zone, places
+    )
+    times = [fact.when for fact in chosen if fact.when]
+    named = {call.encounter_id, *(fact.encounter for fact in chosen)}
+    stay = Stay(
+        encounters=frozenset(name for name in named if name),
+        diagnoses=diagnosis_ids(encounter),
+        operated=enclosing(times) if times else None,
+        window=timedelta(days=call.windows.preoperative_max_age_days),
+        now=call.now,
+    )
+    return _Found(
+        chosen,
+        None if record.conditions is None else conditions,
+        None if record.observations is None else readings,
+        gather_fractures(chosen, conditions, readings, stay, terminology, intake),
+        stay,
+    )
+
+
+def _vertebrae(found: _Found, call: _Call) -> list[OperatedVertebra]:
+    is_fractured = bool(found.fractures)
+    acts = acts_of(found.procedures, call.zone, spine_is_diagnosed=is_fractured)
+    drafts = cluster(acts, found.fractures)
+    is_alone = len(drafts) == 1 and not drafts[0].number_unknown
+    assessed = []
+    for draft in drafts:
+        others = union(other.place for other in drafts if other is not draft)
+        location = locate(
+            draft,
+            found.fractures,
+            others,
+            conditions_were_had=found.conditions is not None,
+        )
+        chosen = _readings(draft, location.place or draft.place, found, call, is_alone)
+        if is_eligible(draft, location, chosen["cement_ratio_percent"].result):
+            assessed.append((draft, location, chosen))
+    context = Context(
+        call.zone,
+        call.terminology.system,
+        is_several=len(assessed) > 1,
+        is_pathological=any(
+            fact.is_pathological and fact.is_active for fact in found.conditions or ()
+        ),
+    )
+    return [assemble(*item, context) for item in assessed]
+
+
+def _readings(
+    draft: Draft,
+    place: frozenset[str],
+    found: _Found,
+    call: _Call,
+    is_alone: bool,  # noqa: FBT001 one caller, below the one that computes it
+) -> dict[str, Chosen]:
+    if found.readings is None:
+        return dict.fromkeys(ROLES, Chosen(Missing(Reason.UNAVAILABLE)))
+    situation = Situation(
+        place=place,
+        is_alone=is_alone,
+        operated=operation_time(draft),
+        injured=_injury(found.conditions or (), place),
+        now=call.now.start,
+        windows=call.windows,
+    )
+    return choose_readings(found.readings, situation, call.terminology, call.intake)
+
+
+def _injury(conditions: Iterable[ConditionFact], place: frozenset[str]) -> When | None:
+    """Take the earliest onset: a film of the first of two fractures still serves."""
+    onsets = [
+        fact.onset
+        for fact in conditions
+        if fact.onset and fact.place and fact.place & place
+    ]
+    return min(onsets, key=lambda onset: onset.start, default=None)

@@ -1,0 +1,316 @@
+"""Conditions and reasons: which vertebra broke, and what excludes a patient."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import timedelta, tzinfo
+from typing import Any, Final
+
+from service.fhir.conceptmaps import MappedCode
+from service.fhir.operations import ProcedureFact, read_sites
+from service.fhir.places import union
+from service.fhir.references import source_of, target_id
+from service.fhir.resources import Intake
+from service.fhir.terminology import Kind, Terminology
+from service.fhir.times import When, parse_when
+
+__all__ = [
+    "ConditionFact",
+    "diagnosis_ids",
+    "excluded_by",
+    "fracture_place",
+    "read_conditions",
+    "reason_fractures",
+    "speaks_for_stay",
+]
+
+_VOID: Final = frozenset({"refuted", "entered-in-error"})
+_OVER: Final = frozenset({"inactive", "remission", "resolved"})
+_FRACTURE: Final = "vertebral-fracture"
+
+
+@dataclass(frozen=True, slots=True)
+class ConditionFact:
+    """
+    One Condition that speaks of a fracture or of an exclusion.
+
+    Attributes
+    ----------
+    resource : Mapping
+        The Condition.
+    source : str
+        Its reference.
+    code : MappedCode
+        The first code that means something.
+    place : frozenset of str or None
+        Where the fracture is; empty if its codes contradict each other; None if it is
+        no fracture of an index stay.
+    has_index_character : bool
+        Whether the code itself tells that this is the first stay.
+    is_pathological : bool
+        Whether the cause of a pathological fracture is open.
+    exclusion : str or None
+        Group of excluded conditions.
+    is_active : bool
+        Whether its clinical status does not say that it is over.
+    encounter : str or None
+        Id of its encounter.
+    onset, recorded, abated : When or None
+        When it began, was recorded, ended.
+    """
+
+    resource: Mapping[str, Any]
+    source: str
+    code: MappedCode
+    place: frozenset[str] | None
+    has_index_character: bool
+    is_pathological: bool
+    exclusion: str | None
+    is_active: bool
+    encounter: str | None
+    onset: When | None
+    recorded: When | None
+    abated: When | None
+
+
+def read_conditions(
+    resources: Iterable[Mapping[str, Any]],
+    terminology: Terminology,
+    zone: tzinfo,
+    intake: Intake,
+) -> list[ConditionFact]:
+    """
+    Pick the Conditions that speak of a fracture or of an exclusion.
+
+    Parameters
+    ----------
+    resources : iterable of Mapping
+        Conditions of the patient.
+    terminology : Terminology
+        Knows fractures and exclusions.
+    zone : datetime.tzinfo
+        Zone of dates without time.
+    intake : Intake
+        Checks what is kept.
+
+    Returns
+    -------
+    list of ConditionFact
+        In a fixed order; refuted and erroneous ones are left out.
+    """
+    facts = []
+    for resource in resources:
+        concept = resource.get("code")
+        meanings = list(terminology.meanings(Kind.CONDITION, concept))
+        exclusions = list(terminology.meanings(Kind.EXCLUSION, concept))
+        if not (meanings or exclusions):
+            continue
+        if _status(resource, "verificationStatus") in _VOID:
+            continue
+        if intake.accepts(resource):
+            facts.append(_fact(resource, meanings, exclusions, terminology, zone))
+    return sorted(facts, key=lambda fact: fact.source)
+
+
+def _fact(
+    resource: Mapping[str, Any],
+    meanings: list[MappedCode],
+    exclusions: list[MappedCode],
+    terminology: Terminology,
+    zone: tzinfo,
+) -> ConditionFact:
+    place = fracture_place(resource["code"], meanings)
+    sites = read_sites(resource.get("bodySite"), terminology)
+    if place is not None and sites:
+        place &= union(sites)
+    return ConditionFact(
+        resource=resource,
+        source=source_of(resource),
+        code=(meanings or exclusions)[0],
+        place=place,
+        has_index_character=any(m.index_characters for m in meanings),
+        is_pathological=any(m.target != _FRACTURE for m in meanings),
+        exclusion=exclusions[0].target if exclusions else None,
+        is_active=_status(resource, "clinicalStatus") not in _OVER,
+        encounter=target_id(resource.get("encounter"), "Encounter"),
+        onset=parse_when(resource.get("onsetDateTime"), zone),
+        recorded=parse_when(resource.get("recordedDate"), zone),
+        abated=parse_when(resource.get("abatementDateTime"), zone),
+    )
+
+
+def _status(resource: Mapping[str, Any], field: str) -> str | None:
+    concept = resource.get(field)
+    codings = concept.get("coding") if isinstance(concept, dict) else None
+    for coding in codings if isinstance(codings, list) else ():
+        if isinstance(coding, dict) and isinstance(coding.get("code"), str):
+            code: str = coding["code"]
+            return code
+    return None
+
+
+def fracture_place(
+    concept: Mapping[str, Any], meanings: Iterable[MappedCode]
+) -> frozenset[str] | None:
+    """
+    Tell which levels the codes of a fracture leave possible.
+
+    Parameters
+    ----------
+    concept : Mapping
+        The CodeableConcept.
+    meanings : iterable of MappedCode
+        What its codings mean.
+
+    Returns
+    -------
+    frozenset of str or None
+        Levels; None if no code names a fracture, or one names a later stay.
+    """
+    place: frozenset[str] | None = None
+    for meaning in meanings:
+        if meaning.target != _FRACTURE:
+            continue
+        if not _is_index_stay(concept, meaning):
+            return None
+        place = meaning.place if place is None else place & meaning.place
+    return place
+
+
+def _is_index_stay(concept: Mapping[str, Any], meaning: MappedCode) -> bool:
+    """The seventh character of the coding must be one that the map names."""
+    if not meaning.index_characters:
+        return True
+    start = meaning.code.replace(".", "")
+    for coding in concept["coding"]:
+        code = coding.get("code") if isinstance(coding, dict) else None
+        written = code.replace(".", "").upper() if isinstance(code, str) else ""
+        if written.startswith(start) and len(written) == 7:  # noqa: PLR2004 full code
+            return written[6] in meaning.index_characters
+    return False
+
+
+def diagnosis_ids(encounter: Mapping[str, Any] | None) -> frozenset[str]:
+    """
+    List the Conditions that an encounter names as its diagnoses.
+
+    Parameters
+    ----------
+    encounter : Mapping or None
+        The Encounter.
+
+    Returns
+    -------
+    frozenset of str
+        Their ids.
+    """
+    listed = encounter.get("diagnosis") if encounter else None
+    if not isinstance(listed, list):
+        return frozenset()
+    conditions = (item.get("condition") for item in listed if isinstance(item, dict))
+    ids = (target_id(condition, "Condition") for condition in conditions)
+    return frozenset(name for name in ids if name)
+
+
+def speaks_for_stay(
+    fact: ConditionFact,
+    encounters: frozenset[str],
+    operated: When | None,
+    window: timedelta,
+) -> bool:
+    """
+    Tell whether a fracture was a diagnosis of the stay.
+
+    Parameters
+    ----------
+    fact : ConditionFact
+        The Condition.
+    encounters : frozenset of str
+        Ids of the encounters of call and operation.
+    operated : When or None
+        When the operation took place.
+    window : datetime.timedelta
+        How long before the operation a fracture outside any encounter may lie.
+
+    Returns
+    -------
+    bool
+        True if it belongs to the stay. One without encounter does so if it is active
+        and its code says first stay, or its date lies shortly before the operation.
+    """
+    if fact.encounter is not None:
+        return fact.encounter in encounters
+    if not fact.is_active:
+        return False
+    began = fact.onset or fact.recorded
+    if began is None or operated is None:
+        return fact.has_index_character
+    return operated.start - began.end <= window
+
+
+def reason_fractures(
+    fact: ProcedureFact, terminology: Terminology
+) -> list[tuple[MappedCode, frozenset[str]]]:
+    """
+    Read the fractures that a Procedure names as its reason.
+
+    Parameters
+    ----------
+    fact : ProcedureFact
+        The Procedure.
+    terminology : Terminology
+        Knows the fractures.
+
+    Returns
+    -------
+    list of tuple
+        Code and place of each.
+    """
+    found = []
+    for concept in _reasons(fact):
+        meanings = list(terminology.meanings(Kind.CONDITION, concept))
+        place = fracture_place(concept, meanings)
+        if place is not None:
+            found.append((meanings[0], place))
+    return found
+
+
+def excluded_by(
+    conditions: Iterable[ConditionFact],
+    procedures: Iterable[ProcedureFact],
+    operated: When | None,
+    terminology: Terminology,
+) -> str | None:
+    """
+    Find a condition that lies outside what was studied.
+
+    Parameters
+    ----------
+    conditions : iterable of ConditionFact
+        Conditions of the patient.
+    procedures : iterable of ProcedureFact
+        The chosen Procedures, whose reasons count too.
+    operated : When or None
+        When the operation took place.
+    terminology : Terminology
+        Knows the exclusions.
+
+    Returns
+    -------
+    str or None
+        Its group, as a code of the project.
+    """
+    for fact in conditions:
+        is_over = fact.abated and operated and fact.abated.is_before(operated)
+        if fact.exclusion and fact.is_active and not is_over:
+            return fact.exclusion
+    for procedure in procedures:
+        for concept in _reasons(procedure):
+            for meaning in terminology.meanings(Kind.EXCLUSION, concept):
+                return meaning.target
+    return None
+
+
+def _reasons(fact: ProcedureFact) -> list[Mapping[str, Any]]:
+    reasons = fact.resource.get("reasonCode")
+    listed = reasons if isinstance(reasons, list) else []
+    return [concept for concept in listed if isinstance(concept, dict)]

@@ -1,0 +1,192 @@
+"""Where a vertebra lies: every source must leave something of what the others say."""
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+
+from service.fhir.evidence import Evidence
+from service.fhir.findings import Coding, Measurement, Missing, Reason
+from service.fhir.operations import PEDICLE_SCREW, Act, ProcedureFact
+from service.fhir.places import (
+    ANYWHERE,
+    OUTSIDE,
+    describe,
+    level_of,
+    narrowest,
+    segment_of,
+    span,
+)
+from service.fhir.vertebrae import Draft, construct_sites
+
+__all__ = ["Location", "locate"]
+
+#: So many sources are named at most.
+_NAMED = 20
+
+
+@dataclass(frozen=True, slots=True)
+class Location:
+    """
+    Where a vertebra lies.
+
+    Attributes
+    ----------
+    place : frozenset of str
+        Levels that all sources together leave possible; empty in a conflict.
+    segment : Measurement or Missing
+        The predictor.
+    is_documented : bool
+        Whether a fracture is recorded there.
+    conflict : str or None
+        The contradiction, with its sources.
+    """
+
+    place: frozenset[str]
+    segment: Measurement | Missing
+    is_documented: bool
+    conflict: str | None = None
+
+
+def locate(
+    draft: Draft,
+    fractures: Sequence[Evidence],
+    others: frozenset[str],
+    *,
+    conditions_were_had: bool,
+) -> Location:
+    """
+    Find segment and level, or the reason why they are not known.
+
+    Parameters
+    ----------
+    draft : Draft
+        The vertebra.
+    fractures : sequence of Evidence
+        Fractures of the stay and those that Procedures give as their reason.
+    others : frozenset of str
+        Levels of the other operated vertebrae: their fractures are no contradiction.
+    conditions_were_had : bool
+        Whether the diagnoses could be looked at.
+
+    Returns
+    -------
+    Location
+        Sources are taken in the order of precedence; each must leave something of
+        what the others say.
+    """
+    names = {fact.source for fact in draft.facts}
+    concerned = [
+        f
+        for f in fractures
+        if (f.procedure is None or f.procedure in names)
+        and (f.place & draft.place or not f.place & others)
+    ]
+    deciding, checking = _sources(draft, concerned)
+    place, used = draft.place if _is_sited(draft) else ANYWHERE, []
+    for group in deciding:
+        said = narrowest(evidence.place for evidence in group)
+        used += group
+        if not place & said:
+            return _conflict(used, concerned)
+        place &= said
+    if any(not place & narrowest(e.place for e in group) for group in checking):
+        return _conflict([*used, *(e for group in checking for e in group)], concerned)
+    is_documented = any(evidence.place & place for evidence in concerned)
+    told = used or [evidence for group in checking for evidence in group]
+    segment = _segment(place, told, conditions_were_had=conditions_were_had)
+    return Location(place, segment, is_documented)
+
+
+def _is_sited(draft: Draft) -> bool:
+    """Whether screws were placed by the fractures that lie inside the construct."""
+    return PEDICLE_SCREW not in draft.methods or level_of(draft.place) is not None
+
+
+def _sources(
+    draft: Draft, fractures: Sequence[Evidence]
+) -> tuple[list[list[Evidence]], list[list[Evidence]]]:
+    """Give the sources that decide, in order of precedence, and those that check."""
+    screws = [act for act in draft.acts if PEDICLE_SCREW in act.methods]
+    deciding = [
+        [evidence]
+        for act in draft.acts
+        if PEDICLE_SCREW not in act.methods
+        for evidence in _said_by(act)
+    ]
+    deciding += _by_kind(fractures)
+    if not screws:
+        return deciding, []
+    checking: list[list[Evidence]] = []
+    sites = construct_sites(screws)
+    fact = screws[0].facts[0]
+    if sites:
+        said = _evidence(fact, screws[0], span(sites))
+        is_level = len(set(sites)) == 1 and level_of(sites[0]) is not None
+        (deciding if is_level else checking).append([said])
+    regions = {act.region for act in screws}
+    if len(regions) == 1:
+        said = _evidence(fact, screws[0], *regions)
+        is_known = any(e.place != ANYWHERE for group in deciding for e in group)
+        (checking if is_known else deciding).append([said])
+    return deciding, checking
+
+
+def _by_kind(fractures: Iterable[Evidence]) -> list[list[Evidence]]:
+    """Observations first, then reasons of the operation, then diagnoses of the stay."""
+    groups: list[list[Evidence]] = [[], [], []]
+    for evidence in fractures:
+        if evidence.source.startswith("Observation"):
+            groups[0].append(evidence)
+        else:
+            groups[2 if evidence.procedure is None else 1].append(evidence)
+    return [group for group in groups if group]
+
+
+def _evidence(fact: ProcedureFact, act: Act, place: frozenset[str]) -> Evidence:
+    status = fact.resource["status"]
+    return Evidence(fact.source, act.codes[0], place, fact.when, status)
+
+
+def _said_by(act: Act) -> Iterator[Evidence]:
+    if act.facts[0].sites:
+        yield _evidence(act.facts[0], act, act.site)
+    if act.region != ANYWHERE:
+        yield _evidence(act.facts[0], act, act.region)
+
+
+def _segment(
+    place: frozenset[str], used: Sequence[Evidence], *, conditions_were_had: bool
+) -> Measurement | Missing:
+    sources = _names(used)
+    if place <= OUTSIDE:
+        return Missing(Reason.OUTSIDE_MODEL, describe(place), sources)
+    name = segment_of(place)
+    if name is None:
+        if used:
+            return Missing(Reason.REGION_NOT_LEVEL, describe(place), sources)
+        reason = Reason.NOT_RECORDED if conditions_were_had else Reason.UNAVAILABLE
+        return Missing(reason)
+    teller = next((e for e in used if segment_of(e.place)), used[0])
+    return Measurement(
+        value=name,
+        unit=None,
+        as_found=describe(teller.place),
+        code=Coding(teller.code.system, teller.code.code),
+        source=teller.source,
+        time=teller.when.stated if teller.when else None,
+        status=teller.status,
+    )
+
+
+def _conflict(used: Sequence[Evidence], fractures: Sequence[Evidence]) -> Location:
+    said = dict.fromkeys(f"{e.source} {describe(e.place)}" for e in used if e.place)
+    detail = f"segment or level: {', '.join([*said][:_NAMED])}"
+    return Location(
+        frozenset(),
+        Missing(Reason.CONFLICT, detail, _names(used)),
+        bool(fractures),
+        detail,
+    )
+
+
+def _names(evidence: Iterable[Evidence]) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(e.source for e in evidence))[:_NAMED]

@@ -1,0 +1,186 @@
+"""Observations and components that speak of a predictor, with time and place."""
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from datetime import tzinfo
+from typing import Any, Final
+
+from service.fhir.conceptmaps import MappedCode
+from service.fhir.operations import read_sites
+from service.fhir.places import ANYWHERE, union
+from service.fhir.references import source_of, target_id
+from service.fhir.terminology import Kind, Terminology
+from service.fhir.times import When, enclosing, parse_when
+
+__all__ = ["FINAL", "NOT_YET_FINAL", "Reading", "read_observations", "segment_place"]
+
+#: Statuses under which a value counts.
+FINAL: Final = frozenset({"final", "amended", "corrected"})
+#: Statuses that are named if nothing better exists.
+NOT_YET_FINAL: Final = frozenset({"preliminary", "registered", "unknown"})
+
+Resource = Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """
+    One value, or the place where one should be.
+
+    Attributes
+    ----------
+    resource : Mapping
+        The Observation.
+    element : Mapping
+        The Observation, or its component that holds the value.
+    source : str
+        Reference of the Observation.
+    mapped : MappedCode
+        What its code means.
+    status : str
+        Status of the Observation.
+    when : When or None
+        When it was taken; None if the record does not tell.
+    encounter : str or None
+        Id of its encounter.
+    place : frozenset of str or None
+        Levels that it may concern; empty if it names a place that cannot be read; None
+        if it names none.
+    """
+
+    resource: Resource
+    element: Resource
+    source: str
+    mapped: MappedCode
+    status: str
+    when: When | None
+    encounter: str | None
+    place: frozenset[str] | None
+
+
+def read_observations(
+    resources: Iterable[Resource],
+    terminology: Terminology,
+    zone: tzinfo,
+    known_places: Mapping[str, frozenset[str]],
+) -> list[Reading]:
+    """
+    Pick the values of the predictors.
+
+    Parameters
+    ----------
+    resources : iterable of Mapping
+        Observations of the patient.
+    terminology : Terminology
+        Knows the measurements.
+    zone : datetime.tzinfo
+        Zone of dates without time.
+    known_places : Mapping of str to frozenset of str
+        Places of Conditions and Procedures by reference, for ``focus``.
+
+    Returns
+    -------
+    list of Reading
+        In a fixed order; erroneous and cancelled ones are left out.
+    """
+    readings = []
+    for resource in resources:
+        found = list(_elements(resource, terminology))
+        status = resource.get("status")
+        if found and isinstance(status, str) and status in FINAL | NOT_YET_FINAL:
+            source = source_of(resource)
+            when = _effective(resource, zone)
+            encounter = target_id(resource.get("encounter"), "Encounter")
+            place = _place(resource, terminology, known_places)
+            readings += [
+                Reading(
+                    resource, element, source, mapped, status, when, encounter, place
+                )
+                for element, mapped in found
+            ]
+    return sorted(readings, key=lambda reading: (reading.source, reading.mapped.target))
+
+
+def _elements(
+    resource: Resource, terminology: Terminology
+) -> Iterator[tuple[Resource, MappedCode]]:
+    """Give the Observation itself, or the components of a panel."""
+    for mapped in terminology.meanings(Kind.MEASUREMENT, resource.get("code")):
+        if mapped.target != "predictor-panel":
+            yield resource, mapped
+            return
+        components = resource.get("component")
+        for component in components if isinstance(components, list) else ():
+            if isinstance(component, dict):
+                meanings = terminology.meanings(Kind.MEASUREMENT, component.get("code"))
+                first = next(meanings, None)
+                if first is not None and first.target != "predictor-panel":
+                    yield component, first
+        return
+
+
+def _effective(resource: Resource, zone: tzinfo) -> When | None:
+    period = resource.get("effectivePeriod")
+    if isinstance(period, dict):
+        ends = [parse_when(period.get(name), zone) for name in ("start", "end")]
+        if ends[0] is None or ("end" in period and ends[1] is None):
+            return None
+        return enclosing([when for when in ends if when])
+    for name in ("effectiveDateTime", "effectiveInstant"):
+        if name in resource:
+            return parse_when(resource[name], zone)
+    return None
+
+
+def _place(
+    resource: Resource,
+    terminology: Terminology,
+    known_places: Mapping[str, frozenset[str]],
+) -> frozenset[str] | None:
+    """Read body site and focus; one that cannot be read may be any other vertebra."""
+    place: frozenset[str] | None = None
+    if "bodySite" in resource:
+        place = union(read_sites(resource["bodySite"], terminology))
+    focus = resource.get("focus")
+    for reference in focus if isinstance(focus, list) else ():
+        if target_id(reference, "Patient") is None:
+            said = _focus_place(reference, known_places)
+            place = said if place is None else place & said
+    return place
+
+
+def _focus_place(
+    reference: object, known_places: Mapping[str, frozenset[str]]
+) -> frozenset[str]:
+    for kind in ("Condition", "Procedure"):
+        name = target_id(reference, kind)
+        if name is not None:
+            return known_places.get(f"{kind}/{name}", frozenset())
+    return frozenset()
+
+
+def segment_place(reading: Reading, terminology: Terminology) -> frozenset[str] | None:
+    """
+    Read the value of a fracture-segment Observation.
+
+    Parameters
+    ----------
+    reading : Reading
+        One whose code means ``fracture-segment``.
+    terminology : Terminology
+        Knows places and fractures.
+
+    Returns
+    -------
+    frozenset of str or None
+        Levels; None if the value names no place that is known.
+    """
+    value = reading.element.get("valueCodeableConcept")
+    if "dataAbsentReason" in reading.element:
+        return None
+    said = read_sites(value, terminology)
+    if said:
+        return said[0]
+    meanings = list(terminology.meanings(Kind.CONDITION, value))
+    places = [m.place for m in meanings if m.place != ANYWHERE]
+    return ANYWHERE.intersection(*places) if places else None

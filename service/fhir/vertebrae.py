@@ -1,0 +1,158 @@
+"""From acts to vertebrae: which acts concern the same one."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+
+from service.fhir.evidence import Evidence
+from service.fhir.operations import PEDICLE_SCREW, Act, ProcedureFact
+from service.fhir.places import ANYWHERE, level_of, narrowest, order, span
+
+__all__ = ["Draft", "cluster", "construct_sites"]
+
+
+@dataclass(slots=True)
+class Draft:
+    """
+    One operated vertebra while its acts are gathered.
+
+    Attributes
+    ----------
+    place : frozenset of str
+        Levels that the acts leave possible.
+    acts : list of Act
+        What was done to it.
+    methods : set of str
+        All methods that its codes speak of.
+    tellers : dict of tuple to str
+        Which Procedure first told of each code.
+    number_unknown : bool
+        Whether the same act stands there twice without levels.
+    """
+
+    place: frozenset[str]
+    acts: list[Act] = field(default_factory=list)
+    methods: set[str] = field(default_factory=set)
+    tellers: dict[tuple[str, str], str] = field(default_factory=dict)
+    number_unknown: bool = False
+
+    @property
+    def facts(self) -> list[ProcedureFact]:
+        """The Procedures, each once, in a fixed order."""
+        found = {fact.source: fact for act in self.acts for fact in act.facts}
+        return [found[source] for source in sorted(found)]
+
+    def add(self, act: Act) -> None:
+        """Count an act to this vertebra."""
+        self.acts.append(act)
+        self.methods |= act.methods
+        for code in act.codes:
+            self.tellers.setdefault((code.system, code.code), act.facts[0].source)
+
+    def repeats(self, act: Act) -> bool:
+        """Whether another Procedure of the vertebra has the same code."""
+        source = act.facts[0].source
+        return any(
+            self.tellers.get((code.system, code.code), source) != source
+            for code in act.codes
+        )
+
+
+def cluster(acts: Iterable[Act], fractures: Sequence[Evidence]) -> list[Draft]:
+    """
+    Gather the acts of each vertebra.
+
+    Parameters
+    ----------
+    acts : iterable of Act
+        All acts of the chosen operations.
+    fractures : sequence of Evidence
+        Fractures of the stay: they decide which vertebra screws were for.
+
+    Returns
+    -------
+    list of Draft
+        Vertebrae from the head downwards.
+    """
+    listed = sorted(acts, key=_specificity)
+    screws = [act for act in listed if PEDICLE_SCREW in act.methods]
+    drafts: list[Draft] = []
+    for act in listed:
+        if PEDICLE_SCREW not in act.methods:
+            _place_act(act, drafts)
+    if screws:
+        _place_screws(screws, fractures, drafts)
+    return sorted(drafts, key=lambda draft: (order(draft.place), draft.facts[0].source))
+
+
+def _specificity(act: Act) -> tuple[int, tuple[int, ...], str]:
+    return (len(act.place), order(act.place), act.facts[0].source)
+
+
+def _place_act(act: Act, drafts: list[Draft]) -> None:
+    """Add an act to its vertebra; without a level, to one it may be a record of."""
+    if level_of(act.place):
+        possible = [draft for draft in drafts if draft.place == act.place]
+    else:
+        possible = [draft for draft in drafts if draft.place & act.place]
+        for draft in possible:
+            draft.number_unknown |= draft.repeats(act)
+    agreeing = [draft for draft in possible if act.methods & draft.methods]
+    if not possible:
+        possible = [Draft(act.place)]
+        drafts += possible
+    elif len(possible) > 1 and agreeing:
+        return  # a second record of one of them: it adds nothing
+    for draft in possible:
+        draft.add(act)
+        draft.place &= act.place
+
+
+def _place_screws(
+    screws: Sequence[Act], fractures: Sequence[Evidence], drafts: list[Draft]
+) -> None:
+    """Put a construct where the fractures are; several only if its sites say so."""
+    sites = construct_sites(screws)
+    construct = span(sites) if sites else ANYWHERE
+    broken = {evidence.place for evidence in fractures if evidence.place & construct}
+    inside = sorted((place for place in broken if level_of(place)), key=order)
+    if sites and len(inside) > 1:
+        for place in inside:
+            _join(screws, place, drafts, is_one=True)
+    else:
+        place = narrowest(broken) & construct
+        one_site = place == construct and len(set(sites)) > 1
+        is_one = len(inside) < 2  # noqa: PLR2004 several fractures: which one is open
+        _join(screws, ANYWHERE if one_site else place, drafts, is_one=is_one)
+
+
+def construct_sites(screws: Iterable[Act]) -> list[frozenset[str]]:
+    """
+    List the body sites of a screw fixation.
+
+    Parameters
+    ----------
+    screws : iterable of Act
+        Its acts.
+
+    Returns
+    -------
+    list of frozenset of str
+        Sites as recorded.
+    """
+    return [site for act in screws for fact in act.facts for site in fact.sites]
+
+
+def _join(
+    screws: Iterable[Act], place: frozenset[str], drafts: list[Draft], *, is_one: bool
+) -> None:
+    same = [
+        draft
+        for draft in drafts
+        if place <= draft.place or (is_one and draft.place <= place)
+    ]
+    if len(same) != 1:
+        same = [Draft(place)]
+        drafts += same
+    same[0].place &= place
+    for act in screws:
+        same[0].add(act)
