@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from types import MappingProxyType
 from typing import TypeAlias
 
@@ -21,6 +22,7 @@ __all__ = [
     "covariance",
     "derive",
     "fit",
+    "uncentre",
     "weighted_quantiles",
 ]
 
@@ -121,6 +123,7 @@ class Derivation:
         return float(cases[selected].sum() / cases.sum())
 
 
+@lru_cache(maxsize=2)
 def derive(model_id: str) -> Derivation:
     """
     Derive one of the shipped models from the published tables.
@@ -133,7 +136,7 @@ def derive(model_id: str) -> Derivation:
     Returns
     -------
     Derivation
-        Everything; the same on every call, no random number is used.
+        Everything; the same on every machine, as no random number is used.
 
     Examples
     --------
@@ -184,14 +187,13 @@ def fit(cohort: Cohort, slopes: _Array, incidence: float, n: int) -> Fit:
     """
     intercept = anchor(cohort, slopes, incidence)
     risk = _expit(intercept + cohort.design @ slopes)
-    plain = _inverse_information(cohort.design, cohort.weight, risk, n)
     centred = _inverse_information(
         cohort.design - cohort.mean(), cohort.weight, risk, n
     )
     return Fit(
         intercept,
         risk,
-        np.sqrt(np.diag(plain)),
+        np.sqrt(np.diag(uncentre(centred, cohort.mean()))),
         centred,
         concordance(risk, cohort.weight),
     )
@@ -221,7 +223,7 @@ def anchor(cohort: Cohort, slopes: _Array, incidence: float) -> float:
     score = cohort.design @ slopes
     intercept = -float(cohort.weight @ score)
     step = 1.0
-    while abs(step) > 1e-12:  # noqa: PLR2004 far below any digit that is stored
+    while abs(step) > 1e-9:  # noqa: PLR2004 the step after it would be below 1e-16
         risk = _expit(intercept + score)
         slope = cohort.weight @ (risk * (1 - risk))
         step = float(np.clip((incidence - cohort.weight @ risk) / slope, -1, 1))
@@ -276,6 +278,27 @@ def covariance(centred: _Array, errors: _Array) -> _Array:
     joined = centred * np.outer(scale, scale)
     result: _Array = (joined + joined.T) / 2
     return result
+
+
+def uncentre(centred: _Array, mean: _Array) -> _Array:
+    """
+    Turn a covariance with centred predictors into the one of the plain intercept.
+
+    Parameters
+    ----------
+    centred : numpy.ndarray of shape (1 + n_predictors, 1 + n_predictors)
+        Covariance of the centred intercept and the slopes.
+    mean : numpy.ndarray of shape (n_predictors,)
+        Where the predictors were centred.
+
+    Returns
+    -------
+    numpy.ndarray of shape (1 + n_predictors, 1 + n_predictors)
+        Covariance of the intercept at predictors of 0, and the slopes.
+    """
+    back = np.eye(1 + mean.size)
+    back[0, 1:] = -mean
+    return back @ centred @ back.T
 
 
 def weighted_quantiles(values: _Array, weight: _Array, levels: _Array) -> _Array:

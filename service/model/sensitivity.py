@@ -8,7 +8,7 @@ from types import MappingProxyType
 import numpy as np
 
 from service.model.cohort import Cohort, Dependence, rebuild
-from service.model.derivation import Derivation, anchor, fit
+from service.model.derivation import Derivation, anchor, fit, uncentre
 from service.model.published import INCIDENCES
 
 __all__ = [
@@ -175,9 +175,7 @@ def centring(derivation: Derivation) -> tuple[float, float]:
         With centred predictors (as shipped) and, to show why, with uncentred ones.
     """
     mean = np.concatenate([[1.0], derivation.cohort.mean()])
-    back = np.eye(mean.size)
-    back[0, 1:] = -mean[1:]
-    plain = back @ derivation.fit.centred @ back.T
+    plain = uncentre(derivation.fit.centred, mean[1:])
     rebuilt = np.sqrt(np.diag(plain))
     scale = np.concatenate([rebuilt[:1], derivation.published_errors]) / rebuilt
     variance = (mean * scale) @ plain @ (mean * scale)

@@ -12,11 +12,11 @@ from service.cli.model import model as command
 @pytest.fixture
 def run():
     """Run the command as a user would."""
+    return _run
 
-    def invoke(*arguments):
-        return CliRunner().invoke(command, list(arguments), prog_name="model")
 
-    return invoke
+def _run(*arguments):
+    return CliRunner().invoke(command, list(arguments), prog_name="model")
 
 
 def test_show_gives_points_totals_and_warnings(run):
