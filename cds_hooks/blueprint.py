@@ -194,15 +194,23 @@ def _add_origin(response: Response, allowed: Collection[str]) -> None:
 def _read_json(max_bytes: int) -> object:
     if not _is_json(request.content_type) or request.content_encoding:
         raise UnsupportedMediaType
-    request.max_content_length = max_bytes
+    try:
+        return orjson.loads(_read_body(max_bytes))
+    except orjson.JSONDecodeError:
+        raise BadRequest("body: must be JSON in UTF-8, without NaN") from None
+
+
+def _read_body(max_bytes: int) -> bytes:
+    # One byte more than allowed: a chunked body is cut there without a word.
+    request.max_content_length = max_bytes + 1
+    too_large = PayloadTooLarge(f"body: send at most {max_bytes} bytes")
     try:
         body = request.get_data(cache=False)
     except RequestEntityTooLarge:
-        raise PayloadTooLarge(f"body: send at most {max_bytes} bytes") from None
-    try:
-        return orjson.loads(body)
-    except orjson.JSONDecodeError:
-        raise BadRequest("body: must be JSON in UTF-8, without NaN") from None
+        raise too_large from None
+    if len(body) > max_bytes:
+        raise too_large
+    return body
 
 
 @lru_cache(maxsize=64)
@@ -247,10 +255,8 @@ def _take_feedback(
             raise Unavailable from None
     note = f"{len(good)} of the items were accepted"
     if bad:
-        raise BadRequest(
-            *(f"feedback[{item.index}].{item.message}" for item in bad),
-            note=f"{note}; correct and send only the others",
-        )
+        problems = (item.message for item in bad)
+        raise BadRequest(*problems, note=f"{note}; correct and send only the others")
     return _json(orjson.dumps(receipt(note)), is_about_patient=True)
 
 

@@ -85,7 +85,7 @@ class ItemError:
     index : int
         Its place in the array, from 0.
     message : str
-        Field, what was expected and what to do; never the value.
+        The field with its path, what was expected, what to do; never the value.
     """
 
     index: int

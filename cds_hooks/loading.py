@@ -127,7 +127,7 @@ def load_feedback(body: object) -> tuple[list[Feedback], list[ItemError]]:
     --------
     >>> good, bad = load_feedback({"feedback": [{"card": "c1", "outcome": "ignored"}]})
     >>> good, bad[0].message
-    ([], 'outcome: must be accepted or overridden')
+    ([], 'feedback[0].outcome: must be accepted or overridden')
     """
     items = body.get("feedback") if isinstance(body, dict) else None
     if not isinstance(items, list):
@@ -138,20 +138,22 @@ def load_feedback(body: object) -> tuple[list[Feedback], list[ItemError]]:
     bad: list[ItemError] = []
     for index, item in enumerate(items):
         problems: list[str] = []
-        feedback = _load_item(item, problems)
+        feedback = _load_item(item, f"feedback[{index}]", problems)
         bad += [ItemError(index, problem) for problem in problems]
         good += [feedback] if feedback else []
     return good, bad
 
 
-def _load_item(item: object, problems: list[str]) -> Feedback | None:
-    wire = load(FEEDBACK_ITEM, item, "", problems)
-    reasons = _override_reasons(item, problems) if isinstance(item, dict) else []
+def _load_item(item: object, path: str, problems: list[str]) -> Feedback | None:
+    wire = load(FEEDBACK_ITEM, item, path, problems)
+    reasons = _override_reasons(item, path, problems) if isinstance(item, dict) else []
     if problems:
         return None
     accepted = tuple(s["id"] for s in wire.get("acceptedSuggestions") or ())
     if wire["outcome"] == "accepted" and not accepted:
-        problems.append("acceptedSuggestions: is missing; name what was accepted")
+        problems.append(
+            f"{path}.acceptedSuggestions: is missing; name what was accepted"
+        )
         return None
     comments = [r["userComment"] for r in reasons if r.get("userComment")]
     extension = dict(wire.get("extension") or {})
@@ -171,7 +173,7 @@ def _load_item(item: object, problems: list[str]) -> Feedback | None:
 
 
 def _override_reasons(
-    item: Mapping[str, Any], problems: list[str]
+    item: Mapping[str, Any], path: str, problems: list[str]
 ) -> list[dict[str, Any]]:
     """Read the specification's overrideReason, and the plural that Epic sends."""
     loaded = []
@@ -180,9 +182,9 @@ def _override_reasons(
         if value is None:
             continue
         for reason in value if isinstance(value, list) else [value]:
-            wire = load(OVERRIDE_REASON, reason, name, problems)
+            wire = load(OVERRIDE_REASON, reason, f"{path}.{name}", problems)
             if not any(wire.values()) and not problems:
-                problems.append(f"{name}: must have reason or userComment")
+                problems.append(f"{path}.{name}: must have reason or userComment")
             loaded.append(wire)
     return loaded
 

@@ -6,6 +6,7 @@ from typing import Any
 
 import orjson
 import pytest
+from fhir.resources.R4B.operationoutcome import OperationOutcome
 from flask import Flask
 from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
@@ -249,7 +250,6 @@ def feedback() -> dict[str, Any]:
 @pytest.fixture
 def problems() -> Callable[[TestResponse], list[str]]:
     """The texts of the errors of an OperationOutcome, which must be valid FHIR R4."""
-    from fhir.resources.R4B.operationoutcome import OperationOutcome  # noqa: PLC0415 - slow
 
     def texts(response: TestResponse) -> list[str]:
         outcome = OperationOutcome.model_validate_json(response.data)

@@ -5,8 +5,10 @@ from dataclasses import replace
 
 import orjson
 import pytest
+from flask import Flask
 
 from cds_hooks import HOOKS, InvalidService, Registry
+from cds_hooks.blueprint import create_blueprint
 
 
 @pytest.fixture
@@ -32,10 +34,6 @@ def test_disc_1_a_trailing_slash_is_no_reason_to_fail(client):
 
 def test_disc_1_discovery_follows_the_base_of_the_service(build_app, services):
     """Below another base URL everything moves along, CORS included."""
-    from flask import Flask  # noqa: PLC0415 - only here
-
-    from cds_hooks.blueprint import create_blueprint  # noqa: PLC0415 - only here
-
     app = Flask("example")
     app.register_blueprint(create_blueprint(Registry(services)), url_prefix="/r4/x")
     response = app.test_client().get("/r4/x/cds-services")
@@ -118,7 +116,9 @@ def test_disc_12_an_id_may_repeat_only_across_hooks(services, build_app, golden)
     both = Registry([discharge, replace(chart, id="booster")])
     client = build_app(both).test_client()
     at_discharge = client.post("/cds-services/booster", json=golden)
-    in_chart = client.post("/cds-services/booster", json=golden | {"hook": "patient-view"})
+    in_chart = client.post(
+        "/cds-services/booster", json=golden | {"hook": "patient-view"}
+    )
     assert at_discharge.json == in_chart.json
     assert at_discharge.status_code == 200
 

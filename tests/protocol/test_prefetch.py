@@ -83,7 +83,10 @@ def test_pf_5_a_warning_as_entry_is_passed_over():
     entry = {"resource": outcome("warning"), "search": {"mode": "outcome"}}
     epic = {"resourceType": "Bundle", "type": "searchset", "total": 0, "entry": [entry]}
     found = doses(epic)
-    assert (found.availability, found.issue_codes) == (Availability.EMPTY, ("forbidden",))
+    assert (found.availability, found.issue_codes) == (
+        Availability.EMPTY,
+        ("forbidden",),
+    )
 
 
 @pytest.mark.parametrize("severity", ["error", "fatal", "grave", None, ["error"]])
@@ -159,7 +162,9 @@ def test_a_read_gives_one_resource():
     assert doses(PATIENT) == PrefetchedData(Availability.UNAVAILABLE, dropped=1)
 
 
-@pytest.mark.parametrize("value", [{}, {"resourceType": 3}, {"resourceType": ["Bundle"]}])
+@pytest.mark.parametrize(
+    "value", [{}, {"resourceType": 3}, {"resourceType": ["Bundle"]}]
+)
 def test_an_object_that_is_no_resource_is_unavailable(value):
     """What cannot be read is not "no data"."""
     assert doses(value) == PrefetchedData(Availability.UNAVAILABLE, dropped=1)

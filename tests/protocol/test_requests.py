@@ -180,7 +180,9 @@ def test_req_10_the_chart_may_be_open_to_patients(send, chart, problems):
     ]
 
 
-@pytest.mark.parametrize("path", ["nope", "nope/feedback", "booster/x", "%F0%9F", "..%2f"])
+@pytest.mark.parametrize(
+    "path", ["nope", "nope/feedback", "booster/x", "%F0%9F", "..%2f"]
+)
 def test_req_11_an_unknown_address_is_404(client, problems, path):
     """In JSON, without repeating the address, with CORS."""
     response = client.post(f"/cds-services/{path}", json={})

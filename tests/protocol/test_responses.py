@@ -103,13 +103,18 @@ def test_a_fault_says_nothing_to_client_or_log(send, chart, problems, caplog):
     chart["context"]["patientId"] = "secret-patient"
     with caplog.at_level(logging.DEBUG):
         response = send("faulty", chart)
-    assert (response.status_code, problems(response)) == (500, [ServiceFault.description])
+    assert (response.status_code, problems(response)) == (
+        500,
+        [ServiceFault.description],
+    )
     assert "secret" not in response.text + caplog.text
     assert "service faulty failed: KeyError in " in caplog.text
 
 
 @pytest.mark.parametrize(
-    "answer", [None, {"cards": []}, [CARD], Response], ids=["none", "dict", "list", "class"]
+    "answer",
+    [None, {"cards": []}, [CARD], Response],
+    ids=["none", "dict", "list", "class"],
 )
 def test_a_handler_that_returns_something_else_is_a_fault(build_app, chart, answer):
     """A wrong return value never becomes "no cards"."""
@@ -122,14 +127,14 @@ def test_a_handler_that_returns_something_else_is_a_fault(build_app, chart, answ
 )
 def test_a_response_holds_only_cards(cards):
     """Anything else in the tuple is refused when the response is built."""
-    with pytest.raises(InvalidCard, match="Response.cards: expected a tuple of Card"):
+    with pytest.raises(InvalidCard, match=r"Response.cards: expected a tuple of Card"):
         Response(cards)
 
 
 def test_cards_of_one_response_differ():
     """Two cards with one uuid could not be told apart in feedback."""
     card = Card("x", "info", Source("y"), uuid="5c2a5d4e-1f6d-4f0e-9a53-0c0a0e7f1a00")
-    with pytest.raises(InvalidCard, match="Card.uuid: expected a different one"):
+    with pytest.raises(InvalidCard, match=r"Card.uuid: expected a different one"):
         Response((card, card))
 
 
@@ -148,7 +153,10 @@ def test_a_crash_outside_the_protocol_says_nothing(build_app, problems, caplog):
     app = build_app(Registry())
     app.add_url_rule("/other", view_func=lambda: {}["Mr Smith"])
     response = app.test_client().get("/other")
-    assert (response.status_code, problems(response)) == (500, [ServiceFault.description])
+    assert (response.status_code, problems(response)) == (
+        500,
+        [ServiceFault.description],
+    )
     assert "Smith" not in caplog.text
     assert "KeyError" in caplog.text
 

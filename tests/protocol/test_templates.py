@@ -1,5 +1,7 @@
 """PT: which prefetch templates may be published, and how a client fills them."""
 
+from dataclasses import replace
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -158,8 +160,6 @@ def test_pt_8_queries_keep_to_the_common_subset(query, match):
 
 def test_templates_are_checked_when_a_service_is_made(services):
     """A service with a template that breaks a rule cannot be made."""
-    from dataclasses import replace  # noqa: PLC0415 - only here
-
     with pytest.raises(InvalidTemplate, match="no token"):
         replace(services[0], prefetch={"x": "Patient/{{user}}"})
 
@@ -171,11 +171,15 @@ def test_a_client_fills_every_template(services, golden):
         for service in Registry(services)
         for template in service.prefetch.values()
     ]
-    assert filled == [
-        "Patient/p1",
-        "Immunization?patient=p1&_sort=-date&_count=50",
-        "PractitionerRole/pr1",
-    ] * 2
+    assert (
+        filled
+        == [
+            "Patient/p1",
+            "Immunization?patient=p1&_sort=-date&_count=50",
+            "PractitionerRole/pr1",
+        ]
+        * 2
+    )
 
 
 @pytest.mark.parametrize(
