@@ -94,7 +94,8 @@ def read_model(root: Mapping[str, Any]) -> RiskModel:
     predictors = _quantities(root["predictors"], "predictors")
     names = tuple(quantity.name for quantity in predictors)
     values, errors = _coefficients(root["coefficients"], names)
-    related = _quantities(root["related"], "related") if root["related"] else ()
+    none = root["related"] == []
+    related = () if none else _quantities(root["related"], "related")
     _check_distinct(predictors, related)
     cohort = fields.section(root["cohort"], "cohort", ("description", "quantiles"))
     return RiskModel(

@@ -138,6 +138,10 @@ REFUSALS = {
         relate_predictor,
         "predictors: cement_ratio_percent is given twice",
     ),
+    "related quantities that are no list": (
+        put("related", to=None),
+        "related: must be a list",
+    ),
     "a coefficient of nothing": (
         put("coefficients", "age_years", to={"value": 1.0, "standard_error": 1.0}),
         r"coefficients\.age_years: unknown",
