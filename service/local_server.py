@@ -1,5 +1,6 @@
 """The service in a process of its own on a free loopback port, while it is needed."""
 
+import os
 import signal
 import subprocess
 import sys
@@ -17,8 +18,9 @@ from service.fire import open_session
 
 __all__ = ["ServerError", "local_server"]
 
+_ENDINGS = (signal.SIGTERM, signal.SIGHUP)
 _PAUSE_S = 0.02
-_STOP_S = 10.0
+_STOP_S = 5.0
 _LOG_LINES = 5
 
 
@@ -31,7 +33,7 @@ def local_server(deadline_s: float = 30.0) -> Iterator[str]:
     """
     Start ``scnen-cds serve --open`` on a free port, and stop it in every case.
 
-    SIGTERM ends the block like Ctrl-C does, so that no server is left behind.
+    SIGTERM and SIGHUP end the block as Ctrl-C does, so that no server is left behind.
 
     Parameters
     ----------
@@ -49,9 +51,13 @@ def local_server(deadline_s: float = 30.0) -> Iterator[str]:
         If it ends or is not ready in time.
     """
     command = [sys.executable, "-m", "service", "serve", "--open", "--port", "0"]
-    with TemporaryFile("w+") as log, _sigterm_raises():
+    with TemporaryFile("w+") as log, _signals_raise():
         process = subprocess.Popen(  # noqa: S603 our own command, no input in it
-            command, stdout=subprocess.PIPE, stderr=log, text=True
+            command,
+            stdout=subprocess.PIPE,
+            stderr=log,
+            text=True,
+            start_new_session=True,
         )
         try:
             yield _ready(process, deadline_s, log)
@@ -60,15 +66,16 @@ def local_server(deadline_s: float = 30.0) -> Iterator[str]:
 
 
 @contextmanager
-def _sigterm_raises() -> Iterator[None]:
+def _signals_raise() -> Iterator[None]:
     def leave(number: int, _: FrameType | None) -> NoReturn:
         sys.exit(128 + number)
 
-    before = signal.signal(signal.SIGTERM, leave)
+    before = {each: signal.signal(each, leave) for each in _ENDINGS}
     try:
         yield
     finally:
-        signal.signal(signal.SIGTERM, before)
+        for each, handler in before.items():
+            signal.signal(each, handler)
 
 
 def _ready(process: subprocess.Popen[str], deadline_s: float, log: IO[str]) -> str:
@@ -105,11 +112,17 @@ def _is_ready(session: requests.Session, url: str) -> bool:
 
 
 def _stop(process: subprocess.Popen[str]) -> None:
+    """
+    End the server, with its workers: the session that was started for it, no other.
+
+    A worker that is asked to stop while it is still starting does not hear it, and
+    gunicorn would wait for it long.
+    """
     process.terminate()
     try:
         process.wait(_STOP_S)
     except (subprocess.TimeoutExpired, KeyboardInterrupt):
-        process.kill()
+        os.killpg(process.pid, signal.SIGKILL)
         process.wait()
     if process.stdout:
         process.stdout.close()

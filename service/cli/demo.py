@@ -188,27 +188,27 @@ def _show(
     if len(replies) > 1:
         page.write([(Span(f"{len(replies)} patients", "bold"),), ()])
         page.write([*_overview(replies, page.width), ()])
-    if left := len(replies) - len(shown):
+    if len(shown) < len(replies):
         page.write_markdown(
-            f"{left} more cards: `scnen-cds demo --all`, or one of them:"
-            " `scnen-cds demo --patient 07`."
+            "All in full: `scnen-cds demo --all`. One: `scnen-cds demo --patient 07`."
         )
-    click.echo("Nobody here exists: all patients are synthetic.")
+    page.write_markdown("Nobody here exists: all patients are synthetic.")
 
 
 def _show_patient(page: _Page, patient: SyntheticPatient, reply: Reply) -> None:
-    page.write([(Span(f"── {patient.name} · {patient.title}", "bold"),)])
+    page.write([(Span(f"── {patient.name} ".ljust(page.width, "─"), "bold"),)])
+    page.write_markdown(f"**{patient.title}**")
     page.write_markdown(patient.story)
     click.echo()
     for card in reply.body.get("cards", ()):
         click.echo(render_card(card, page.width, colour=page.colour), color=True)
-        click.echo()
     if not reply.is_ok:
         page.write_markdown(f"**HTTP {reply.status}**: `{_fault(reply)}`")
     elif not reply.body["cards"]:
         page.write_markdown(_NO_CARD)
+    click.echo()
     page.write_markdown(f"_By the rules_: {patient.expected}")
-    page.write([(Span(f"answered in {reply.milliseconds:.1f} ms", "dim"),), ()])
+    page.write([(Span(f"Answered in {reply.milliseconds:.1f} ms.", "dim"),), ()])
 
 
 def _overview(replies: Mapping[SyntheticPatient, Reply], width: int) -> list[Line]:

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import signal
 import socket
 import subprocess
@@ -15,6 +16,7 @@ from wsgiref.simple_server import WSGIRequestHandler, make_server
 import pytest
 from click.testing import CliRunner
 
+from service import local_server as local_server_module
 from service.cli import main
 from service.local_server import ServerError, local_server
 from service.patients import bundled_patients
@@ -76,6 +78,17 @@ class Quiet(WSGIRequestHandler):
         pass
 
 
+def is_running(process_id):
+    """Whether a process is there, and more than a zombie nobody has reaped."""
+    found = subprocess.run(
+        ["ps", "-o", "stat=", "-p", str(process_id)],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    return bool(found.stdout.strip()) and not found.stdout.startswith("Z")
+
+
 def listens(url):
     """Whether somebody takes connections at the URL's port."""
     with socket.socket() as client:
@@ -93,7 +106,7 @@ def test_json_has_every_patient_answered(answers):
 
 def test_text_shows_a_warning_a_question_and_a_silence(text):
     """The selection a newcomer sees in full."""
-    assert "── 01-high-vertebroplasty" in text
+    assert "── 01-high-vertebroplasty ─" in text
     assert "┃ WARNING" in text
     assert "┃ INFO" in text
     assert "does not mean no risk" in text
@@ -113,21 +126,44 @@ def test_text_keeps_to_the_width_and_has_no_styles_in_a_pipe(text):
     assert all(len(line) <= 80 for line in text.split("\n") if "://" not in line)
 
 
-def test_one_patient_can_be_chosen_by_number():
-    """`--patient 07` shows that one in full and no other."""
-    result = CliRunner().invoke(main, ["demo", "--patient", "07", "--width", "80"])
-    assert result.exit_code == 0, result.output
-    assert "── 07-two-vertebrae" in result.stdout
-    assert "Patient  " not in result.stdout
-    assert "01-high-vertebroplasty" not in result.stdout
-
-
 def test_call_that_fails_is_shown_and_ends_with_an_error(failing_service):
     """Whatever is not 200 stands in the overview, and the exit code tells."""
     result = CliRunner().invoke(main, ["demo", "--patient", "01", "--patient", "02"])
     assert result.exit_code == 1
-    assert "HTTP 412: no data" in result.stdout
-    assert len([x for x in result.stdout.split("\n") if x.endswith("ms")]) >= 2
+    assert result.stdout.count("HTTP 412: no data") == 2
+    assert re.search(r"^02-\S+ +HTTP 412 +no data +\d", result.stdout, re.MULTILINE)
+
+
+def test_one_patient_can_be_chosen_by_number(failing_service):
+    """`--patient 07` shows that one in full, no other, and no overview."""
+    result = CliRunner().invoke(main, ["demo", "--patient", "07"])
+    assert "── 07-two-vertebrae ─" in result.stdout
+    assert "01-high-vertebroplasty" not in result.stdout
+    assert "Patient  " not in result.stdout
+
+
+def test_all_patients_can_be_shown_in_full(failing_service):
+    """`--all` leaves none out."""
+    result = CliRunner().invoke(main, ["demo", "--all"])
+    assert result.stdout.count("By the rules") == len(bundled_patients())
+    assert "All in full" not in result.stdout
+
+
+@pytest.mark.parametrize(("no_color", "is_coloured"), [("", True), ("yes", False)])
+def test_no_color_is_respected_on_a_terminal(
+    failing_service, monkeypatch, no_color, is_coloured
+):
+    """On a terminal there is colour, unless NO_COLOR holds any text."""
+    monkeypatch.setenv("NO_COLOR", no_color)
+    ours, theirs = os.openpty()
+    with os.fdopen(theirs, "w", encoding="utf-8") as terminal:
+        monkeypatch.setattr(sys, "stdout", terminal)
+        with pytest.raises(SystemExit):
+            main(["demo", "--patient", "03"])
+    shown = _read_all(ours)
+    assert b"03-below-average" in shown
+    assert (b"\x1b[1m" in shown) == is_coloured
+    assert (b"\x1b" in shown) == is_coloured
 
 
 def test_service_without_the_hook_is_reported(failing_service):
@@ -157,28 +193,44 @@ def test_service_that_cannot_start_is_reported_in_one_message(monkeypatch):
     assert "Traceback" not in result.output
 
 
-def test_policy_of_the_site_is_at_work_in_the_demo(monkeypatch, tmp_path):
-    """A hospital sees what its own thresholds would do: a failing file is named."""
-    policy = tmp_path / "policy.yaml"
-    policy.write_text("version: '1'\n")
-    monkeypatch.setenv("SCNEN_POLICY_FILE", str(policy))
-    result = CliRunner().invoke(main, ["demo"])
-    assert result.exit_code == 1
-    assert "SCNEN_POLICY_FILE" in result.output
-
-
-def test_server_is_gone_after_the_block():
-    """Its port is free again."""
-    with local_server() as url:
-        assert listens(url)
-    assert not listens(url)
-
-
 def test_server_is_gone_after_an_error_in_the_block():
     """An exception ends the server too, and goes on."""
-    with pytest.raises(ZeroDivisionError, match="of ours"), local_server() as url:
-        raise ZeroDivisionError("of ours")
-    assert not listens(url)
+    urls = []
+
+    def fail():
+        with local_server() as url:
+            urls.append(url)
+            assert listens(url)
+            raise ZeroDivisionError("of ours")
+
+    with pytest.raises(ZeroDivisionError, match="of ours"):
+        fail()
+    assert not listens(urls[0])
+
+
+def test_server_that_does_not_hear_is_killed_with_its_workers(monkeypatch):
+    """A process that ignores SIGTERM, and its child, are gone soon."""
+    monkeypatch.setattr(local_server_module, "_STOP_S", 0.1)
+    deaf = (
+        "import signal, subprocess, sys, time\n"
+        "signal.signal(signal.SIGTERM, signal.SIG_IGN)\n"
+        "child = subprocess.Popen(['sleep', '60'])\n"
+        "print(child.pid, flush=True)\n"
+        "time.sleep(60)\n"
+    )
+    process = subprocess.Popen(
+        [sys.executable, "-c", deaf],
+        stdout=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    )
+    child = int(process.stdout.readline())
+    local_server_module._stop(process)
+    assert process.returncode == -signal.SIGKILL
+    end = time.monotonic() + 5
+    while is_running(child) and time.monotonic() < end:
+        time.sleep(0.02)
+    assert not is_running(child)
 
 
 def test_server_that_is_too_slow_is_given_up():
@@ -202,24 +254,6 @@ def test_signal_ends_demo_and_server(number):
     while listens(url) and time.monotonic() < end:
         time.sleep(0.05)
     assert not listens(url)
-
-
-def test_no_color_is_respected_on_a_terminal():
-    """On a terminal there is colour, unless NO_COLOR holds any text."""
-    shown = {}
-    for value in ("", "yes"):
-        ours, theirs = os.openpty()
-        with subprocess.Popen(
-            [*COMMAND, "--patient", "03"],
-            stdout=theirs,
-            stderr=subprocess.DEVNULL,
-            env={**os.environ, "NO_COLOR": value},
-        ) as demo:
-            os.close(theirs)
-            shown[value] = _read_all(ours)
-        assert demo.returncode == 0
-    assert b"\x1b[1m" in shown[""]
-    assert b"\x1b" not in shown["yes"]
 
 
 def _read_all(descriptor):
