@@ -9,6 +9,7 @@ SOURCE := cds_hooks service scripts
 
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 export PIP_NO_INPUT := 1
+export PIP_ROOT_USER_ACTION := ignore
 export PYTHONUNBUFFERED := 1
 
 .DEFAULT_GOAL := help
@@ -75,7 +76,7 @@ define pip_install
 { $(PY) -m pip install $(1) 2>&1 || echo "pip failed"; } | awk ' \
   /^Collecting / { printf "\r  %d packages found", ++found; fflush(); next } \
   /^Installing collected / { printf "\n  installing them ...\n"; fflush(); next } \
-  /^(Successfully|Requirement already| )/ { next } \
+  /^(Successfully|Requirement already|Ignoring|Looking in|Obtaining|Building| |$$)/ { next } \
   /^pip failed$$/ { failed = 1 } \
   { print } \
   END { exit failed }'

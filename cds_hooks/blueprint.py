@@ -208,6 +208,10 @@ def _read_body(max_bytes: int) -> bytes:
         body = request.get_data(cache=False)
     except RequestEntityTooLarge:
         raise too_large from None
+    except HTTPException:
+        raise
+    except Exception:  # noqa: BLE001 - every server has its own for a broken chunk
+        raise BadRequest("body: could not be read to its end") from None
     if len(body) > max_bytes:
         raise too_large
     return body

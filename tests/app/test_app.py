@@ -1,5 +1,6 @@
 """The application without a server: routes, health, request ids, who is answered."""
 
+import io
 import json
 import logging
 import uuid
@@ -149,3 +150,26 @@ def test_the_page_that_cards_link_to_exists(client):
     answer = client.get("/model")
     assert answer.status_code == 200
     assert answer.content_type.startswith("text/html")
+
+
+def test_a_body_that_breaks_off_is_the_clients_fault(client):
+    """What a server raises while it reads, a broken chunk say, is no fault of ours."""
+
+    class Broken(io.RawIOBase):
+        def readable(self):
+            return True
+
+        def readinto(self, _buffer):
+            raise RuntimeError("canary-4711")
+
+    answer = client.post(
+        "/cds-services/scnen-chart",
+        content_type="application/json",
+        environ_overrides={
+            "wsgi.input": Broken(),
+            "wsgi.input_terminated": True,
+            "HTTP_TRANSFER_ENCODING": "chunked",
+        },
+    )
+    assert answer.status_code == 400
+    assert "canary" not in answer.text
