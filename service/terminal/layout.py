@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from itertools import chain, groupby
 
 __all__ = [
+    "NO_BREAK",
     "Align",
     "Line",
     "Span",
@@ -35,6 +36,9 @@ _SGR = {
 #: marks that change the direction of what follows, and so can disguise a text
 _BIDI = dict.fromkeys([*range(0x202A, 0x202F), *range(0x2066, 0x206A), 0x200E, 0x200F])
 _GAP = "  "
+
+#: a blank at which no line ends; written out as a plain one
+NO_BREAK = "\N{NO-BREAK SPACE}"
 
 Align = str  # "<", ">" or "^", as in format()
 
@@ -311,6 +315,6 @@ def paint(line: Sequence[Span], *, colour: bool) -> str:
     """
     text = ""
     for style, spans in groupby(line, key=lambda span: span.style):
-        piece = "".join(span.text for span in spans)
+        piece = "".join(span.text for span in spans).replace(NO_BREAK, " ")
         text += f"\x1b[{_SGR[style]}m{piece}\x1b[0m" if colour and style else piece
     return text.rstrip()

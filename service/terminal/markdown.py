@@ -4,7 +4,16 @@ import html
 import re
 from collections.abc import Iterator, Sequence
 
-from service.terminal.layout import Align, Line, Span, clean, split_words, table, wrap
+from service.terminal.layout import (
+    NO_BREAK,
+    Align,
+    Line,
+    Span,
+    clean,
+    split_words,
+    table,
+    wrap,
+)
 
 __all__ = ["inline", "render_markdown"]
 
@@ -13,6 +22,7 @@ _RULE = re.compile(r"([-*_])(\s*\1){2,}\s*$")
 _ITEM = re.compile(r"( *)([-*+]|\d{1,9}[.)]) +(.*)")
 _QUOTE = re.compile(r">\s?(.*)")
 _DELIMITER = re.compile(r"\|?\s*:?-+:?\s*(\|\s*:?-+:?\s*)*\|?\s*$")
+_NUMBER_AND_SIGN = re.compile(r"(?<=\d) (?=[%°])")
 _CELL = re.compile(r"(?<!\\)\|")
 _INLINE = re.compile(
     r"\\(?P<escape>[!-/:-@\[-`{-~])"
@@ -58,7 +68,7 @@ def inline(text: str, style: str = "") -> list[Span]:
 
 
 def _literal(text: str, style: str) -> Span:
-    return Span(clean(html.unescape(text)), style)
+    return Span(_NUMBER_AND_SIGN.sub(NO_BREAK, clean(html.unescape(text))), style)
 
 
 def _inline_match(match: re.Match[str], style: str) -> list[Span]:

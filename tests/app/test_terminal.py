@@ -148,6 +148,11 @@ def test_address_is_never_broken():
     assert url in set_text(f"See [the page]({url}) please.", 40)
 
 
+def test_number_and_its_sign_stay_together():
+    """A line does not begin with a per cent sign."""
+    assert set_text("It covers 45 % of it.", 12) == ["It covers", "45 % of it."]
+
+
 def test_inline_marks_become_styles():
     """Bold, emphasis and code are styles, escapes and entities are characters."""
     (line,) = render_markdown(r"**a** *b* _c_ `d` \*e\* &lt;f&gt; g_h_i", 60)
