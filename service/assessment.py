@@ -17,7 +17,7 @@ from service.fhir.findings import (
 )
 from service.fhir.terminology import Terminology
 from service.model.artifact import RiskModel
-from service.model.scoring import Score, score
+from service.model.scoring import PartialScore, Score, score
 from service.policy import Bands, Policy
 
 __all__ = [
@@ -91,11 +91,11 @@ class VertebraAssessment:
     ----------
     vertebra : OperatedVertebra
         What was found in the record.
-    score : Score or None
-        Result of the chosen model; None where the vertebra lies outside the study.
-        Its risk is None while a predictor is missing.
+    score : Score or PartialScore or None
+        Result of the chosen model, partial while a predictor is missing; None where
+        the vertebra lies outside the study.
     second_score : Score or None
-        Result of the study's other equation for the same patient.
+        Result of the study's other equation for the same patient, if it has one.
     band, second_band : Band or None
         Bands of the two risks; None without a risk and in output mode ``relative``.
     reaches_percentile : bool
@@ -103,7 +103,7 @@ class VertebraAssessment:
     """
 
     vertebra: OperatedVertebra
-    score: Score | None
+    score: Score | PartialScore | None
     second_score: Score | None = None
     band: Band | None = None
     second_band: Band | None = None
@@ -316,21 +316,17 @@ class Assessor:
             return VertebraAssessment(vertebra, score=None)
         inputs = {name: _value(item) for name, item in found.items()}
         first = score(self.model, inputs)
+        if isinstance(first, PartialScore):
+            return VertebraAssessment(vertebra, first)
         if mode is OutputMode.RELATIVE:
-            reached = (
-                first.percentile is not None
-                and first.percentile >= self.policy.bands.relative_percentile
-            )
+            reached = first.percentile >= self.policy.bands.relative_percentile
             return VertebraAssessment(vertebra, first, reaches_percentile=reached)
+        band = Band.of(first.risk, self.policy.bands)
         second = score(self.second_model, inputs) if self.second_model else None
-        return VertebraAssessment(
-            vertebra, first, second, self._band(first), self._band(second)
-        )
-
-    def _band(self, result: Score | None) -> Band | None:
-        if result is None or result.risk is None:
-            return None
-        return Band.of(result.risk, self.policy.bands)
+        if not isinstance(second, Score):
+            return VertebraAssessment(vertebra, first, band=band)
+        other = Band.of(second.risk, self.policy.bands)
+        return VertebraAssessment(vertebra, first, second, band, other)
 
 
 def describe_model(model: RiskModel, mode: OutputMode) -> dict[str, str]:
@@ -390,9 +386,7 @@ def _value(item: Measurement | Missing) -> float | str | None:
 
 def _rank(item: VertebraAssessment) -> float:
     """Scored vertebrae first, the highest score at the top."""
-    if item.score is None or item.score.total_points is None:
-        return float("-inf")
-    return item.score.total_points
+    return item.score.total_points if isinstance(item.score, Score) else float("-inf")
 
 
 def _explain(item: VertebraAssessment, assessment: Assessment) -> dict[str, Any]:
@@ -414,18 +408,20 @@ def _explain(item: VertebraAssessment, assessment: Assessment) -> dict[str, Any]
 
 
 def _explain_score(item: VertebraAssessment, *, relative: bool) -> dict[str, Any]:
-    result = item.score
-    probabilities = None if relative else result
+    """Give the same keys for every vertebra: a number that is not given is None."""
+    whole = item.score if isinstance(item.score, Score) else None
+    part = item.score if isinstance(item.score, PartialScore) else None
+    shown, bounded = (None, None) if relative else (whole, part)
     return {
-        "linear_predictor": probabilities and probabilities.linear_predictor,
-        "risk": probabilities and probabilities.risk,
-        "interval": probabilities and probabilities.interval,
-        "bounds": probabilities and probabilities.bounds,
-        "other_readings": probabilities and probabilities.other_readings,
-        "reading_error": probabilities and probabilities.reading_error,
-        "points": dict(result.points) if result else None,
-        "total_points": result and result.total_points,
-        "percentile": result and result.percentile,
+        "linear_predictor": shown and shown.linear_predictor,
+        "risk": shown and shown.risk,
+        "interval": shown and shown.interval,
+        "bounds": bounded and bounded.bounds,
+        "other_readings": shown and shown.other_readings,
+        "reading_error": shown and shown.reading_error,
+        "points": dict(item.score.points) if item.score else None,
+        "total_points": whole and whole.total_points,
+        "percentile": whole and whole.percentile,
     }
 
 

@@ -20,6 +20,7 @@ from service.assessment import (
 from service.detail import Standing, render_detail
 from service.fhir.findings import Measurement, Missing, Reason
 from service.model.artifact import RiskModel
+from service.model.scoring import Score
 from service.orders import Subject, draft_orders, order_templates
 from service.policy import MissingCard, Policy
 from service.wording import Wording, day, format_percentile, of_100
@@ -157,8 +158,9 @@ class CardComposer:
         """Choose what matters most: a number that calls for action, a gap, a limit."""
         if assessment.not_assessed is not None:
             return self._headline_of_refusal(assessment.not_assessed)
-        if any(item.calls_for_follow_up for item in assessment.vertebrae):
-            return self._headline_of_number(assessment)
+        top = next(iter(assessment.vertebrae), None)
+        if top and top.calls_for_follow_up and isinstance(top.score, Score):
+            return self._headline_of_number(assessment, top, top.score)
         open_questions = [item for item in assessment.vertebrae if item.asks_for_values]
         if open_questions:
             return self._headline_of_gap(open_questions)
@@ -169,15 +171,12 @@ class CardComposer:
         silent = reason is Reason.NO_ELIGIBLE_OPERATION
         return None if silent else self._outside(reason)
 
-    def _headline_of_number(self, assessment: Assessment) -> _Headline:
-        top = assessment.vertebrae[0]
+    def _headline_of_number(
+        self, assessment: Assessment, top: VertebraAssessment, score: Score
+    ) -> _Headline:
         relative = assessment.mode is OutputMode.RELATIVE
         several = "-several" if len(assessment.vertebrae) > 1 else ""
-        n = (
-            format_percentile(top.score.percentile)
-            if relative
-            else of_100(top.score.risk)
-        )
+        n = format_percentile(score.percentile) if relative else of_100(score.risk)
         text = self._wording.summary[f"{assessment.mode.value}{several}"] % {"n": n}
         if relative:
             return _Headline("ScnenRiskRelative", text, suggests=True)

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from service.assessment import Assessment, OutputMode, VertebraAssessment, findings
 from service.fhir.findings import Measurement, Missing, Reason
-from service.model.scoring import Score
+from service.model.scoring import PartialScore, Score
 from service.wording import (
     Wording,
     day,
@@ -100,30 +100,27 @@ def _vertebra(
     if item.outside is not None:
         why = wording.words["reason"][item.outside]
         yield wording.detail["outside"] % {"why": why}
-    elif item.missing:
+    elif isinstance(item.score, PartialScore):
         yield _gaps(wording, item)
-        if item.score and item.score.bounds and not relative:
-            yield wording.detail["bounds"] % _range(item.score.bounds)
-    elif item.score and relative:
-        yield wording.detail["score"] % {
-            "points": format_number(item.score.total_points),
-            "percentile": format_percentile(item.score.percentile),
-        }
-    elif item.score:
-        yield from _number(wording, item, item.score)
+        yield _bounds(wording, item.score, relative=relative)
+    elif isinstance(item.score, Score):
+        number = _percentile if relative else _risk
+        yield from number(wording, item, item.score)
     yield _table(wording, item)
     yield _bullets(_notes(wording, item))
 
 
-def _number(wording: Wording, item: VertebraAssessment, score: Score) -> Iterator[str]:
+def _risk(wording: Wording, item: VertebraAssessment, score: Score) -> Iterator[str]:
     say = wording.detail
     n = of_100(score.risk)
     yield say["risk"] % {"n": n, "rest": 100 - n}
-    other_low, other_high = map(of_100, score.other_readings)
-    others = {"other_low": other_low, "other_high": other_high}
-    sentences = [say["uncertainty"] % (_range(score.interval) | others)]
-    if score.reading_error:
-        sentences.append(say["reading-error"] % _range(score.reading_error))
+    ranges = {
+        "interval": score.interval,
+        "other-readings": score.other_readings,
+        "reading-error": score.reading_error,
+    }
+    parts = [say[name] % _range(item) for name, item in ranges.items() if item]
+    sentences = [say["of-100"] % {"ranges": "; ".join(parts)}]
     before = item.vertebra.cobb_preoperative_deg
     if isinstance(before, Measurement) and float(before.value) < _SMALL_ANGLE_DEG:
         sentences.append(say["small-angle"])
@@ -131,6 +128,22 @@ def _number(wording: Wording, item: VertebraAssessment, score: Score) -> Iterato
         other = of_100(item.second_score.risk)
         sentences.append(say["other-equation"] % {"n": other})
     yield " ".join(sentences)
+
+
+def _percentile(
+    wording: Wording, _item: VertebraAssessment, score: Score
+) -> Iterator[str]:
+    yield wording.detail["score"] % {
+        "points": format_number(score.total_points),
+        "percentile": format_percentile(score.percentile),
+    }
+
+
+def _bounds(wording: Wording, score: PartialScore, *, relative: bool) -> str:
+    if not relative:
+        return wording.detail["bounds"] % _range(score.bounds)
+    low, high = map(format_percentile, score.percentile_bounds)
+    return wording.detail["percentile-bounds"] % {"low": low, "high": high}
 
 
 def _gaps(wording: Wording, item: VertebraAssessment) -> str:
@@ -153,7 +166,7 @@ def _table(wording: Wording, item: VertebraAssessment) -> str:
         for name, found in findings(item.vertebra).items()
     ]
     score = item.score
-    if score and score.total_points is not None:
+    if isinstance(score, Score):
         total = {
             "n": format_percentile(score.percentile),
             "points": format_number(score.total_points),

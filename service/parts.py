@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from pathlib import Path
 
 from cds_hooks import Registry
@@ -91,14 +91,14 @@ def build_parts(settings: Settings, clock: Clock = wall_clock) -> Parts:
         If a file that a setting names is refused, or model and output mode do not go
         together; the message names the setting, then the file and the field.
     """
-    model = _model(settings.model)
+    model = _model(settings.model, clock().date())
     mode = _mode(settings.output_mode, model)
     policy = _policy(settings.policy_file)
     terminology = _terminology(settings)
     other = _OTHER_EQUATION.get(model.id)
     assessor = Assessor(
         model=model,
-        second_model=_model(other) if other else None,
+        second_model=_model(other, clock().date()) if other else None,
         policy=policy,
         terminology=terminology,
         mode=mode,
@@ -117,7 +117,7 @@ def build_parts(settings: Settings, clock: Clock = wall_clock) -> Parts:
     return Parts(model, mode, policy, terminology, advice, registry)
 
 
-def _model(name: str) -> RiskModel:
+def _model(name: str, today: date) -> RiskModel:
     """Load a bundled model by its id, or a site's own by its path."""
     bundled = bundled_models()
     path = bundled.get(name, Path(name))
@@ -127,7 +127,7 @@ def _model(name: str) -> RiskModel:
             f" ({', '.join(sorted(bundled))})."
         )
     try:
-        return load_model(path)
+        return load_model(path, today=today)
     except ArtifactError as error:
         raise SettingsError(f"SCNEN_MODEL: {error}") from error
 

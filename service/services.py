@@ -1,7 +1,8 @@
 """The two CDS services: from a hook call over the assessment to the answer."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import datetime
+from typing import Any
 
 from cds_hooks import (
     Availability,
@@ -232,7 +233,7 @@ def _bundle(request: HookRequest, key: str) -> PrefetchedData:
     return read(request.prefetch, key, (_TYPES[key],))
 
 
-def _single(request: HookRequest, key: str) -> object:
+def _single(request: HookRequest, key: str) -> Mapping[str, Any] | None:
     resources = _bundle(request, key).resources
     return resources[0] if len(resources) == 1 else None
 

@@ -23,7 +23,7 @@ from service.parts import Parts, build_parts, wall_clock
 __all__ = ["score"]
 
 
-class _Moment(click.ParamType):
+class _Moment(click.ParamType[datetime]):
     """A point in time with its zone."""
 
     name = "time"
@@ -59,7 +59,7 @@ class _Moment(click.ParamType):
     help="Time of the call, e.g. 2026-03-06T10:00:00Z. Default: the clock.",
 )
 def score(file: Path, *, explain: bool, now: datetime | None) -> None:
-    r"""
+    """
     Answer the hook request in FILE and print the response as JSON.
 
     FILE holds the body an EHR would post for the hook encounter-discharge or
@@ -70,7 +70,7 @@ def score(file: Path, *, explain: bool, now: datetime | None) -> None:
     Examples:
       scnen-cds score request.json
       scnen-cds score --explain --now 2026-03-06T10:00:00Z request.json
-    """
+    """  # noqa: D301 click keeps the lines below \\b as they are
     parts = _parts(now)
     request = _request(file, parts)
     document = _explain(parts, request) if explain else _answer(parts, request)

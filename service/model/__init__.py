@@ -13,10 +13,11 @@ from service.model.artifact import (
     load_model,
 )
 from service.model.risk_model import RiskModel
-from service.model.scoring import Score, percentile, score
+from service.model.scoring import PartialScore, Score, percentile, score
 
 __all__ = [
     "ArtifactError",
+    "PartialScore",
     "RiskModel",
     "Score",
     "bundled_models",

@@ -14,7 +14,14 @@ from service.model.nomogram import Scale, scales
 from service.model.predictors import INPUTS, InputKind, restoration_ratio_percent
 from service.model.risk_model import Quantity, RiskModel
 
-__all__ = ["READING_ERROR_DEG", "Inputs", "Score", "percentile", "score"]
+__all__ = [
+    "READING_ERROR_DEG",
+    "Inputs",
+    "PartialScore",
+    "Score",
+    "percentile",
+    "score",
+]
 
 Inputs: TypeAlias = Mapping[str, float | str | None]
 _Values: TypeAlias = dict[str, float | None]
@@ -37,53 +44,71 @@ _RATIO_LIMITS = INPUTS[_RATIO].physical
 @dataclass(frozen=True, slots=True)
 class Score:
     """
-    What a model says about one patient.
+    What a model says about one patient of whom everything is known.
 
-    Probabilities lie in (0, 1). Where a predictor is missing there is no number but
-    the bounds.
+    Probabilities lie in (0, 1).
 
     Attributes
     ----------
-    linear_predictor, risk : float or None
+    linear_predictor, risk : float
         Log odds and probability of the outcome.
-    interval : tuple of float or None
+    interval : tuple of float
         95 % interval of the risk from the uncertainty of the coefficients alone.
-    bounds : tuple of float or None
-        Lowest and highest risk over the studied ranges of what is missing; None
-        when nothing is.
-    percentile_bounds : tuple of float or None
-        The same in percentiles of the rebuilt cohort.
     other_readings : tuple of float or None
         Lowest and highest risk under the variants of the model; None without any.
     reading_error : tuple of float or None
         Range of the risk when each Cobb angle is off by up to `READING_ERROR_DEG`;
         None unless the restoration ratio comes from two known angles.
+    percentile : float
+        Share of the rebuilt cohort with a lower risk, in [0, 100].
     points : Mapping[str, float]
-        Nomogram points of each predictor that is known.
-    total_points : float or None
+        Nomogram points of each predictor.
+    total_points : float
         Their sum.
     contributions : Mapping[str, float]
-        Log odds of each known predictor against the cohort's mean.
-    percentile : float or None
-        Share of the rebuilt cohort with a lower risk, in [0, 100].
-    missing : tuple of str
-        Predictors without a value.
+        Log odds of each predictor against the cohort's mean.
     extrapolated : tuple of str
         Quantities outside the range of the patients studied.
     """
 
-    linear_predictor: float | None
-    risk: float | None
-    interval: _Range | None
-    bounds: _Range | None
-    percentile_bounds: _Range | None
+    linear_predictor: float
+    risk: float
+    interval: _Range
     other_readings: _Range | None
     reading_error: _Range | None
+    percentile: float
     points: Mapping[str, float]
-    total_points: float | None
+    total_points: float
     contributions: Mapping[str, float]
-    percentile: float | None
+    extrapolated: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class PartialScore:
+    """
+    What a model says about a patient of whom something is missing: bounds, no number.
+
+    Attributes
+    ----------
+    missing : tuple of str
+        Predictors without a value.
+    bounds : tuple of float
+        Lowest and highest risk over the studied ranges of what is missing, in (0, 1).
+    percentile_bounds : tuple of float
+        The same in percentiles of the rebuilt cohort, in [0, 100].
+    points : Mapping[str, float]
+        Nomogram points of each predictor that is known.
+    contributions : Mapping[str, float]
+        Log odds of each known predictor against the cohort's mean.
+    extrapolated : tuple of str
+        Known quantities outside the range of the patients studied.
+    """
+
     missing: tuple[str, ...]
+    bounds: _Range
+    percentile_bounds: _Range
+    points: Mapping[str, float]
+    contributions: Mapping[str, float]
     extrapolated: tuple[str, ...]
 
 
@@ -100,7 +125,7 @@ class _Plan:
     after: int | None
 
 
-def score(model: RiskModel, inputs: Inputs) -> Score:
+def score(model: RiskModel, inputs: Inputs) -> Score | PartialScore:
     """
     Score one patient.
 
@@ -117,8 +142,8 @@ def score(model: RiskModel, inputs: Inputs) -> Score:
 
     Returns
     -------
-    Score
-        The score.
+    Score or PartialScore
+        The score; a partial one if a predictor of the model is missing.
 
     Raises
     ------
@@ -216,35 +241,25 @@ def _complete(
         linear_predictor=lp,
         risk=_expit(lp),
         interval=(_expit(lp - half), _expit(lp + half)),
-        bounds=None,
-        percentile_bounds=None,
         other_readings=_spread(others) if others else None,
         reading_error=_spread([r[0] for r in product]) if len(rows) > 1 else None,
+        percentile=percentile(model, lp),
         points=points,
         total_points=sum(points.values()),
         contributions=contributions,
-        percentile=percentile(model, lp),
-        missing=(),
         extrapolated=_outside(plan, values),
     )
 
 
-def _incomplete(model: RiskModel, plan: _Plan, values: _Values) -> Score:
+def _incomplete(model: RiskModel, plan: _Plan, values: _Values) -> PartialScore:
     low, high = _lowest_and_highest(plan, values)
     points, contributions = _explained(plan, values)
-    return Score(
-        linear_predictor=None,
-        risk=None,
-        interval=None,
+    return PartialScore(
+        missing=tuple(name for name in plan.names if values[name] is None),
         bounds=(_expit(low), _expit(high)),
         percentile_bounds=(percentile(model, low), percentile(model, high)),
-        other_readings=None,
-        reading_error=None,
         points=points,
-        total_points=None,
         contributions=contributions,
-        percentile=None,
-        missing=tuple(name for name in plan.names if values[name] is None),
         extrapolated=_outside(plan, values),
     )
 

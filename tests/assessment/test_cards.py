@@ -345,16 +345,20 @@ def test_relative_mode_gives_no_probability_and_no_band(build, card_of):
     card = card_of(build.vertebra(), mode=OutputMode.RELATIVE)
     assert (card.indicator, card.source.topic.code) == ("info", "ScnenRiskRelative")
     assert "no risk is given" in card.summary
-    for word in ("By the study's equation", "interval", "bounds"):
+    for word in ("By the study's equation", "interval", "the risk"):
         assert word not in card.detail
     assert "No probability is given" in card.detail
     assert len(card.suggestions) == 2
 
 
-def test_relative_mode_gives_no_bounds_for_a_missing_value(build, card_of):
-    """Bounds are probabilities too."""
+def test_relative_mode_bounds_the_percentile_of_a_missing_value_not_the_risk(
+    build, card_of
+):
+    """Bounds of a risk are probabilities too."""
     gap = build.vertebra(cement_ratio_percent=build.missing())
-    assert "of 100" not in card_of(gap, mode=OutputMode.RELATIVE).detail
+    detail = card_of(gap, mode=OutputMode.RELATIVE).detail
+    assert "of 100 patients of the simulated cohort" in detail
+    assert "the risk lies" not in detail
 
 
 def test_relative_mode_suggests_from_the_percentile_of_the_policy(build):
