@@ -18,10 +18,10 @@ from service.fhir.location import Location
 from service.fhir.measurements import Chosen
 from service.fhir.operations import PEDICLE_SCREW
 from service.fhir.places import level_of
-from service.fhir.times import When, enclosing
+from service.fhir.times import When
 from service.fhir.vertebrae import Draft
 
-__all__ = ["Context", "assemble", "is_eligible", "operation_time"]
+__all__ = ["Context", "assemble", "is_eligible"]
 
 #: Method of the model by code of the project.
 _METHODS: Final = {PEDICLE_SCREW: "pedicle_screw", "pvp": "pvp", "pkp": "pkp"}
@@ -61,24 +61,6 @@ class Context:
     own_system: str
     is_several: bool
     is_pathological: bool
-
-
-def operation_time(draft: Draft) -> When | None:
-    """
-    Tell when a vertebra was operated on.
-
-    Parameters
-    ----------
-    draft : Draft
-        The vertebra.
-
-    Returns
-    -------
-    When or None
-        From the first to the last of its Procedures; None without any time.
-    """
-    times = [fact.when for fact in draft.facts if fact.when is not None]
-    return enclosing(times) if times else None
 
 
 def is_eligible(
@@ -129,7 +111,8 @@ def assemble(
     OperatedVertebra
         The result.
     """
-    method = _method(draft)
+    sources, when = tuple(sorted(draft.by_source)), draft.when
+    method = _method(draft, sources, when)
     angles = settle_angles(
         chosen["cobb_preoperative_deg"],
         chosen["cobb_postoperative_deg"],
@@ -150,21 +133,21 @@ def assemble(
         cobb_preoperative_deg=angles.preoperative,
         cobb_postoperative_deg=angles.postoperative,
         cobb_restoration_ratio_percent=angles.ratio,
-        operation=_operation(draft, context.zone),
+        operation=_operation(when, sources, context.zone),
         flags=angles.flags | _flags(draft, location, context),
         conflicts=(*blocking, *angles.conflicts),
     )
 
 
-def _method(draft: Draft) -> Measurement | Missing:
-    sources = tuple(fact.source for fact in draft.facts)
+def _method(
+    draft: Draft, sources: tuple[str, ...], when: When | None
+) -> Measurement | Missing:
     if {"pvp", "pkp"} <= draft.methods:
         detail = "vertebroplasty and kyphoplasty of one vertebra: " + ", ".join(sources)
         return Missing(Reason.CONFLICT, detail, sources)
     name = PEDICLE_SCREW if PEDICLE_SCREW in draft.methods else min(draft.methods)
     acts = [act for act in draft.acts if name in act.methods]
     codes = [code for act in acts for code in act.codes if code.target == name]
-    when = operation_time(draft)
     return Measurement(
         value=_METHODS[name],
         unit=None,
@@ -172,7 +155,7 @@ def _method(draft: Draft) -> Measurement | Missing:
         code=Coding(codes[0].system, codes[0].code),
         source=", ".join(sources),
         time=when.stated if when else None,
-        status=draft.facts[0].resource["status"],
+        status=draft.by_source[sources[0]].resource["status"],
     )
 
 
@@ -184,9 +167,7 @@ def _cement(draft: Draft, cement: Measurement | Missing) -> Measurement | Missin
     return cement
 
 
-def _operation(draft: Draft, zone: tzinfo) -> Operation:
-    sources = tuple(fact.source for fact in draft.facts)
-    when = operation_time(draft)
+def _operation(when: When | None, sources: tuple[str, ...], zone: tzinfo) -> Operation:
     if when is None:
         return Operation(None, None, None, sources)
     first, last = (time.astimezone(zone).date() for time in (when.start, when.end))

@@ -6,7 +6,7 @@ from datetime import datetime, timedelta, tzinfo
 from typing import Any
 
 from service.fhir.age import is_adult
-from service.fhir.assembly import Context, assemble, is_eligible, operation_time
+from service.fhir.assembly import Context, assemble, is_eligible
 from service.fhir.evidence import Evidence, Stay, gather_fractures
 from service.fhir.findings import (
     Extraction,
@@ -289,7 +289,7 @@ def _readings(
     situation = Situation(
         place=place,
         is_alone=is_alone,
-        operated=operation_time(draft),
+        operated=draft.when,
         injured=_injury(found.conditions or (), place),
         now=call.now.start,
         windows=call.windows,

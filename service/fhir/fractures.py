@@ -10,7 +10,7 @@ from service.fhir.operations import ProcedureFact, read_sites
 from service.fhir.places import union
 from service.fhir.references import source_of, target_id
 from service.fhir.resources import Intake
-from service.fhir.terminology import Kind, Terminology
+from service.fhir.terminology import Terminology
 from service.fhir.times import When, parse_when
 
 __all__ = [
@@ -100,8 +100,8 @@ def read_conditions(
     facts = []
     for resource in resources:
         concept = resource.get("code")
-        meanings = list(terminology.meanings(Kind.CONDITION, concept))
-        exclusions = list(terminology.meanings(Kind.EXCLUSION, concept))
+        meanings = list(terminology.conditions.meanings(concept))
+        exclusions = list(terminology.exclusions.meanings(concept))
         if not (meanings or exclusions):
             continue
         if _status(resource, "verificationStatus") in _VOID:
@@ -267,7 +267,7 @@ def reason_fractures(
     """
     found = []
     for concept in _reasons(fact):
-        meanings = list(terminology.meanings(Kind.CONDITION, concept))
+        meanings = list(terminology.conditions.meanings(concept))
         place = fracture_place(concept, meanings)
         if place is not None:
             found.append((meanings[0], place))
@@ -305,7 +305,7 @@ def excluded_by(
             return fact.exclusion
     for procedure in procedures:
         for concept in _reasons(procedure):
-            for meaning in terminology.meanings(Kind.EXCLUSION, concept):
+            for meaning in terminology.exclusions.meanings(concept):
                 return meaning.target
     return None
 

@@ -73,11 +73,10 @@ def locate(
         Sources are taken in the order of precedence; each must leave something of
         what the others say.
     """
-    names = {fact.source for fact in draft.facts}
     concerned = [
         f
         for f in fractures
-        if (f.procedure is None or f.procedure in names)
+        if (f.procedure is None or f.procedure in draft.by_source)
         and (f.place & draft.place or not f.place & others)
     ]
     deciding, checking = _sources(draft, concerned)

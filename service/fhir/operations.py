@@ -10,7 +10,7 @@ from service.fhir.conceptmaps import MappedCode
 from service.fhir.places import ANYWHERE, level_of, segment_of, union
 from service.fhir.references import source_of, target_id
 from service.fhir.resources import Intake
-from service.fhir.terminology import Kind, Terminology
+from service.fhir.terminology import Terminology
 from service.fhir.times import When, enclosing, parse_when
 
 __all__ = [
@@ -121,7 +121,7 @@ def read_procedures(
     statuses = {"completed", "in-progress"} if in_progress_counts else {"completed"}
     facts = []
     for resource in resources:
-        meanings = tuple(terminology.meanings(Kind.METHOD, resource.get("code")))
+        meanings = tuple(terminology.methods.meanings(resource.get("code")))
         if meanings and _is_among(resource.get("status"), statuses):
             facts.append(
                 ProcedureFact(
@@ -170,7 +170,7 @@ def read_sites(sites: object, terminology: Terminology) -> tuple[frozenset[str],
     listed = sites if isinstance(sites, list) else [sites]
     found = []
     for site in listed:
-        meanings = [m.place for m in terminology.meanings(Kind.PLACE, site)]
+        meanings = [m.place for m in terminology.places.meanings(site)]
         if meanings:
             # Codings of one concept are translations: the narrowest holds.
             found.append(ANYWHERE.intersection(*meanings) or union(meanings))

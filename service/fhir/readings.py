@@ -1,6 +1,6 @@
 """Observations and components that speak of a predictor, with time and place."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import tzinfo
 from typing import Any, Final
@@ -9,7 +9,7 @@ from service.fhir.conceptmaps import MappedCode
 from service.fhir.operations import read_sites
 from service.fhir.places import ANYWHERE, union
 from service.fhir.references import source_of, target_id
-from service.fhir.terminology import Kind, Terminology
+from service.fhir.terminology import Terminology
 from service.fhir.times import When, enclosing, parse_when
 
 __all__ = ["FINAL", "NOT_YET_FINAL", "Reading", "read_observations", "segment_place"]
@@ -18,6 +18,8 @@ __all__ = ["FINAL", "NOT_YET_FINAL", "Reading", "read_observations", "segment_pl
 FINAL: Final = frozenset({"final", "amended", "corrected"})
 #: Statuses that are named if nothing better exists.
 NOT_YET_FINAL: Final = frozenset({"preliminary", "registered", "unknown"})
+_LOOKED_AT: Final = FINAL | NOT_YET_FINAL
+_PANEL: Final = "predictor-panel"
 
 Resource = Mapping[str, Any]
 
@@ -85,9 +87,11 @@ def read_observations(
     """
     readings = []
     for resource in resources:
-        found = list(_elements(resource, terminology))
+        found = _elements(resource, terminology)
+        if not found:
+            continue
         status = resource.get("status")
-        if found and isinstance(status, str) and status in FINAL | NOT_YET_FINAL:
+        if isinstance(status, str) and status in _LOOKED_AT:
             source = source_of(resource)
             when = _effective(resource, zone)
             encounter = target_id(resource.get("encounter"), "Encounter")
@@ -103,20 +107,21 @@ def read_observations(
 
 def _elements(
     resource: Resource, terminology: Terminology
-) -> Iterator[tuple[Resource, MappedCode]]:
+) -> list[tuple[Resource, MappedCode]]:
     """Give the Observation itself, or the components of a panel."""
-    for mapped in terminology.meanings(Kind.MEASUREMENT, resource.get("code")):
-        if mapped.target != "predictor-panel":
-            yield resource, mapped
-            return
-        components = resource.get("component")
-        for component in components if isinstance(components, list) else ():
-            if isinstance(component, dict):
-                meanings = terminology.meanings(Kind.MEASUREMENT, component.get("code"))
-                first = next(meanings, None)
-                if first is not None and first.target != "predictor-panel":
-                    yield component, first
-        return
+    meanings = terminology.measurements.meanings(resource.get("code"))
+    if not meanings:
+        return []
+    if meanings[0].target != _PANEL:
+        return [(resource, meanings[0])]
+    components = resource.get("component")
+    found: list[tuple[Resource, MappedCode]] = []
+    for component in components if isinstance(components, list) else ():
+        if isinstance(component, dict):
+            inner = terminology.measurements.meanings(component.get("code"))
+            if inner and inner[0].target != _PANEL:
+                found.append((component, inner[0]))
+    return found
 
 
 def _effective(resource: Resource, zone: tzinfo) -> When | None:
@@ -181,6 +186,6 @@ def segment_place(reading: Reading, terminology: Terminology) -> frozenset[str] 
     said = read_sites(value, terminology)
     if said:
         return said[0]
-    meanings = list(terminology.meanings(Kind.CONDITION, value))
+    meanings = list(terminology.conditions.meanings(value))
     places = [m.place for m in meanings if m.place != ANYWHERE]
     return ANYWHERE.intersection(*places) if places else None

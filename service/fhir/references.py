@@ -55,14 +55,22 @@ def select(entries: Iterable[object], kind: str, patient_id: str) -> Selection:
     kept: list[Resource] = []
     named: dict[str, int] = {}
     others = junk = 0
+    wanted = f"Patient/{patient_id}"
     for entry in entries:
         if not isinstance(entry, dict) or entry.get("resourceType") != kind:
             junk += 1
-        elif target_id(entry.get("subject"), "Patient") != patient_id:
+        elif not _is_of(entry.get("subject"), wanted, patient_id):
             others += 1
         else:
             _keep_newest(entry, kept, named)
     return Selection(tuple(kept), others, junk)
+
+
+def _is_of(subject: object, wanted: str, patient_id: str) -> bool:
+    """Most references are written the short way; the others are taken apart."""
+    if isinstance(subject, dict) and subject.get("reference") == wanted:
+        return True
+    return target_id(subject, "Patient") == patient_id
 
 
 def _keep_newest(entry: Resource, kept: list[Resource], named: dict[str, int]) -> None:

@@ -14,24 +14,20 @@ from service.fhir.references import source_of
 
 __all__ = ["ELEMENTS", "Intake"]
 
-#: The elements that the rules read, by type. References are identity: they are read on
-#: plain JSON and stay out, so that a loaded content serves for every patient.
+#: The elements that the rules read, by type. References and times are read on plain
+#: JSON, with stricter checks of their own (`references`, `times`), and stay out: so a
+#: loaded content holds no identity and serves for the next patient.
 ELEMENTS: Final[Mapping[str, tuple[str, ...]]] = MappingProxyType(
     {
         "Procedure": (
             "status",
             "code",
-            "performedDateTime",
-            "performedPeriod",
             "bodySite",
             "reasonCode",
         ),
         "Observation": (
             "status",
             "code",
-            "effectiveDateTime",
-            "effectiveInstant",
-            "effectivePeriod",
             "valueQuantity",
             "valueCodeableConcept",
             "valueString",
@@ -47,9 +43,6 @@ ELEMENTS: Final[Mapping[str, tuple[str, ...]]] = MappingProxyType(
             "verificationStatus",
             "code",
             "bodySite",
-            "onsetDateTime",
-            "recordedDate",
-            "abatementDateTime",
         ),
     }
 )

@@ -21,6 +21,7 @@ from service.fhir.units import UNITS, dimension_of
 __all__ = [
     "DEFAULT_BASE",
     "Kind",
+    "Lexicon",
     "MappedCode",
     "Terminology",
     "TerminologyError",
@@ -32,11 +33,14 @@ DEFAULT_BASE: Final = "http://scnen-cds.example.org/fhir"
 _CODE_SYSTEM: Final = "/CodeSystem/predictors"
 _SPELLINGS: Final = f"{DEFAULT_BASE}/CodeSystem/unit-spellings"
 
+#: So many answers are kept for each system and kind.
+_KEPT: Final = 4096
+
 
 class _Table:
     """The codes of one system and kind: exact ones, then the longest prefix."""
 
-    __slots__ = ("_exact", "_lengths", "_prefixes", "_system")
+    __slots__ = ("_exact", "_lengths", "_prefixes", "_seen", "_system")
 
     def __init__(self, system: str, entries: Mapping[str, MappedCode]) -> None:
         self._system = system
@@ -44,9 +48,19 @@ class _Table:
         self._prefixes = {code: m for code, m in entries.items() if m.is_prefix}
         lengths = {len(code) for code in self._prefixes}
         self._lengths = tuple(sorted(lengths, reverse=True))
+        self._seen: dict[str, MappedCode | None] = {}
 
     def find(self, code: str) -> MappedCode | None:
-        """Find a code; one that was taken out of use hides shorter prefixes."""
+        """Find a code; the same codes come again and again, so answers are kept."""
+        try:
+            return self._seen[code]
+        except KeyError:
+            if len(self._seen) >= _KEPT:
+                self._seen.clear()
+            return self._seen.setdefault(code, self._search(code))
+
+    def _search(self, code: str) -> MappedCode | None:
+        """One that was taken out of use hides shorter prefixes."""
         written = normalise(self._system, code)
         found = self._exact.get(written)
         for length in self._lengths:
@@ -54,6 +68,69 @@ class _Table:
                 break
             found = self._prefixes.get(written[:length])
         return None if found is None or found.kind is None else found
+
+
+class Lexicon:
+    """
+    The meanings of one kind.
+
+    Parameters
+    ----------
+    tables : Mapping of str to table
+        Codes by address of their system, aliases included.
+    """
+
+    __slots__ = ("_tables",)
+
+    def __init__(self, tables: Mapping[str, _Table]) -> None:
+        self._tables = tables
+
+    def find(self, system: str, code: str) -> MappedCode | None:
+        """
+        Find the meaning of one code.
+
+        Parameters
+        ----------
+        system : str
+            Address of the code system, canonical or an alias.
+        code : str
+            The code, with or without the dot where its system allows both.
+
+        Returns
+        -------
+        MappedCode or None
+            The mapping; None if there is none of this kind.
+        """
+        table = self._tables.get(system)
+        return None if table is None else table.find(code)
+
+    def meanings(self, concept: object) -> list[MappedCode]:
+        """
+        Find the meanings of a CodeableConcept.
+
+        Parameters
+        ----------
+        concept : object
+            JSON value of the element; anything but a CodeableConcept means nothing.
+
+        Returns
+        -------
+        list of MappedCode
+            One for each coding that is mapped, in their order.
+        """
+        codings = concept.get("coding") if isinstance(concept, dict) else None
+        if not isinstance(codings, list):
+            return []
+        found = []
+        for coding in codings:
+            if isinstance(coding, dict):
+                system, code = coding.get("system"), coding.get("code")
+                if isinstance(system, str) and isinstance(code, str):
+                    table = self._tables.get(system)
+                    meaning = table and table.find(code)
+                    if meaning:
+                        found.append(meaning)
+        return found
 
 
 class Terminology:
@@ -73,16 +150,25 @@ class Terminology:
         Address of the project's own CodeSystem.
     query_codes : tuple of tuple of str
         System and code of all measurements, for search queries.
+    methods, places, conditions, exclusions, measurements : Lexicon
+        Meanings by kind; `lexicon` gives the others.
     """
 
     def __init__(self, entries: Iterable[MappedCode], base: str = DEFAULT_BASE) -> None:
         self.system = base + _CODE_SYSTEM
         sorted_out = _sort_out(entries)
-        self._tables: dict[Kind, dict[str, _Table]] = {kind: {} for kind in Kind}
+        tables: dict[Kind, dict[str, _Table]] = {kind: {} for kind in Kind}
         for (kind, system), codes in sorted_out.items():
             table = _Table(system, codes)
             for spelling in spellings(system):
-                self._tables[kind][spelling] = table
+                tables[kind][spelling] = table
+        self._lexicons = {kind: Lexicon(tables[kind]) for kind in Kind}
+        self.methods = self._lexicons[Kind.METHOD]
+        self.places = self._lexicons[Kind.PLACE]
+        self.conditions = self._lexicons[Kind.CONDITION]
+        self.exclusions = self._lexicons[Kind.EXCLUSION]
+        self.measurements = self._lexicons[Kind.MEASUREMENT]
+        self._units = self._lexicons[Kind.UNIT]
         self.query_codes = tuple(
             (mapped.system, mapped.code)
             for (kind, system), codes in sorted_out.items()
@@ -95,55 +181,21 @@ class Terminology:
         """Ask for own codes under one address only."""
         return system == self.system or system != DEFAULT_BASE + _CODE_SYSTEM
 
-    def find(self, kind: Kind, system: str, code: str) -> MappedCode | None:
+    def lexicon(self, kind: Kind) -> Lexicon:
         """
-        Find the meaning of one code.
+        Give the meanings of a kind.
 
         Parameters
         ----------
         kind : Kind
-            Which kind of meaning is asked for.
-        system : str
-            Address of the code system, canonical or an alias.
-        code : str
-            The code, with or without the dot where its system allows both.
+            Which.
 
         Returns
         -------
-        MappedCode or None
-            The mapping; None if there is none of this kind.
+        Lexicon
+            The meanings.
         """
-        table = self._tables[kind].get(system)
-        return None if table is None else table.find(code)
-
-    def meanings(self, kind: Kind, concept: object) -> Iterator[MappedCode]:
-        """
-        Find the meanings of a CodeableConcept.
-
-        Parameters
-        ----------
-        kind : Kind
-            Which kind of meaning is asked for.
-        concept : object
-            JSON value of the element; anything but a CodeableConcept means nothing.
-
-        Yields
-        ------
-        MappedCode
-            One for each coding that is mapped, in their order.
-        """
-        codings = concept.get("coding") if isinstance(concept, dict) else None
-        if not isinstance(codings, list):
-            return
-        tables = self._tables[kind]
-        for coding in codings:
-            if not isinstance(coding, dict):
-                continue
-            system, code = coding.get("system"), coding.get("code")
-            if isinstance(system, str) and isinstance(code, str) and system in tables:
-                found = tables[system].find(code)
-                if found is not None:
-                    yield found
+        return self._lexicons[kind]
 
     def unit(self, system: str | None, code: str) -> str | None:
         """
@@ -162,11 +214,9 @@ class Terminology:
             Name of the unit in `service.fhir.units`.
         """
         if system is not None:
-            found = self.find(Kind.UNIT, system, code)
+            found = self._units.find(system, code)
         else:
-            found = self.find(Kind.UNIT, _SPELLINGS, code) or self.find(
-                Kind.UNIT, UCUM, code
-            )
+            found = self._units.find(_SPELLINGS, code) or self._units.find(UCUM, code)
         return None if found is None else found.target
 
 

@@ -128,6 +128,8 @@ def enclosing(times: Iterable[When]) -> When:
         One that holds them all; it keeps what was stated if all state the same.
     """
     found = list(times)
+    if len(found) == 1:
+        return found[0]
     stated = {when.stated for when in found}
     return When(
         min(when.start for when in found),

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from service.fhir.evidence import Evidence
 from service.fhir.operations import PEDICLE_SCREW, Act, ProcedureFact
 from service.fhir.places import ANYWHERE, level_of, narrowest, order, span
+from service.fhir.times import When, enclosing
 
 __all__ = ["Draft", "cluster", "construct_sites"]
 
@@ -25,6 +26,8 @@ class Draft:
         All methods that its codes speak of.
     tellers : dict of tuple to str
         Which Procedure first told of each code.
+    by_source : dict of str to ProcedureFact
+        The Procedures by reference.
     number_unknown : bool
         Whether the same act stands there twice without levels.
     """
@@ -33,17 +36,19 @@ class Draft:
     acts: list[Act] = field(default_factory=list)
     methods: set[str] = field(default_factory=set)
     tellers: dict[tuple[str, str], str] = field(default_factory=dict)
+    by_source: dict[str, ProcedureFact] = field(default_factory=dict)
     number_unknown: bool = False
 
     @property
-    def facts(self) -> list[ProcedureFact]:
-        """The Procedures, each once, in a fixed order."""
-        found = {fact.source: fact for act in self.acts for fact in act.facts}
-        return [found[source] for source in sorted(found)]
+    def when(self) -> When | None:
+        """From the first to the last of its Procedures; None without any time."""
+        times = [fact.when for fact in self.by_source.values() if fact.when]
+        return enclosing(times) if times else None
 
     def add(self, act: Act) -> None:
         """Count an act to this vertebra."""
         self.acts.append(act)
+        self.by_source |= {fact.source: fact for fact in act.facts}
         self.methods |= act.methods
         for code in act.codes:
             self.tellers.setdefault((code.system, code.code), act.facts[0].source)
@@ -81,7 +86,7 @@ def cluster(acts: Iterable[Act], fractures: Sequence[Evidence]) -> list[Draft]:
             _place_act(act, drafts)
     if screws:
         _place_screws(screws, fractures, drafts)
-    return sorted(drafts, key=lambda draft: (order(draft.place), draft.facts[0].source))
+    return sorted(drafts, key=lambda draft: (order(draft.place), min(draft.by_source)))
 
 
 def _specificity(act: Act) -> tuple[int, tuple[int, ...], str]:
