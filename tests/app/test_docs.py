@@ -2,6 +2,7 @@
 
 import os
 import re
+import shlex
 import subprocess
 import sys
 import tomllib
@@ -19,18 +20,14 @@ EXPECTED = re.compile(r"^\$ (.+)\n((?:(?!\$ ).*\n)*)", re.MULTILINE)
 
 #: Commands that stand in the documentation and are not run here, with the reason.
 NOT_RUN = {
-    "git clone": "the project is already here",
-    "cd scnen-cds": "as above",
     "make demo": "installs; `scnen-cds demo`, which it calls, is run",
-    "make serve": "runs until it is stopped; see the tests of the server",
     "make setup": "installs; the tests run in what it leaves",
     "make test": "is what runs this test",
     "make check": "is a step of its own on the build machine",
-    "make bench": "takes minutes and loads the machine",
-    "make lock": "changes the locks",
-    "scnen-cds serve --open": "as above",
+    "scnen-cds serve --open": "runs until it is stopped; see test_server.py",
     "docker build": "no container engine on the build machine",
     "docker run": "as above",
+    "curl -s http://127.0.0.1:5000": "tests/protocol/test_guide.py runs it",
     ".venv/bin/pre-commit install": "changes the checkout's hooks",
 }
 
@@ -41,13 +38,28 @@ def commands():
         for language, block in FENCE.findall(page.read_text("utf-8")):
             found = []
             if language == "sh":
-                found = [(line, "") for line in block.splitlines() if line.strip()]
+                found = [(command, "") for command in whole_commands(block)]
             elif language == "console":
                 found = EXPECTED.findall(block)
             for command, output in found:
                 yield pytest.param(
-                    command, output, id=f"{page.relative_to(ROOT)}: {command[:60]}"
+                    command, output, id=f"{page.relative_to(ROOT)}: {command[:50]}"
                 )
+
+
+def whole_commands(block):
+    """Join the lines of commands whose quotes go over several."""
+    waiting = ""
+    for line in block.splitlines():
+        waiting += line
+        try:
+            shlex.split(waiting)
+        except ValueError:
+            waiting += "\n"
+            continue
+        if waiting.strip():
+            yield waiting
+        waiting = ""
 
 
 def reason_not_to_run(command):
@@ -123,7 +135,7 @@ def dependencies():
 def test_every_dependency_has_a_decision(package):
     """Nothing is installed that nobody chose."""
     texts = "".join(page.read_text("utf-8") for page in DECISIONS)
-    assert f"`{package}`".lower() in texts.lower()
+    assert re.search(rf"\b{re.escape(package)}\b", texts, re.IGNORECASE)
 
 
 def test_decisions_are_numbered_once():
@@ -136,7 +148,29 @@ def test_decisions_are_numbered_once():
 
 
 def test_the_first_screen_of_the_readme_shows_commands_and_a_card():
-    """Forty lines tell what it is, how to see it and what a card looks like."""
-    first = "\n".join((ROOT / "README.md").read_text("utf-8").splitlines()[:45])
+    """The first lines tell what it is, how to see it and what a card looks like."""
+    first = "\n".join((ROOT / "README.md").read_text("utf-8").splitlines()[:60])
     for needed in ("make demo", "make test", "of 100 in one study", "not validated"):
         assert needed in first
+
+
+@pytest.mark.server
+def test_the_card_of_the_readme_is_the_one_that_the_demo_shows():
+    """Nobody is promised a card that the service does not give."""
+    text = (ROOT / "README.md").read_text("utf-8")
+    promised = next(
+        block for language, block in FENCE.findall(text) if language == "text"
+    )
+    shown = subprocess.run(
+        [sys.executable, "-m", "service", "demo", "--patient", "01", "--width", "88"],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=True,
+        timeout=60,
+    ).stdout
+    lines = {
+        line.rstrip() for line in re.sub(r":\d{4,5}/", ":8080/", shown).splitlines()
+    }
+    for line in promised.splitlines():
+        assert line == "┃ …" or line in lines

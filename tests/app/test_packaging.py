@@ -72,7 +72,7 @@ def test_the_wheel_holds_data_templates_and_types(wheel):
         "service/data/models/liu-nomogram.json",
         "service/data/policy/default.yaml",
         "service/data/examples/encounter-discharge.json",
-        "service/templates/cards/detail.md.j2",
+        "service/templates/cards/sentences.j2",
         "service/templates/pages/model.html.j2",
         "service/static/page.css",
     ]:
