@@ -74,7 +74,9 @@ class _Server(BaseApplication):  # type: ignore[misc] # untyped base
     is_flag=True,
     help="Answer without client authentication; loopback addresses only.",
 )
-def serve(*, host: str, port: int, workers: int, threads: int, is_open: bool) -> None:
+def serve(  # numpydoc ignore=PR01 - click shows the text as help
+    *, host: str, port: int, workers: int, threads: int, is_open: bool
+) -> None:
     """
     Serve until SIGTERM or Ctrl-C; requests in flight are finished.
 

@@ -28,7 +28,6 @@ NOT_RUN = {
     "docker build": "no container engine on the build machine",
     "docker run": "as above",
     "curl -s http://127.0.0.1:5000": "tests/protocol/test_guide.py runs it",
-    ".venv/bin/pre-commit install": "changes the checkout's hooks",
 }
 
 
