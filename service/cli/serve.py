@@ -74,7 +74,7 @@ class _Server(BaseApplication):  # type: ignore[misc] # untyped base
     is_flag=True,
     help="Answer without client authentication; loopback addresses only.",
 )
-def serve(  # numpydoc ignore=PR01 - click shows the text as help
+def serve(  # click shows the text as help: numpydoc ignore=PR01
     *, host: str, port: int, workers: int, threads: int, is_open: bool
 ) -> None:
     """
