@@ -6,6 +6,7 @@ import orjson
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from werkzeug.exceptions import ClientDisconnected
 
 from cds_hooks import Registry
 
@@ -231,6 +232,26 @@ def test_a_chunked_body_that_is_too_large_is_413(client, path, size, status):
         environ_overrides={"wsgi.input_terminated": True},
     )
     assert_is_kept_out(response, status=status)
+
+
+@pytest.mark.parametrize(
+    "error", [OSError(CANARY), EOFError(), ClientDisconnected()], ids=repr
+)
+def test_a_body_that_breaks_off_is_400(client, error):
+    """However the server's stream reports it."""
+
+    class Broken(io.BytesIO):
+        def read(self, size=-1):
+            raise error
+
+        readinto = read
+
+    response = client.post(
+        "/cds-services/booster",
+        input_stream=Broken(b"{}"),
+        content_type="application/json",
+    )
+    assert_is_kept_out(response, status=400)
 
 
 def test_the_limit_is_the_authors(build_app, services, golden):
