@@ -4,6 +4,7 @@ import io
 import json
 import logging
 import uuid
+from importlib import import_module
 
 import pytest
 
@@ -173,3 +174,10 @@ def test_a_body_that_breaks_off_is_the_clients_fault(client):
     )
     assert answer.status_code == 400
     assert "canary" not in answer.text
+
+
+def test_gunicorn_can_be_started_by_hand(monkeypatch):
+    """`service.wsgi:app` is built from the environment alone."""
+    monkeypatch.setenv("SCNEN_OPEN", "true")
+    app = import_module("service.wsgi").app
+    assert app.test_client().get("/healthz/ready").status_code == 200

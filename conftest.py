@@ -5,6 +5,9 @@ from collections.abc import Generator
 
 import pytest
 
+#: Imported, it builds the application from the environment; test_app.py does that.
+collect_ignore = ["service/wsgi.py"]
+
 
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_makereport() -> Generator[
