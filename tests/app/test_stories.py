@@ -1,7 +1,7 @@
 """Every bundled patient through the whole service: the answer its story names."""
 
 import math
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 
 import orjson
 import pytest
@@ -74,7 +74,7 @@ class Rehearsal:
     """The real application, its clock set to the moment each hook fires."""
 
     def __init__(self):
-        self.now = None
+        self.now = datetime(2026, 3, 6, tzinfo=UTC)
         app = create_app(Settings.from_env(is_open=True), clock=lambda: self.now)
         self.client = app.test_client()
         found = self.client.get("/cds-services").get_json()["services"]
