@@ -106,8 +106,8 @@ class Builders:
     def fracture_segment(self, level, at=BEFORE, **more):
         """An Observation that names the fractured vertebra."""
         value = site(level) if level else None
-        return self.observation(
-            "fracture-segment", None, at, valueCodeableConcept=value, **more)
+        return self.observation("fracture-segment", None, at, **{
+            "valueCodeableConcept": value, **more})
 
     def condition(self, *codes, **more):
         """An active Condition of the stay; bare codes are ICD-10-CM."""
