@@ -136,6 +136,7 @@ def measure(
             for name, url in turn if number % 2 == 0 else reversed(turn):
                 of_this[name].append(wrk(url, bodies, connections, seconds))
                 _progress(".")
+    _progress("\n")
     return runs
 
 
