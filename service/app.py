@@ -12,7 +12,7 @@ from typing import Any
 import orjson
 from flask import Flask, Response, request
 
-from cds_hooks import Feedback, Unauthorized
+from cds_hooks import Feedback, Unauthorized, load_request
 from cds_hooks.blueprint import create_blueprint, register_error_handlers
 from service import __version__
 from service.config import Settings, SettingsError
@@ -56,6 +56,7 @@ def create_app(settings: Settings, *, clock: Clock = wall_clock) -> Flask:
             " open mode, on a loopback address. Set it to true for that."
         )
     parts = build_parts(settings, clock)
+    _rehearse(parts)
     set_level(settings.log_level)
     app = Flask(__name__, static_folder=None)
     watch(app, frozenset(service.id for service in parts.registry))
@@ -80,6 +81,12 @@ def example_request_file() -> Path:
         A file with the JSON body of a call to ``scnen-discharge``.
     """
     return Path(str(files("service"))) / "data/examples/encounter-discharge.json"
+
+
+def _rehearse(parts: Parts) -> None:
+    """Answer a synthetic request: what is built on first use is built before forking."""
+    body = orjson.loads(example_request_file().read_bytes())
+    parts.advice(load_request(body, body["hook"]))
 
 
 def _count_feedback(service_id: str, items: Sequence[Feedback]) -> None:
