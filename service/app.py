@@ -84,7 +84,7 @@ def example_request_file() -> Path:
 
 
 def _rehearse(parts: Parts) -> None:
-    """Answer a synthetic request: what is built on first use is built before forking."""
+    """Answer a synthetic request: what is built on first use is built before."""
     body = orjson.loads(example_request_file().read_bytes())
     parts.advice(load_request(body, body["hook"]))
 

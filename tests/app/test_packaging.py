@@ -267,7 +267,7 @@ def test_the_build_machine_runs_the_same_commands_and_skips_nothing():
     """`.ci/run` is `make check` and `make test` with CI set."""
     script = ROOT / ".ci/run"
     assert script.stat().st_mode & 0o111
-    subprocess.run(["/bin/bash", "-n", script], check=True)
+    assert script.read_text("utf-8").startswith("#!/usr/bin/env bash\n")
     lines = [
         shlex.split(line, comments=True)
         for line in script.read_text().splitlines()[-4:]

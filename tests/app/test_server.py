@@ -16,6 +16,9 @@ from service.app import example_request_file
 
 pytestmark = pytest.mark.server
 
+needs_proc = pytest.mark.skipif(
+    not Path("/proc/self/task").is_dir(), reason="reads /proc, which only Linux has"
+)
 CANARY = "canary-4711"
 JSON = {"Content-Type": "application/json"}
 
@@ -215,6 +218,7 @@ def test_a_slow_client_holds_one_worker_only(server):
         assert time.monotonic() - began < 5
 
 
+@needs_proc
 def test_a_killed_worker_is_replaced(start, golden):
     """After SIGKILL the service answers on, with as many workers as before."""
     server = start()
@@ -280,6 +284,7 @@ def test_cold_start_stays_close_to_what_the_packages_need(start):
     assert took < max(1.5, 2 * floor), f"{took:.2f} s, its packages {floor:.2f} s"
 
 
+@needs_proc
 def test_a_worker_stays_under_120_mb(server):
     """The workers share what was loaded before they forked."""
     resident = []
