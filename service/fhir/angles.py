@@ -81,36 +81,39 @@ def _settle_signs(
     preoperative: Chosen, postoperative: Chosen
 ) -> tuple[Measurement | Missing, Measurement | Missing]:
     """Both negative: magnitudes. Otherwise a negative angle contradicts the other."""
-    chosen = (preoperative, postoperative)
-    numbers = [
-        (item.result, float(item.result.value))
-        for item in chosen
-        if isinstance(item.result, Measurement)
-    ]
-    doubtful = any(
-        number < 0 and not item.is_signed
-        for item in chosen
-        if isinstance(item.result, Measurement)
-        for number in (float(item.result.value),)
-    )
-    if not doubtful and not _are_opposite([number for _, number in numbers]):
-        return preoperative.result, postoperative.result
-    if len(numbers) == len(chosen) and all(number <= 0 for _, number in numbers):
-        first, second = (replace(found, value=abs(number)) for found, number in numbers)
-        return first, second
-    names = [f"{found.source} {found.as_found}" for found, _ in numbers]
+    before, after = preoperative.result, postoperative.result
+    found = [item for item in (before, after) if isinstance(item, Measurement)]
+    numbers = [float(item.value) for item in found]
+    if not _is_doubtful(preoperative, postoperative, numbers):
+        return before, after
+    if len(numbers) > 1 and max(numbers) <= 0:
+        return _magnitude(before), _magnitude(after)
     word = "opposite signs" if len(numbers) > 1 else "sign convention not known"
-    sources = tuple(found.source for found, _ in numbers)
-    conflict = Missing(Reason.CONFLICT, f"{word}: {', '.join(names)}", sources)
-    before, after = (
-        conflict if isinstance(item.result, Measurement) else item.result
-        for item in chosen
+    named = ", ".join(f"{item.source} {item.as_found}" for item in found)
+    sources = tuple(item.source for item in found)
+    conflict = Missing(Reason.CONFLICT, f"{word}: {named}", sources)
+    return (
+        conflict if isinstance(before, Measurement) else before,
+        conflict if isinstance(after, Measurement) else after,
     )
-    return before, after
 
 
-def _are_opposite(numbers: list[float]) -> bool:
-    return bool(numbers) and min(numbers) < 0 < max(numbers)
+def _is_doubtful(before: Chosen, after: Chosen, numbers: list[float]) -> bool:
+    """Whether a negative angle stands there whose sign nobody has declared."""
+    if len(numbers) > 1 and min(numbers) < 0 < max(numbers):
+        return True
+    return any(
+        isinstance(item.result, Measurement)
+        and float(item.result.value) < 0
+        and not item.is_signed
+        for item in (before, after)
+    )
+
+
+def _magnitude(angle: Measurement | Missing) -> Measurement | Missing:
+    if isinstance(angle, Missing):
+        return angle
+    return replace(angle, value=abs(float(angle.value)))
 
 
 def _with_ratio(angles: Angles, own_system: str) -> Angles:
@@ -119,22 +122,31 @@ def _with_ratio(angles: Angles, own_system: str) -> Angles:
         return replace(angles, conflicts=(recorded.detail,))
     if isinstance(before, Missing) or isinstance(after, Missing):
         return replace(angles, ratio=_without_angles(recorded, before, after))
+    computed = _computed(before, after, own_system)
+    if isinstance(computed, Missing):
+        # An angle of 0 degrees leaves nothing to compare a recorded ratio with.
+        is_undefined = computed.reason is Reason.UNDEFINED
+        keeps = is_undefined and isinstance(recorded, Measurement)
+        return angles if keeps else replace(angles, ratio=computed)
+    return _compare(replace(angles, ratio=computed), recorded, float(computed.value))
+
+
+def _computed(
+    before: Measurement, after: Measurement, own_system: str
+) -> Measurement | Missing:
     start, end = float(before.value), float(after.value)
     if start == 0:
-        undefined = Missing(
+        return Missing(
             Reason.UNDEFINED, "preoperative angle of 0 deg", (before.source,)
         )
-        is_recorded = isinstance(recorded, Measurement)
-        return replace(angles, ratio=recorded if is_recorded else undefined)
     number = (start - end) / start * 100
     low, high = PHYSICAL_RANGES["cobb-restoration-ratio"]
     if not low <= number <= high:
         sources = (before.source, after.source)
-        ratio = Missing(
+        return Missing(
             Reason.OUT_OF_PHYSICAL_RANGE, f"computed {number:.0f} %", sources
         )
-        return replace(angles, ratio=ratio)
-    computed = Measurement(
+    return Measurement(
         value=number,
         unit="%",
         as_found=f"computed from {before.as_found} and {after.as_found}",
@@ -143,7 +155,6 @@ def _with_ratio(angles: Angles, own_system: str) -> Angles:
         time=after.time,
         status=None,
     )
-    return _compare(replace(angles, ratio=computed), recorded, number)
 
 
 def _compare(angles: Angles, recorded: Measurement | Missing, number: float) -> Angles:

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from datetime import tzinfo
 from typing import Final
 
+from service.fhir.acts import PEDICLE_SCREW
 from service.fhir.angles import settle_angles
 from service.fhir.findings import (
     Coding,
@@ -16,7 +17,6 @@ from service.fhir.findings import (
 )
 from service.fhir.location import Location
 from service.fhir.measurements import Chosen
-from service.fhir.operations import PEDICLE_SCREW
 from service.fhir.places import level_of
 from service.fhir.times import When
 from service.fhir.vertebrae import Draft
@@ -111,7 +111,7 @@ def assemble(
     OperatedVertebra
         The result.
     """
-    sources, when = tuple(sorted(draft.by_source)), draft.when
+    sources, when = draft.sources, draft.when
     method = _method(draft, sources, when)
     angles = settle_angles(
         chosen["cobb_preoperative_deg"],
@@ -155,7 +155,7 @@ def _method(
         code=Coding(codes[0].system, codes[0].code),
         source=", ".join(sources),
         time=when.stated if when else None,
-        status=draft.by_source[sources[0]].resource["status"],
+        status=draft.facts[0].resource["status"],
     )
 
 

@@ -16,7 +16,7 @@ from service.fhir.times import When
 __all__ = ["Evidence", "Stay", "gather_fractures"]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Evidence:
     """
     What one record says about the place of the fracture.
@@ -140,10 +140,10 @@ def _diagnosed(
             continue
         said = fact.code, fact.place, fact.onset or fact.recorded
         name = fact.resource.get("id")
-        procedure = referring.get(name) if isinstance(name, str) else None
-        if procedure is not None:
-            for source in procedure:
-                yield Evidence(fact.source, *said, procedure=source)
+        name = name if isinstance(name, str) else ""
+        if name in referring:
+            for procedure in referring[name]:
+                yield Evidence(fact.source, *said, procedure=procedure)
         elif name in stay.diagnoses or speaks_for_stay(
             fact, stay.encounters, stay.operated, stay.window
         ):

@@ -5,9 +5,11 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta, tzinfo
 from typing import Any
 
+from service.fhir.acts import acts_of
 from service.fhir.age import is_adult
 from service.fhir.assembly import Context, assemble, is_eligible
 from service.fhir.evidence import Evidence, Stay, gather_fractures
+from service.fhir.films import ROLES, Situation
 from service.fhir.findings import (
     Extraction,
     Missing,
@@ -22,14 +24,8 @@ from service.fhir.fractures import (
     read_conditions,
 )
 from service.fhir.location import locate
-from service.fhir.measurements import ROLES, Chosen, Situation, choose_readings
-from service.fhir.operations import (
-    ProcedureFact,
-    acts_of,
-    choose,
-    read_period,
-    read_procedures,
-)
+from service.fhir.measurements import Chosen, choose_readings
+from service.fhir.operations import ProcedureFact, choose, read_period, read_procedures
 from service.fhir.places import union
 from service.fhir.readings import Reading, read_observations
 from service.fhir.references import Selection, select, target_id
@@ -122,7 +118,18 @@ def extract(
         terminology,
         intake,
     )
-    selections = {
+    selections = _select(record, patient_id)
+    extraction = _assess(record, selections, call)
+    return replace(
+        extraction,
+        as_of=now,
+        rejected=(*sorted(intake.faults.items()), *_junk(selections)),
+        other_patient=sum(s.other_patient for s in selections.values()),
+    )
+
+
+def _select(record: PatientRecord, patient_id: str) -> dict[str, Selection]:
+    return {
         kind: select(entries or (), kind, patient_id)
         for kind, entries in (
             ("Procedure", record.procedures),
@@ -130,18 +137,14 @@ def extract(
             ("Condition", record.conditions),
         )
     }
-    extraction = _assess(record, selections, call)
-    junk = [
+
+
+def _junk(selections: Mapping[str, Selection]) -> list[tuple[str, str]]:
+    return [
         (f"{kind} (no id)", f"{selection.junk} entries are no {kind}")
         for kind, selection in selections.items()
         if selection.junk
     ]
-    return replace(
-        extraction,
-        as_of=now,
-        rejected=(*sorted(intake.faults.items()), *junk),
-        other_patient=sum(s.other_patient for s in selections.values()),
-    )
 
 
 def _assess(

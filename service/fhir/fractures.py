@@ -28,7 +28,7 @@ _OVER: Final = frozenset({"inactive", "remission", "resolved"})
 _FRACTURE: Final = "vertebral-fracture"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class ConditionFact:
     """
     One Condition that speaks of a fracture or of an exclusion.

@@ -3,9 +3,10 @@
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
+from service.fhir.acts import PEDICLE_SCREW, Act
 from service.fhir.evidence import Evidence
 from service.fhir.findings import Coding, Measurement, Missing, Reason
-from service.fhir.operations import PEDICLE_SCREW, Act, ProcedureFact
+from service.fhir.operations import ProcedureFact
 from service.fhir.places import (
     ANYWHERE,
     OUTSIDE,
@@ -73,10 +74,11 @@ def locate(
         Sources are taken in the order of precedence; each must leave something of
         what the others say.
     """
+    sources = set(draft.sources)
     concerned = [
         f
         for f in fractures
-        if (f.procedure is None or f.procedure in draft.by_source)
+        if (f.procedure is None or f.procedure in sources)
         and (f.place & draft.place or not f.place & others)
     ]
     deciding, checking = _sources(draft, concerned)

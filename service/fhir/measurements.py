@@ -1,21 +1,25 @@
-"""Which film: for each predictor the reading that serves, or why none does."""
+"""For each predictor of a vertebra the reading that serves, or why none does."""
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
-from types import MappingProxyType
 from typing import Final
 
+from service.fhir.films import (
+    ROLES,
+    Candidate,
+    Role,
+    Situation,
+    Verdict,
+    is_of_other_side,
+)
 from service.fhir.findings import Coding, Measurement, Missing, Reason
 from service.fhir.places import describe, level_of
-from service.fhir.quantities import Fault, Value, value_of
+from service.fhir.quantities import Fault, value_of
 from service.fhir.readings import FINAL, Reading
 from service.fhir.resources import Intake
 from service.fhir.terminology import Terminology
-from service.fhir.times import When
-from service.policy import Windows
 
-__all__ = ["ROLES", "Chosen", "Situation", "choose_readings"]
+__all__ = ["Chosen", "choose_readings"]
 
 #: So many candidates are named at most.
 _NAMED: Final = 20
@@ -23,35 +27,6 @@ _NAMED: Final = 20
 _ATTEMPTS: Final = 4
 #: Values that differ by less come from the conversion of units.
 _SAME: Final = 1e-6
-
-
-@dataclass(frozen=True, slots=True)
-class Situation:
-    """
-    What decides whether a reading belongs to a vertebra and its operation.
-
-    Attributes
-    ----------
-    place : frozenset of str
-        Levels that the vertebra may be.
-    is_alone : bool
-        Whether it surely is the only one that was operated on.
-    operated : When or None
-        When the operation began.
-    injured : When or None
-        When the fracture happened, where recorded.
-    now : datetime.datetime
-        Time of the call.
-    windows : Windows
-        How old or late a film may be.
-    """
-
-    place: frozenset[str]
-    is_alone: bool
-    operated: When | None
-    injured: When | None
-    now: datetime
-    windows: Windows
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,15 +47,6 @@ class Chosen:
 
 
 @dataclass(frozen=True, slots=True)
-class _Candidate:
-    """A reading that passed all gates."""
-
-    reading: Reading
-    when: When
-    value: Value
-
-
-@dataclass(frozen=True, slots=True)
 class _Refusal:
     """A reading that did not; the further it got, the more it tells."""
 
@@ -91,89 +57,6 @@ class _Refusal:
 
 
 _LEVEL_GATE, _TIME_GATE, _STATUS_GATE, _VALUE_GATE = range(4)
-
-_Verdict = tuple[Reason, str] | None
-
-
-def _check_preoperative(
-    reading: Reading, when: When, operated: When, situation: Situation
-) -> _Verdict:
-    is_coded = reading.mapped.target == "cobb-preoperative"
-    if not is_coded and not when.is_before(operated):
-        return Reason.TIME_UNCLEAR, "on the day of the operation"
-    if situation.injured and when.is_before(situation.injured):
-        return Reason.STALE, "before the injury"
-    if operated.start - when.end > _days(situation.windows.preoperative_max_age_days):
-        return Reason.STALE, ""
-    return None
-
-
-def _check_postoperative(
-    reading: Reading, when: When, operated: When, situation: Situation
-) -> _Verdict:
-    if when.is_before(operated):
-        return Reason.TIME_UNCLEAR, "dated before the operation"
-    is_coded = reading.mapped.target != "cobb-angle"
-    if not is_coded and not operated.is_before(when):
-        return Reason.TIME_UNCLEAR, "on the day of the operation"
-    if when.start - operated.end > _days(situation.windows.postoperative_days):
-        return Reason.OUTSIDE_WINDOW, ""
-    return None
-
-
-def _days(number: int) -> timedelta:
-    return timedelta(days=number)
-
-
-def _last_before(candidates: Sequence[_Candidate], operated: When) -> list[_Candidate]:
-    """A value read only after the operation stands back behind one dated before it."""
-    dated_before = [c for c in candidates if c.when.start <= operated.end]
-    return _newest(dated_before, operated) if dated_before else list(candidates)
-
-
-def _newest(candidates: Sequence[_Candidate], _: When) -> list[_Candidate]:
-    last = max(candidates, key=lambda c: c.when.end).when
-    return [c for c in candidates if c.when.overlaps(last)]
-
-
-def _first(candidates: Sequence[_Candidate], _: When) -> list[_Candidate]:
-    first = min(candidates, key=lambda c: c.when.start).when
-    return [c for c in candidates if c.when.overlaps(first)]
-
-
-@dataclass(frozen=True, slots=True)
-class _Role:
-    """How the readings of one predictor are judged."""
-
-    targets: frozenset[str]
-    unit: str
-    check: Callable[[Reading, When, When, Situation], _Verdict]
-    decide: Callable[[Sequence[_Candidate], When], list[_Candidate]]
-
-
-#: predictor -> rules
-ROLES: Final[Mapping[str, _Role]] = MappingProxyType(
-    {
-        "cement_ratio_percent": _Role(
-            frozenset({"cement-ratio-ap"}), "%", _check_postoperative, _newest
-        ),
-        "cobb_preoperative_deg": _Role(
-            frozenset({"cobb-preoperative", "cobb-angle"}),
-            "deg",
-            _check_preoperative,
-            _last_before,
-        ),
-        "cobb_postoperative_deg": _Role(
-            frozenset({"cobb-postoperative", "cobb-angle"}),
-            "deg",
-            _check_postoperative,
-            _first,
-        ),
-        "cobb_restoration_ratio_percent": _Role(
-            frozenset({"cobb-restoration-ratio"}), "%", _check_postoperative, _first
-        ),
-    }
-)
 
 
 def choose_readings(
@@ -201,16 +84,16 @@ def choose_readings(
     dict of str to Chosen
         One for each of `ROLES`.
     """
-    passed: dict[str, list[_Candidate]] = {name: [] for name in ROLES}
+    passed: dict[str, list[Candidate]] = {name: [] for name in ROLES}
     refused: dict[str, list[_Refusal]] = {name: [] for name in ROLES}
     for reading in readings:
         for name, role in ROLES.items():
             if reading.mapped.target not in role.targets:
                 continue
-            if _is_of_other_side(reading, role, situation):
+            if is_of_other_side(reading, role, situation):
                 continue
             judged = _judge(reading, role, situation, terminology)
-            if isinstance(judged, _Candidate):
+            if isinstance(judged, Candidate):
                 passed[name].append(judged)
             else:
                 refused[name].append(judged)
@@ -222,19 +105,9 @@ def choose_readings(
     }
 
 
-def _is_of_other_side(reading: Reading, role: _Role, situation: Situation) -> bool:
-    """An angle without own code, surely on the other side of the operation."""
-    when, operated = reading.when, situation.operated
-    if reading.mapped.target != "cobb-angle" or when is None or operated is None:
-        return False
-    if role.check is _check_preoperative:
-        return operated.is_before(when)
-    return when.is_before(operated)
-
-
 def _judge(
-    reading: Reading, role: _Role, situation: Situation, terminology: Terminology
-) -> _Candidate | _Refusal:
+    reading: Reading, role: Role, situation: Situation, terminology: Terminology
+) -> Candidate | _Refusal:
     gate, verdict = _LEVEL_GATE, _check_level(reading, situation)
     when, operated = reading.when, situation.operated
     if verdict is None:
@@ -251,13 +124,13 @@ def _judge(
     if verdict is None and when is not None:
         value = value_of(reading.element, reading.mapped, terminology)
         if not isinstance(value, Fault):
-            return _Candidate(reading, when, value)
+            return Candidate(reading, when, value)
         gate, verdict = _VALUE_GATE, (value.reason, value.detail)
     reason, detail = verdict or (Reason.TIME_UNCLEAR, "")
     return _Refusal(gate, reason, detail, reading.source)
 
 
-def _check_level(reading: Reading, situation: Situation) -> _Verdict:
+def _check_level(reading: Reading, situation: Situation) -> Verdict:
     place = reading.place
     if place is None:
         if situation.is_alone:
@@ -274,14 +147,14 @@ def _check_level(reading: Reading, situation: Situation) -> _Verdict:
     return None
 
 
-def _levels(passed: Mapping[str, Sequence[_Candidate]]) -> set[str]:
+def _levels(passed: Mapping[str, Sequence[Candidate]]) -> set[str]:
     places = (c.reading.place for found in passed.values() for c in found)
     levels = (level_of(place) for place in places if place)
     return {level for level in levels if level}
 
 
 def _drop_levels(
-    passed: dict[str, list[_Candidate]], refused: dict[str, list[_Refusal]]
+    passed: dict[str, list[Candidate]], refused: dict[str, list[_Refusal]]
 ) -> None:
     """Films of several vertebrae, and it is not known which one was operated on."""
     for name, candidates in passed.items():
@@ -299,8 +172,8 @@ def _drop_levels(
 
 
 def _decide(
-    role: _Role,
-    candidates: list[_Candidate],
+    role: Role,
+    candidates: list[Candidate],
     refused: list[_Refusal],
     situation: Situation,
     intake: Intake,
@@ -326,9 +199,9 @@ def _decide(
     return Chosen(_missing(refused))
 
 
-def _witnesses(deciding: Iterable[_Candidate], intake: Intake) -> list[_Candidate]:
+def _witnesses(deciding: Iterable[Candidate], intake: Intake) -> list[Candidate]:
     """One valid witness of a value is enough, two values are a conflict."""
-    valid: list[_Candidate] = []
+    valid: list[Candidate] = []
     for candidate in deciding:
         if valid and (len(valid) > 1 or _agree(candidate, valid[0])):
             continue
@@ -337,17 +210,17 @@ def _witnesses(deciding: Iterable[_Candidate], intake: Intake) -> list[_Candidat
     return valid
 
 
-def _invalid(candidate: _Candidate) -> _Refusal:
+def _invalid(candidate: Candidate) -> _Refusal:
     detail = "not valid FHIR R4"
     source = candidate.reading.source
     return _Refusal(_VALUE_GATE, Reason.NOT_A_QUANTITY, detail, source)
 
 
-def _agree(one: _Candidate, other: _Candidate) -> bool:
+def _agree(one: Candidate, other: Candidate) -> bool:
     return abs(one.value.number - other.value.number) <= _SAME
 
 
-def _chosen(candidate: _Candidate, role: _Role) -> Chosen:
+def _chosen(candidate: Candidate, role: Role) -> Chosen:
     reading = candidate.reading
     result = Measurement(
         value=candidate.value.number,
@@ -361,7 +234,7 @@ def _chosen(candidate: _Candidate, role: _Role) -> Chosen:
     return Chosen(result, reading.mapped.sign_convention is not None)
 
 
-def _conflict(deciding: Sequence[_Candidate]) -> Missing:
+def _conflict(deciding: Sequence[Candidate]) -> Missing:
     said = dict.fromkeys(f"{c.reading.source} {c.value.as_found}" for c in deciding)
     sources = dict.fromkeys(c.reading.source for c in deciding)
     detail = f"differing values at one time: {', '.join([*said][:_NAMED])}"

@@ -3,8 +3,9 @@
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
+from service.fhir.acts import PEDICLE_SCREW, Act
 from service.fhir.evidence import Evidence
-from service.fhir.operations import PEDICLE_SCREW, Act, ProcedureFact
+from service.fhir.operations import ProcedureFact
 from service.fhir.places import ANYWHERE, level_of, narrowest, order, span
 from service.fhir.times import When, enclosing
 
@@ -24,10 +25,10 @@ class Draft:
         What was done to it.
     methods : set of str
         All methods that its codes speak of.
-    tellers : dict of tuple to str
+    facts : list of ProcedureFact
+        The Procedures, each once.
+    tellers : dict of tuple to ProcedureFact
         Which Procedure first told of each code.
-    by_source : dict of str to ProcedureFact
-        The Procedures by reference.
     number_unknown : bool
         Whether the same act stands there twice without levels.
     """
@@ -35,29 +36,34 @@ class Draft:
     place: frozenset[str]
     acts: list[Act] = field(default_factory=list)
     methods: set[str] = field(default_factory=set)
-    tellers: dict[tuple[str, str], str] = field(default_factory=dict)
-    by_source: dict[str, ProcedureFact] = field(default_factory=dict)
+    facts: list[ProcedureFact] = field(default_factory=list)
+    tellers: dict[tuple[str, str], ProcedureFact] = field(default_factory=dict)
     number_unknown: bool = False
 
     @property
     def when(self) -> When | None:
         """From the first to the last of its Procedures; None without any time."""
-        times = [fact.when for fact in self.by_source.values() if fact.when]
+        times = [fact.when for fact in self.facts if fact.when]
         return enclosing(times) if times else None
+
+    @property
+    def sources(self) -> tuple[str, ...]:
+        """References of the Procedures, in a fixed order."""
+        return tuple(sorted({fact.source for fact in self.facts}))
 
     def add(self, act: Act) -> None:
         """Count an act to this vertebra."""
         self.acts.append(act)
-        self.by_source |= {fact.source: fact for fact in act.facts}
+        self.facts += [fact for fact in act.facts if fact not in self.facts]
         self.methods |= act.methods
         for code in act.codes:
-            self.tellers.setdefault((code.system, code.code), act.facts[0].source)
+            self.tellers.setdefault((code.system, code.code), act.facts[0])
 
     def repeats(self, act: Act) -> bool:
         """Whether another Procedure of the vertebra has the same code."""
-        source = act.facts[0].source
+        fact = act.facts[0]
         return any(
-            self.tellers.get((code.system, code.code), source) != source
+            self.tellers.get((code.system, code.code), fact) is not fact
             for code in act.codes
         )
 
@@ -86,7 +92,7 @@ def cluster(acts: Iterable[Act], fractures: Sequence[Evidence]) -> list[Draft]:
             _place_act(act, drafts)
     if screws:
         _place_screws(screws, fractures, drafts)
-    return sorted(drafts, key=lambda draft: (order(draft.place), min(draft.by_source)))
+    return sorted(drafts, key=lambda draft: (order(draft.place), draft.sources))
 
 
 def _specificity(act: Act) -> tuple[int, tuple[int, ...], str]:

@@ -414,6 +414,13 @@ class TestSeveralVertebrae:
         assert (values(vertebra).cement, values(vertebra).crr) == (
             "region-not-level", "region-not-level")
 
+    @pytest.mark.parametrize("name", [None, 5, "<b>"])
+    def test_procedures_without_id_are_told_apart(self, one, fhir, name):
+        """Two of them are two, whatever they are called."""
+        vertebra = one(fhir.pcs("0QU03JZ", id=name), fhir.pcs("0QU03JZ", id=name, at=None))
+        expected = set() if name == "<b>" else {Flag.NUMBER_UNKNOWN}
+        assert vertebra.flags & {Flag.NUMBER_UNKNOWN} == expected
+
     def test_same_code_with_and_without_level_is_an_unknown_number(self, one, fhir):
         """The one without level may be of another vertebra."""
         vertebra = one(fhir.procedure("pvp", sites=["L1"]), fhir.procedure("pvp"))

@@ -1,0 +1,189 @@
+"""Films and times: when a reading belongs to an operation, and which one decides."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from types import MappingProxyType
+from typing import Final
+
+from service.fhir.findings import Reason
+from service.fhir.quantities import Value
+from service.fhir.readings import Reading
+from service.fhir.times import When
+from service.policy import Windows
+
+__all__ = ["ROLES", "Candidate", "Role", "Situation", "Verdict", "is_of_other_side"]
+
+
+@dataclass(frozen=True, slots=True)
+class Situation:
+    """
+    What decides whether a reading belongs to a vertebra and its operation.
+
+    Attributes
+    ----------
+    place : frozenset of str
+        Levels that the vertebra may be.
+    is_alone : bool
+        Whether it surely is the only one that was operated on.
+    operated : When or None
+        When the operation began.
+    injured : When or None
+        When the fracture happened, where recorded.
+    now : datetime.datetime
+        Time of the call.
+    windows : Windows
+        How old or late a film may be.
+    """
+
+    place: frozenset[str]
+    is_alone: bool
+    operated: When | None
+    injured: When | None
+    now: datetime
+    windows: Windows
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """
+    A reading with a settled status, a fitting place and time, and a value.
+
+    Attributes
+    ----------
+    reading : Reading
+        The reading.
+    when : When
+        Its time.
+    value : Value
+        Its value.
+    """
+
+    reading: Reading
+    when: When
+    value: Value
+
+
+#: Why a reading does not fit; None if it does.
+Verdict = tuple[Reason, str] | None
+
+
+def _check_preoperative(
+    reading: Reading, when: When, operated: When, situation: Situation
+) -> Verdict:
+    is_coded = reading.mapped.target == "cobb-preoperative"
+    if not is_coded and not when.is_before(operated):
+        return Reason.TIME_UNCLEAR, "on the day of the operation"
+    if situation.injured and when.is_before(situation.injured):
+        return Reason.STALE, "before the injury"
+    if operated.start - when.end > _days(situation.windows.preoperative_max_age_days):
+        return Reason.STALE, ""
+    return None
+
+
+def _check_postoperative(
+    reading: Reading, when: When, operated: When, situation: Situation
+) -> Verdict:
+    if when.is_before(operated):
+        return Reason.TIME_UNCLEAR, "dated before the operation"
+    is_coded = reading.mapped.target != "cobb-angle"
+    if not is_coded and not operated.is_before(when):
+        return Reason.TIME_UNCLEAR, "on the day of the operation"
+    if when.start - operated.end > _days(situation.windows.postoperative_days):
+        return Reason.OUTSIDE_WINDOW, ""
+    return None
+
+
+def _days(number: int) -> timedelta:
+    return timedelta(days=number)
+
+
+def _last_before(candidates: Sequence[Candidate], operated: When) -> list[Candidate]:
+    """A value read only after the operation stands back behind one dated before it."""
+    dated_before = [c for c in candidates if c.when.start <= operated.end]
+    return _newest(dated_before, operated) if dated_before else list(candidates)
+
+
+def _newest(candidates: Sequence[Candidate], _: When) -> list[Candidate]:
+    last = max(candidates, key=lambda c: c.when.end).when
+    return [c for c in candidates if c.when.overlaps(last)]
+
+
+def _first(candidates: Sequence[Candidate], _: When) -> list[Candidate]:
+    first = min(candidates, key=lambda c: c.when.start).when
+    return [c for c in candidates if c.when.overlaps(first)]
+
+
+@dataclass(frozen=True, slots=True)
+class Role:
+    """
+    How the readings of one predictor are judged.
+
+    Attributes
+    ----------
+    targets : frozenset of str
+        Codes of the project that speak of it.
+    unit : str
+        Its unit.
+    check : callable
+        Gives the reason why the time of a reading does not fit, or None.
+    decide : callable
+        Picks, of the readings that fit, those at the deciding time.
+    """
+
+    targets: frozenset[str]
+    unit: str
+    check: Callable[[Reading, When, When, Situation], Verdict]
+    decide: Callable[[Sequence[Candidate], When], list[Candidate]]
+
+
+#: predictor -> rules
+ROLES: Final[Mapping[str, Role]] = MappingProxyType(
+    {
+        "cement_ratio_percent": Role(
+            frozenset({"cement-ratio-ap"}), "%", _check_postoperative, _newest
+        ),
+        "cobb_preoperative_deg": Role(
+            frozenset({"cobb-preoperative", "cobb-angle"}),
+            "deg",
+            _check_preoperative,
+            _last_before,
+        ),
+        "cobb_postoperative_deg": Role(
+            frozenset({"cobb-postoperative", "cobb-angle"}),
+            "deg",
+            _check_postoperative,
+            _first,
+        ),
+        "cobb_restoration_ratio_percent": Role(
+            frozenset({"cobb-restoration-ratio"}), "%", _check_postoperative, _first
+        ),
+    }
+)
+
+
+def is_of_other_side(reading: Reading, role: Role, situation: Situation) -> bool:
+    """
+    Tell whether an angle without own code surely is of the other side.
+
+    Parameters
+    ----------
+    reading : Reading
+        The reading.
+    role : Role
+        Before or after the operation.
+    situation : Situation
+        The operation.
+
+    Returns
+    -------
+    bool
+        True for a film from after the operation where one from before is looked for,
+        and the other way round.
+    """
+    when, operated = reading.when, situation.operated
+    if reading.mapped.target != "cobb-angle" or when is None or operated is None:
+        return False
+    if role.check is _check_preoperative:
+        return operated.is_before(when)
+    return when.is_before(operated)
