@@ -9,6 +9,8 @@ import re
 from collections.abc import Collection, Mapping
 from typing import Any
 
+import orjson
+
 from cds_hooks.errors import InvalidCard
 
 __all__ = [
@@ -35,6 +37,13 @@ FHIR_ID = re.compile(r"(?!\.+\Z)[A-Za-z0-9._-]{1,256}")
 REFERENCE = re.compile(r"[A-Z][A-Za-z]{1,63}/(?!\.+\Z)[A-Za-z0-9._-]{1,256}")
 _UUID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 _MAY_BE_EMPTY = (str, dict, list, tuple)
+# What JSON cannot be null or empty without; it may also stand within a text.
+_SUSPECT = re.compile(rb'null|""|\[\]|\{\}')
+_PLAIN_JSON = (
+    orjson.OPT_PASSTHROUGH_DATACLASS
+    | orjson.OPT_PASSTHROUGH_DATETIME
+    | orjson.OPT_PASSTHROUGH_SUBCLASS
+)
 _REVERSE_DOMAIN = re.compile(r"[a-z]+(?:\.[A-Za-z0-9-]+)+")
 
 
@@ -216,6 +225,19 @@ def check_json(field: str, value: object) -> None:
         If something in `value` is None (but as an item of an array, where FHIR uses it
         beside extensions of primitives), empty, not finite, or of another class.
     """
+    if not _is_plainly_fit(value):
+        _walk(field, value)
+
+
+def _is_plainly_fit(value: object) -> bool:
+    """Whether the JSON text holds nothing that could be null or empty: quick, mostly."""
+    try:
+        return not _SUSPECT.search(orjson.dumps(value, option=_PLAIN_JSON))
+    except TypeError:
+        return False
+
+
+def _walk(field: str, value: object) -> None:
     pending: list[Any] = [value]
     while pending:
         item = pending.pop()

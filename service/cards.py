@@ -1,7 +1,6 @@
 """From an assessment to the cards a clinician sees."""
 
 import hashlib
-import hmac
 import uuid
 from dataclasses import dataclass, replace
 from typing import Any
@@ -84,7 +83,8 @@ class CardComposer:
         locale: str = "en",
     ) -> None:
         self._policy = policy
-        self._secret_key = secret_key
+        # BLAKE2 takes keys of at most 64 bytes: any length is hashed into 32.
+        self._secret_key = hashlib.sha256(secret_key).digest()
         self._wording = Wording(locale)
         words = self._wording.words
         # Both modes, since a local calibration can expire while the service runs.
@@ -258,8 +258,8 @@ class CardComposer:
     def _uuid(self, *parts: Any) -> str:  # noqa: ANN401 whatever JSON can hold
         """Derive a name-based UUID that cannot be guessed without the key."""
         name = orjson.dumps(parts)
-        digest = hmac.digest(self._secret_key, name, hashlib.sha256)
-        return str(uuid.UUID(bytes=digest[:16], version=5))
+        digest = hashlib.blake2b(name, key=self._secret_key, digest_size=16).digest()
+        return str(uuid.UUID(bytes=digest, version=5))
 
 
 def _sources(
