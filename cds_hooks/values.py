@@ -230,7 +230,7 @@ def check_json(field: str, value: object) -> None:
 
 
 def _is_plainly_fit(value: object) -> bool:
-    """Whether the JSON text holds nothing that could be null or empty: quick, mostly."""
+    """Whether the JSON text holds nothing that could be null or empty."""
     try:
         return not _SUSPECT.search(orjson.dumps(value, option=_PLAIN_JSON))
     except TypeError:
