@@ -48,7 +48,14 @@ class Act:
 
     @property
     def place(self) -> frozenset[str]:
-        """What body site and code leave possible; the site wins a contradiction."""
+        """
+        Tell what body site and code leave possible.
+
+        Returns
+        -------
+        frozenset of str
+            Levels; if the two contradict each other, those of the site.
+        """
         return (self.site & self.region) or self.site
 
 

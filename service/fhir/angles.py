@@ -87,7 +87,8 @@ def _settle_signs(
     if not _is_doubtful(preoperative, postoperative, numbers):
         return before, after
     if len(numbers) > 1 and max(numbers) <= 0:
-        return _magnitude(before), _magnitude(after)
+        first, second = (replace(item, value=abs(float(item.value))) for item in found)
+        return first, second
     word = "opposite signs" if len(numbers) > 1 else "sign convention not known"
     named = ", ".join(f"{item.source} {item.as_found}" for item in found)
     sources = tuple(item.source for item in found)
@@ -108,12 +109,6 @@ def _is_doubtful(before: Chosen, after: Chosen, numbers: list[float]) -> bool:
         and not item.is_signed
         for item in (before, after)
     )
-
-
-def _magnitude(angle: Measurement | Missing) -> Measurement | Missing:
-    if isinstance(angle, Missing):
-        return angle
-    return replace(angle, value=abs(float(angle.value)))
 
 
 def _with_ratio(angles: Angles, own_system: str) -> Angles:

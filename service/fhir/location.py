@@ -121,7 +121,7 @@ def _sources(
     fact = screws[0].facts[0]
     if sites:
         said = _evidence(fact, screws[0], span(sites))
-        is_level = len(set(sites)) == 1 and level_of(sites[0]) is not None
+        is_level = len(set(sites)) == 1 and len(sites[0]) == 1
         (deciding if is_level else checking).append([said])
     regions = {act.region for act in screws}
     if len(regions) == 1:

@@ -23,8 +23,8 @@ __all__ = ["Chosen", "choose_readings"]
 
 #: So many candidates are named at most.
 _NAMED: Final = 20
-#: After so many invalid records the rest is checked as a whole, not one by one.
-_ATTEMPTS: Final = 4
+#: After so many rounds of invalid records the rest is checked as a whole.
+_ROUNDS: Final = 3
 #: Values that differ by less come from the conversion of units.
 _SAME: Final = 1e-6
 
@@ -178,24 +178,20 @@ def _decide(
     situation: Situation,
     intake: Intake,
 ) -> Chosen:
-    operated = situation.operated
-    for attempt in range(_ATTEMPTS):
-        if not candidates or operated is None:
-            break
-        if attempt == _ATTEMPTS - 1:
-            refused += [_invalid(c) for c in candidates]
-            candidates = [c for c in candidates if intake.accepts(c.reading.resource)]
-            if not candidates:
-                break
+    operated, rounds = situation.operated, 0
+    while candidates and operated is not None:
         deciding = role.decide(candidates, operated)
         valid = _witnesses(deciding, intake)
         if len(valid) > 1:
             return Chosen(_conflict(deciding))
         if valid:
             return _chosen(valid[0], role)
-        gone = {id(candidate) for candidate in deciding}
         refused += [_invalid(candidate) for candidate in deciding]
+        gone, rounds = {id(candidate) for candidate in deciding}, rounds + 1
         candidates = [c for c in candidates if id(c) not in gone]
+        if rounds == _ROUNDS:
+            refused += [_invalid(candidate) for candidate in candidates]
+            candidates = [c for c in candidates if intake.accepts(c.reading.resource)]
     return Chosen(_missing(refused))
 
 

@@ -9,6 +9,7 @@ import orjson
 from fhir.resources.R4B.condition import Condition
 from fhir.resources.R4B.observation import Observation
 from fhir.resources.R4B.procedure import Procedure
+from fhir.resources.R4B.reference import Reference
 
 from service.fhir.references import source_of
 
@@ -49,9 +50,12 @@ ELEMENTS: Final[Mapping[str, tuple[str, ...]]] = MappingProxyType(
 _CLASSES: Final[Mapping[str, Any]] = MappingProxyType(
     {"Procedure": Procedure, "Observation": Observation, "Condition": Condition}
 )
+#: Longer contents are not kept.
+_LONGEST: Final = 4096
 #: Their meaning may be turned round by these: to ignore them would be unsafe.
 _MODIFIERS: Final = ("modifierExtension", "implicitRules")
-_SOMEBODY: Final = {"reference": "Patient/somebody"}
+#: Stands for the subject, which is required and checked elsewhere.
+_SOMEBODY: Final = Reference(reference="Patient/somebody")
 
 
 class Intake:
@@ -90,17 +94,23 @@ class Intake:
 
 
 def _fault_of(resource: Mapping[str, Any]) -> str | None:
-    components = resource.get("component")
-    nested = components if isinstance(components, list) else ()
-    for name in _MODIFIERS:
-        if name in resource or any(isinstance(c, dict) and name in c for c in nested):
-            return f"{name}: may change the meaning, not supported"
+    if any(name in resource for name in _MODIFIERS) or _has_modified_part(resource):
+        return "modifierExtension or implicitRules: may turn the meaning round"
     kind = resource["resourceType"]
     content = {name: resource[name] for name in ELEMENTS[kind] if name in resource}
     try:
-        return _load(kind, orjson.dumps(content))
+        written = orjson.dumps(content)
     except TypeError:
         return "not valid JSON"
+    load = _load if len(written) <= _LONGEST else _load.__wrapped__
+    return load(kind, written)
+
+
+def _has_modified_part(resource: Mapping[str, Any]) -> bool:
+    parts = resource.get("component")
+    return isinstance(parts, list) and any(
+        isinstance(part, dict) and "modifierExtension" in part for part in parts
+    )
 
 
 @lru_cache(maxsize=512)

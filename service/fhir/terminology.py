@@ -33,8 +33,9 @@ DEFAULT_BASE: Final = "http://scnen-cds.example.org/fhir"
 _CODE_SYSTEM: Final = "/CodeSystem/predictors"
 _SPELLINGS: Final = f"{DEFAULT_BASE}/CodeSystem/unit-spellings"
 
-#: So many answers are kept for each system and kind.
+#: So many answers are kept for each system and kind, for codes up to that length.
 _KEPT: Final = 4096
+_LONGEST: Final = 64
 
 
 class _Table:
@@ -55,9 +56,12 @@ class _Table:
         try:
             return self._seen[code]
         except KeyError:
-            if len(self._seen) >= _KEPT:
-                self._seen.clear()
-            return self._seen.setdefault(code, self._search(code))
+            found = self._search(code)
+            if len(code) <= _LONGEST:
+                if len(self._seen) >= _KEPT:
+                    self._seen.clear()
+                self._seen[code] = found
+            return found
 
     def _search(self, code: str) -> MappedCode | None:
         """One that was taken out of use hides shorter prefixes."""

@@ -4,6 +4,7 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta, tzinfo
+from functools import lru_cache
 
 __all__ = ["When", "at", "enclosing", "parse_date", "parse_when"]
 
@@ -11,6 +12,9 @@ _DATE = re.compile(r"(\d{4})(?:-(\d\d)(?:-(\d\d))?)?", re.ASCII)
 _INSTANT = re.compile(
     r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d+)?(?:Z|[+-]\d\d:\d\d)", re.ASCII
 )
+
+#: No time is longer; what is kept in memory is bounded by it.
+_LONGEST = 40
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,11 +35,35 @@ class When:
     stated: datetime | date | None
 
     def is_before(self, other: "When") -> bool:
-        """Whether this surely came first."""
+        """
+        Tell whether this surely came first.
+
+        Parameters
+        ----------
+        other : When
+            Another time.
+
+        Returns
+        -------
+        bool
+            False also if the order cannot be told.
+        """
         return self.end < other.start
 
     def overlaps(self, other: "When") -> bool:
-        """Whether the order of the two cannot be told, or is none."""
+        """
+        Tell whether the order of the two is open, or none.
+
+        Parameters
+        ----------
+        other : When
+            Another time.
+
+        Returns
+        -------
+        bool
+            True for intervals with a common instant.
+        """
         return self.start <= other.end and other.start <= self.end
 
 
@@ -55,8 +83,13 @@ def parse_when(text: object, zone: tzinfo) -> When | None:
     When or None
         None if the text is no FHIR time, or lies at the edge of the calendar.
     """
-    if not isinstance(text, str):
+    if not isinstance(text, str) or len(text) > _LONGEST:
         return None
+    return _parse(text, zone)
+
+
+@lru_cache(maxsize=1024)
+def _parse(text: str, zone: tzinfo) -> When | None:
     try:
         if _INSTANT.fullmatch(text):
             stated = datetime.fromisoformat(text)

@@ -42,17 +42,38 @@ class Draft:
 
     @property
     def when(self) -> When | None:
-        """From the first to the last of its Procedures; None without any time."""
+        """
+        Tell when the vertebra was operated on.
+
+        Returns
+        -------
+        When or None
+            From the first to the last of its Procedures; None without any time.
+        """
         times = [fact.when for fact in self.facts if fact.when]
         return enclosing(times) if times else None
 
     @property
     def sources(self) -> tuple[str, ...]:
-        """References of the Procedures, in a fixed order."""
+        """
+        Name the Procedures.
+
+        Returns
+        -------
+        tuple of str
+            References in a fixed order.
+        """
         return tuple(sorted({fact.source for fact in self.facts}))
 
     def add(self, act: Act) -> None:
-        """Count an act to this vertebra."""
+        """
+        Count an act to this vertebra.
+
+        Parameters
+        ----------
+        act : Act
+            What was done.
+        """
         self.acts.append(act)
         self.facts += [fact for fact in act.facts if fact not in self.facts]
         self.methods |= act.methods
@@ -60,7 +81,19 @@ class Draft:
             self.tellers.setdefault((code.system, code.code), act.facts[0])
 
     def repeats(self, act: Act) -> bool:
-        """Whether another Procedure of the vertebra has the same code."""
+        """
+        Tell whether another Procedure of the vertebra has the same code.
+
+        Parameters
+        ----------
+        act : Act
+            What was done.
+
+        Returns
+        -------
+        bool
+            True if this may be a second vertebra.
+        """
         fact = act.facts[0]
         return any(
             self.tellers.get((code.system, code.code), fact) is not fact

@@ -22,8 +22,14 @@ UCUM = "http://unitsofmeasure.org"
 LOCAL = "http://hospital.example.org/codes"
 
 #: The levels as SNOMED CT body sites that tests use.
-SITES = {"T8": "11068009", "T12": "23215003", "L1": "66794005", "L2": "14293000",
-         "L3": "36470004", "L4": "11994002"}
+SITES = {
+    "T8": "11068009",
+    "T12": "23215003",
+    "L1": "66794005",
+    "L2": "14293000",
+    "L3": "36470004",
+    "L4": "11994002",
+}
 
 OPERATED = "2024-05-02T10:00:00+08:00"
 BEFORE = "2024-05-01T09:00:00+08:00"
@@ -56,17 +62,27 @@ class Builders:
         self._numbers = itertools.count(1)
 
     def _resource(self, kind, more):
-        base = {"resourceType": kind, "id": f"{kind[:2].lower()}{next(self._numbers)}",
-                "subject": {"reference": "Patient/p1"},
-                "encounter": {"reference": "Encounter/e1"}}
+        base = {
+            "resourceType": kind,
+            "id": f"{kind[:2].lower()}{next(self._numbers)}",
+            "subject": {"reference": "Patient/p1"},
+            "encounter": {"reference": "Encounter/e1"},
+        }
         return {k: v for k, v in {**base, **more}.items() if v is not None}
 
     def procedure(self, *codes, at=OPERATED, sites=(), **more):
         """A completed Procedure; bare codes are the project's own."""
         pairs = [c if isinstance(c, tuple) else (OWN, c) for c in codes]
-        return self._resource("Procedure", {
-            "status": "completed", "code": concept(*pairs), "performedDateTime": at,
-            "bodySite": [site(s) for s in sites] or None, **more})
+        return self._resource(
+            "Procedure",
+            {
+                "status": "completed",
+                "code": concept(*pairs),
+                "performedDateTime": at,
+                "bodySite": [site(s) for s in sites] or None,
+                **more,
+            },
+        )
 
     def pcs(self, *codes, **more):
         """A Procedure with ICD-10-PCS codes."""
@@ -75,9 +91,17 @@ class Builders:
     def observation(self, code, value=None, at=AFTER, level=None, **more):
         """A final Observation; a bare code is the project's own."""
         pair = code if isinstance(code, tuple) else (OWN, code)
-        return self._resource("Observation", {
-            "status": "final", "code": concept(pair), "effectiveDateTime": at,
-            "valueQuantity": value, "bodySite": site(level) if level else None, **more})
+        return self._resource(
+            "Observation",
+            {
+                "status": "final",
+                "code": concept(pair),
+                "effectiveDateTime": at,
+                "valueQuantity": value,
+                "bodySite": site(level) if level else None,
+                **more,
+            },
+        )
 
     def pre(self, value=20, at=BEFORE, **more):
         """The angle coded as preoperative."""
@@ -101,27 +125,40 @@ class Builders:
     def ratio(self, value, at=AFTER, **more):
         """The recorded restoration ratio."""
         return self.observation(
-            "cobb-restoration-ratio", quantity(value, "%"), at, **more)
+            "cobb-restoration-ratio", quantity(value, "%"), at, **more
+        )
 
     def fracture_segment(self, level, at=BEFORE, **more):
         """An Observation that names the fractured vertebra."""
         value = site(level) if level else None
-        return self.observation("fracture-segment", None, at, **{
-            "valueCodeableConcept": value, **more})
+        return self.observation(
+            "fracture-segment", None, at, **{"valueCodeableConcept": value, **more}
+        )
 
     def condition(self, *codes, **more):
         """An active Condition of the stay; bare codes are ICD-10-CM."""
         pairs = [c if isinstance(c, tuple) else (ICD10CM, c) for c in codes]
         active = "http://terminology.hl7.org/CodeSystem/condition-clinical"
-        return self._resource("Condition", {
-            "clinicalStatus": concept((active, "active")), "code": concept(*pairs),
-            **more})
+        return self._resource(
+            "Condition",
+            {
+                "clinicalStatus": concept((active, "active")),
+                "code": concept(*pairs),
+                **more,
+            },
+        )
 
     def encounter(self, **more):
         """The Encounter of the call."""
-        return {"resourceType": "Encounter", "id": "e1", "status": "in-progress",
-                "class": {"code": "IMP"}, "subject": {"reference": "Patient/p1"},
-                "period": {"start": "2024-04-30T08:00:00+08:00"}, **more}
+        return {
+            "resourceType": "Encounter",
+            "id": "e1",
+            "status": "in-progress",
+            "class": {"code": "IMP"},
+            "subject": {"reference": "Patient/p1"},
+            "period": {"start": "2024-04-30T08:00:00+08:00"},
+            **more,
+        }
 
     def patient(self, born="1950-03-04", **more):
         """The Patient."""
@@ -159,9 +196,18 @@ def run(terminology, fhir):
             observations=settings.pop("observations", by_kind["Observation"]),
             conditions=settings.pop("conditions", by_kind["Condition"]),
         )
-        return extract(record, **{
-            "patient_id": "p1", "encounter_id": "e1", "now": NOW, "windows": WINDOWS,
-            "eligibility": ELIGIBILITY, "terminology": terminology, **settings})
+        return extract(
+            record,
+            **{
+                "patient_id": "p1",
+                "encounter_id": "e1",
+                "now": NOW,
+                "windows": WINDOWS,
+                "eligibility": ELIGIBILITY,
+                "terminology": terminology,
+                **settings,
+            },
+        )
 
     return run_extract
 
@@ -182,7 +228,9 @@ def typical(fhir):
     """One kyphoplasty of L1 with all it takes, as a list that tests may change."""
     return [
         fhir.pcs("0QU03JZ", "0QS03ZZ", sites=["L1"]),
-        fhir.pre(20), fhir.post(5), fhir.cement(52),
+        fhir.pre(20),
+        fhir.post(5),
+        fhir.cement(52),
         fhir.condition("S32.010A"),
     ]
 
@@ -192,13 +240,20 @@ def values():
     """The values of a vertebra, or the reasons of what is missing, by short name."""
 
     def by_name(vertebra):
-        fields = {"segment": vertebra.segment, "method": vertebra.method,
-                  "cement": vertebra.cement_ratio_percent,
-                  "pre": vertebra.cobb_preoperative_deg,
-                  "post": vertebra.cobb_postoperative_deg,
-                  "crr": vertebra.cobb_restoration_ratio_percent}
-        found = {name: getattr(item, "value", None) if hasattr(item, "value")
-                 else item.reason.value for name, item in fields.items()}
+        fields = {
+            "segment": vertebra.segment,
+            "method": vertebra.method,
+            "cement": vertebra.cement_ratio_percent,
+            "pre": vertebra.cobb_preoperative_deg,
+            "post": vertebra.cobb_postoperative_deg,
+            "crr": vertebra.cobb_restoration_ratio_percent,
+        }
+        found = {
+            name: getattr(item, "value", None)
+            if hasattr(item, "value")
+            else item.reason.value
+            for name, item in fields.items()
+        }
         return SimpleNamespace(level=vertebra.level, **found)
 
     return by_name
@@ -208,6 +263,19 @@ def values():
 def codes():
     """Addresses and times that tests share."""
     return SimpleNamespace(
-        OWN=OWN, SNOMED=SNOMED, PCS=PCS, ICD10CM=ICD10CM, ICD9=ICD9, OPS=OPS,
-        UCUM=UCUM, LOCAL=LOCAL, OPERATED=OPERATED, BEFORE=BEFORE, AFTER=AFTER, NOW=NOW,
-        quantity=quantity, concept=concept, copy=copy.deepcopy)
+        OWN=OWN,
+        SNOMED=SNOMED,
+        PCS=PCS,
+        ICD10CM=ICD10CM,
+        ICD9=ICD9,
+        OPS=OPS,
+        UCUM=UCUM,
+        LOCAL=LOCAL,
+        OPERATED=OPERATED,
+        BEFORE=BEFORE,
+        AFTER=AFTER,
+        NOW=NOW,
+        quantity=quantity,
+        concept=concept,
+        copy=copy.deepcopy,
+    )

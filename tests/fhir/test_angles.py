@@ -19,9 +19,16 @@ def settle(one, fhir):
     return run_with
 
 
-@pytest.mark.parametrize(("pre", "post", "expected"), [
-    (20, 5, 75), (10, 10, 0), (10, 15, -50), (20, 0, 100), (10.21, 5.86, 42.6053),
-])
+@pytest.mark.parametrize(
+    ("pre", "post", "expected"),
+    [
+        (20, 5, 75),
+        (10, 10, 0),
+        (10, 15, -50),
+        (20, 0, 100),
+        (10.21, 5.86, 42.6053),
+    ],
+)
 def test_ratio_follows_the_formula(settle, values, pre, post, expected):
     """(pre - post) / pre x 100."""
     assert values(settle(pre, post)).crr == pytest.approx(expected, abs=1e-4)
@@ -49,9 +56,12 @@ def test_opposite_signs_contradict(settle, values, pre, post, ratio):
     found = values(vertebra)
     assert (found.pre, found.post, found.crr) == ("conflict",) * 3
     assert vertebra.cobb_restoration_ratio_percent.candidates == (
-        "Observation/ob2", "Observation/ob3")
+        "Observation/ob2",
+        "Observation/ob3",
+    )
     assert vertebra.conflicts == (
-        f"opposite signs: Observation/ob2 {pre} deg, Observation/ob3 {post} deg",)
+        f"opposite signs: Observation/ob2 {pre} deg, Observation/ob3 {post} deg",
+    )
 
 
 @pytest.mark.parametrize("angles", [{"pre": -20}, {"post": -5}])
@@ -85,7 +95,8 @@ def test_recorded_ratio_that_differs_is_flagged(settle, values, ratio):
     assert values(vertebra).crr == 75
     assert Flag.CRR_RECORDED_DIFFERS in vertebra.flags
     assert vertebra.conflicts == (
-        f"restoration ratio: Observation/ob4 {ratio} %, computed 75.0 %",)
+        f"restoration ratio: Observation/ob4 {ratio} %, computed 75.0 %",
+    )
 
 
 def test_angle_of_zero_leaves_the_ratio_undefined(settle, values):
@@ -100,13 +111,16 @@ def test_impossible_computed_ratio_is_refused(settle):
     """From 1 to 5 degrees would be -400 percent."""
     found = settle(1, 5).cobb_restoration_ratio_percent
     assert (found.reason, found.detail) == (
-        Reason.OUT_OF_PHYSICAL_RANGE, "computed -400 %")
+        Reason.OUT_OF_PHYSICAL_RANGE,
+        "computed -400 %",
+    )
 
 
 def test_ratio_tells_what_keeps_it_from_being_computed(one, fhir, settle):
     """The reason of the angle, where it has one."""
-    vertebra = one(fhir.procedure("pvp", sites=["L1"]), fhir.pre(at="2020-01-01"),
-                   fhir.post())
+    vertebra = one(
+        fhir.procedure("pvp", sites=["L1"]), fhir.pre(at="2020-01-01"), fhir.post()
+    )
     assert vertebra.cobb_restoration_ratio_percent.reason is Reason.STALE
     assert settle(20).cobb_restoration_ratio_percent.reason is Reason.NOT_RECORDED
 
@@ -120,14 +134,24 @@ def test_unusable_recorded_ratio_is_told(one, fhir, codes):
 
 def test_two_recorded_ratios_that_differ_contradict(one, fhir):
     """Also beside angles: the record must be settled first."""
-    vertebra = one(fhir.procedure("pvp", sites=["L1"]), fhir.ratio(60), fhir.ratio(70),
-                   fhir.pre(20), fhir.post(5))
+    vertebra = one(
+        fhir.procedure("pvp", sites=["L1"]),
+        fhir.ratio(60),
+        fhir.ratio(70),
+        fhir.pre(20),
+        fhir.post(5),
+    )
     assert vertebra.cobb_restoration_ratio_percent.reason is Reason.CONFLICT
     assert len(vertebra.conflicts) == 1
 
 
 def test_conflict_of_an_angle_blocks_the_recorded_ratio(one, fhir):
     """Two preoperative values at one time block the score."""
-    vertebra = one(fhir.procedure("pvp", sites=["L1"]), fhir.pre(20), fhir.pre(25),
-                   fhir.post(5), fhir.ratio(75))
+    vertebra = one(
+        fhir.procedure("pvp", sites=["L1"]),
+        fhir.pre(20),
+        fhir.pre(25),
+        fhir.post(5),
+        fhir.ratio(75),
+    )
     assert vertebra.cobb_restoration_ratio_percent.reason is Reason.CONFLICT

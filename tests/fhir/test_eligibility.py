@@ -6,16 +6,23 @@ from service.fhir.findings import Reason
 from service.policy import Eligibility
 
 
-@pytest.mark.parametrize(("code", "group"), [
-    ("A18.01", "spinal-tuberculosis"), ("M84.58XA", "tumour-fracture"),
-    ("C41.2", "tumour-fracture"), ("C79.51", "tumour-fracture"),
-    ("C90.00", "tumour-fracture"), ("M46.24", "spinal-infection"),
-    ("M4626", "spinal-infection"), ("M46.35", "spinal-infection"),
-    (("http://snomed.info/sct", "35984006"), "spinal-tuberculosis"),
-    (("http://snomed.info/sct", "866087009"), "tumour-fracture"),
-    (("http://snomed.info/sct", "203241002"), "spinal-infection"),
-    (("http://hl7.org/fhir/sid/icd-10", "M49.0"), "spinal-tuberculosis"),
-])
+@pytest.mark.parametrize(
+    ("code", "group"),
+    [
+        ("A18.01", "spinal-tuberculosis"),
+        ("M84.58XA", "tumour-fracture"),
+        ("C41.2", "tumour-fracture"),
+        ("C79.51", "tumour-fracture"),
+        ("C90.00", "tumour-fracture"),
+        ("M46.24", "spinal-infection"),
+        ("M4626", "spinal-infection"),
+        ("M46.35", "spinal-infection"),
+        (("http://snomed.info/sct", "35984006"), "spinal-tuberculosis"),
+        (("http://snomed.info/sct", "866087009"), "tumour-fracture"),
+        (("http://snomed.info/sct", "203241002"), "spinal-infection"),
+        (("http://hl7.org/fhir/sid/icd-10", "M49.0"), "spinal-tuberculosis"),
+    ],
+)
 def test_exclusion_names_its_group(run, typical, fhir, code, group):
     """No score; the card says which."""
     found = run(*typical, fhir.condition(code))
@@ -24,19 +31,23 @@ def test_exclusion_names_its_group(run, typical, fhir, code, group):
     assert found.vertebrae == ()
 
 
-@pytest.mark.parametrize(("change", "excludes"), [
-    ({"clinicalStatus": None}, True), ({"encounter": None}, True),
-    ({"clinicalStatus": {"coding": [{"code": "recurrence"}]}}, True),
-    ({"clinicalStatus": {"coding": [{"code": "resolved"}]}}, False),
-    ({"clinicalStatus": {"coding": [{"code": "inactive"}]}}, False),
-    ({"clinicalStatus": {"coding": [{"code": "remission"}]}}, False),
-    ({"clinicalStatus": {"coding": [5, {"code": 7}]}}, True),
-    ({"verificationStatus": {"coding": [{"code": "refuted"}]}}, False),
-    ({"verificationStatus": {"coding": [{"code": "entered-in-error"}]}}, False),
-    ({"verificationStatus": {"coding": [{"code": "provisional"}]}}, True),
-    ({"clinicalStatus": None, "abatementDateTime": "2020-01-01"}, False),
-    ({"clinicalStatus": None, "abatementDateTime": "2024-05-04"}, True),
-])
+@pytest.mark.parametrize(
+    ("change", "excludes"),
+    [
+        ({"clinicalStatus": None}, True),
+        ({"encounter": None}, True),
+        ({"clinicalStatus": {"coding": [{"code": "recurrence"}]}}, True),
+        ({"clinicalStatus": {"coding": [{"code": "resolved"}]}}, False),
+        ({"clinicalStatus": {"coding": [{"code": "inactive"}]}}, False),
+        ({"clinicalStatus": {"coding": [{"code": "remission"}]}}, False),
+        ({"clinicalStatus": {"coding": [5, {"code": 7}]}}, True),
+        ({"verificationStatus": {"coding": [{"code": "refuted"}]}}, False),
+        ({"verificationStatus": {"coding": [{"code": "entered-in-error"}]}}, False),
+        ({"verificationStatus": {"coding": [{"code": "provisional"}]}}, True),
+        ({"clinicalStatus": None, "abatementDateTime": "2020-01-01"}, False),
+        ({"clinicalStatus": None, "abatementDateTime": "2024-05-04"}, True),
+    ],
+)
 def test_exclusion_must_be_active(run, typical, fhir, change, excludes):
     """What is over or refuted does not exclude; a suspicion does."""
     found = run(*typical, fhir.condition("A18.01", **change))
@@ -71,11 +82,19 @@ def test_no_conditions_are_checked(run, typical):
     assert run(*typical[:4], conditions=[]).unchecked == frozenset()
 
 
-@pytest.mark.parametrize(("born", "verdict"), [
-    ("1950-03-04", None), ("2006-05-02", None), ("2006-05-03", Reason.UNDER_AGE),
-    ("2015", Reason.UNDER_AGE), ("2006", Reason.UNDER_AGE), ("2005", None),
-    ("2006-05", Reason.UNDER_AGE), ("2006-04", None),
-])
+@pytest.mark.parametrize(
+    ("born", "verdict"),
+    [
+        ("1950-03-04", None),
+        ("2006-05-02", None),
+        ("2006-05-03", Reason.UNDER_AGE),
+        ("2015", Reason.UNDER_AGE),
+        ("2006", Reason.UNDER_AGE),
+        ("2005", None),
+        ("2006-05", Reason.UNDER_AGE),
+        ("2006-04", None),
+    ],
+)
 def test_adults_only(run, fhir, typical, born, verdict):
     """Eighteen on the day of the operation; an open birth date must leave no doubt."""
     found = run(*typical, patient=fhir.patient(born))
@@ -96,17 +115,27 @@ def test_under_age_comes_before_exclusion(run, fhir, typical):
     assert found.not_assessed is Reason.UNDER_AGE
 
 
-@pytest.mark.parametrize("patient", [
-    None, {}, {"resourceType": "Patient", "id": "p1"}, [],
-    {"resourceType": "Patient", "id": "p2", "birthDate": "2015"},
-    {"resourceType": "Patient", "id": "p1", "birthDate": "long ago"},
-    {"resourceType": "Patient", "id": "p1", "birthDate": 1950},
-    {"resourceType": "Patient", "id": "p1", "birthDate": "2099-01-01"},
-    {"resourceType": "Patient", "id": "p1", "birthDate": "9999"},
-    {"resourceType": "Patient", "id": "p1", "birthDate": "1950-02-30"},
-    {"resourceType": "Patient", "id": "p1", "birthDate": "1950",
-     "modifierExtension": []},
-])
+@pytest.mark.parametrize(
+    "patient",
+    [
+        None,
+        {},
+        {"resourceType": "Patient", "id": "p1"},
+        [],
+        {"resourceType": "Patient", "id": "p2", "birthDate": "2015"},
+        {"resourceType": "Patient", "id": "p1", "birthDate": "long ago"},
+        {"resourceType": "Patient", "id": "p1", "birthDate": 1950},
+        {"resourceType": "Patient", "id": "p1", "birthDate": "2099-01-01"},
+        {"resourceType": "Patient", "id": "p1", "birthDate": "9999"},
+        {"resourceType": "Patient", "id": "p1", "birthDate": "1950-02-30"},
+        {
+            "resourceType": "Patient",
+            "id": "p1",
+            "birthDate": "1950",
+            "modifierExtension": [],
+        },
+    ],
+)
 def test_unknown_age_is_not_checked(run, typical, patient):
     """Scored, and said so; another patient's age is not used."""
     found = run(*typical, patient=patient)
@@ -118,4 +147,6 @@ def test_age_counts_at_the_call_if_the_operation_has_no_time(run, fhir):
     """The only day that is known."""
     procedure = fhir.procedure("pvp", at=None, sites=["L1"])
     young = fhir.patient("2006-05-07")
-    assert run(procedure, encounter=None, patient=young).not_assessed is Reason.UNDER_AGE
+    assert (
+        run(procedure, encounter=None, patient=young).not_assessed is Reason.UNDER_AGE
+    )

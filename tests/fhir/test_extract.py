@@ -63,25 +63,44 @@ def test_resources_of_another_patient_are_dropped_and_counted(run, fhir, typical
     stranger = {"subject": {"reference": "Patient/p2"}}
     nobody = {"subject": None}
     found = run(
-        *typical, fhir.cement(10, **stranger), fhir.pcs("0PU43JZ", **stranger),
-        fhir.condition("A18.01", **stranger), fhir.cement(11, **nobody),
+        *typical,
+        fhir.cement(10, **stranger),
+        fhir.pcs("0PU43JZ", **stranger),
+        fhir.condition("A18.01", **stranger),
+        fhir.cement(11, **nobody),
     )
     assert found.other_patient == 4
     assert found.vertebrae == run(*typical).vertebrae
 
 
-@pytest.mark.parametrize("reference", [
-    "Patient/p1", "https://ehr.example.org/fhir/Patient/p1", "Patient/p1/_history/3",
-])
+@pytest.mark.parametrize(
+    "reference",
+    [
+        "Patient/p1",
+        "https://ehr.example.org/fhir/Patient/p1",
+        "Patient/p1/_history/3",
+    ],
+)
 def test_subject_may_be_relative_absolute_or_versioned(run, fhir, reference):
     """The id decides, however the reference is written."""
     procedure = fhir.procedure("pvp", sites=["L1"], subject={"reference": reference})
     assert len(run(procedure).vertebrae) == 1
 
 
-@pytest.mark.parametrize("reference", [
-    "p1", "Group/p1", "Patient/p11", "", "#p1", None, 7, "urn:uuid:p1", "Patient/",
-])
+@pytest.mark.parametrize(
+    "reference",
+    [
+        "p1",
+        "Group/p1",
+        "Patient/p11",
+        "",
+        "#p1",
+        None,
+        7,
+        "urn:uuid:p1",
+        "Patient/",
+    ],
+)
 def test_subject_that_is_not_the_patient_is_dropped(run, fhir, reference):
     """What does not point at the patient of the call is not theirs."""
     procedure = fhir.procedure("pvp", sites=["L1"], subject={"reference": reference})
@@ -96,8 +115,11 @@ def test_same_resource_twice_is_one(one, run, typical):
 def test_newest_version_of_a_resource_counts(run, fhir, typical, codes):
     """A later version that is entered in error takes the earlier one away."""
     old = {**typical[3], "meta": {"lastUpdated": "2024-05-03T10:00:00Z"}}
-    new = {**old, "status": "entered-in-error",
-           "meta": {"lastUpdated": "2024-05-04T10:00:00Z"}}
+    new = {
+        **old,
+        "status": "entered-in-error",
+        "meta": {"lastUpdated": "2024-05-04T10:00:00Z"},
+    }
     for order in ([old, new], [new, old]):
         (vertebra,) = run(*typical[:3], *order, typical[4]).vertebrae
         assert vertebra.cement_ratio_percent.reason is Reason.NOT_RECORDED
@@ -143,9 +165,16 @@ def test_what_may_turn_the_meaning_round_is_refused(run, typical, element, numbe
 
 def test_modifier_in_a_component_is_refused(run, fhir, typical, codes):
     """A panel with a modified component is not used."""
-    panel = fhir.observation("predictor-panel", component=[
-        {"code": codes.concept((codes.OWN, "cement-ratio-ap")),
-         "valueQuantity": codes.quantity(70, "%"), "modifierExtension": []}])
+    panel = fhir.observation(
+        "predictor-panel",
+        component=[
+            {
+                "code": codes.concept((codes.OWN, "cement-ratio-ap")),
+                "valueQuantity": codes.quantity(70, "%"),
+                "modifierExtension": [],
+            }
+        ],
+    )
     found = run(*typical[:3], panel, typical[4])
     assert found.vertebrae[0].cement_ratio_percent.reason is Reason.NOT_A_QUANTITY
     assert found.rejected[0][0] == f"Observation/{panel['id']}"
@@ -173,8 +202,12 @@ def test_time_without_zone_is_refused(run, typical):
 
 def test_order_of_entries_does_not_matter(run, fhir, typical):
     """Shuffled lists give the same result."""
-    more = [fhir.cement(52, level="L1"), fhir.angle(18, "2024-04-20"),
-            fhir.condition("S32.000A"), fhir.procedure("pkp")]
+    more = [
+        fhir.cement(52, level="L1"),
+        fhir.angle(18, "2024-04-20"),
+        fhir.condition("S32.000A"),
+        fhir.procedure("pkp"),
+    ]
     expected = run(*typical, *more)
     for seed in range(8):
         entries = [*typical, *more]
@@ -184,20 +217,34 @@ def test_order_of_entries_does_not_matter(run, fhir, typical):
 
 def test_irrelevant_resources_do_not_matter(run, fhir, typical, codes):
     """What has no meaning here changes nothing."""
-    others = [fhir.observation((codes.SNOMED, "271649006"), codes.quantity(120, "%")),
-              fhir.condition("I10"), fhir.pcs("0DTJ4ZZ"),
-              fhir.observation((codes.LOCAL, "x")), fhir.condition((codes.LOCAL, "y"))]
+    others = [
+        fhir.observation((codes.SNOMED, "271649006"), codes.quantity(120, "%")),
+        fhir.condition("I10"),
+        fhir.pcs("0DTJ4ZZ"),
+        fhir.observation((codes.LOCAL, "x")),
+        fhir.condition((codes.LOCAL, "y")),
+    ]
     assert run(*typical, *others) == run(*typical)
 
 
-@pytest.mark.parametrize("same", [
-    "2024-05-03T01:00:00Z", "2024-05-02T21:00:00-04:00", "2024-05-03T01:00:00.000Z",
-])
+@pytest.mark.parametrize(
+    "same",
+    [
+        "2024-05-03T01:00:00Z",
+        "2024-05-02T21:00:00-04:00",
+        "2024-05-03T01:00:00.000Z",
+    ],
+)
 def test_spelling_of_the_same_instant_does_not_matter(run, fhir, typical, same):
     """Instants are compared, not texts: the film of the 3rd may be of the 2nd there."""
     expected = run(*typical)
-    changed = [typical[0], typical[1], {**typical[2], "effectiveDateTime": same},
-               {**typical[3], "effectiveDateTime": same}, typical[4]]
+    changed = [
+        typical[0],
+        typical[1],
+        {**typical[2], "effectiveDateTime": same},
+        {**typical[3], "effectiveDateTime": same},
+        typical[4],
+    ]
     assert run(*changed) == expected
 
 
@@ -205,8 +252,10 @@ def test_ten_thousand_observations_take_no_time_to_speak_of(run, fhir, typical):
     """Work grows with the number of entries, not with its square."""
     import time
 
-    many = [fhir.angle(5 + n % 7, f"2024-05-03T{n % 24:02}:{n % 60:02}:00Z")
-            for n in range(10_000)]
+    many = [
+        fhir.angle(5 + n % 7, f"2024-05-03T{n % 24:02}:{n % 60:02}:00Z")
+        for n in range(10_000)
+    ]
     start = time.perf_counter()
     found = run(*typical, *many)
     assert time.perf_counter() - start < 2
@@ -216,4 +265,40 @@ def test_ten_thousand_observations_take_no_time_to_speak_of(run, fhir, typical):
 def test_flags_are_words(one, fhir):
     """Flags are strings that sort, for templates and logs."""
     assert sorted(one(fhir.procedure("pvp", sites=["L1"])).flags) == [
-        Flag.FRACTURE_NOT_DOCUMENTED]
+        Flag.FRACTURE_NOT_DOCUMENTED
+    ]
+
+
+def test_huge_texts_are_not_kept_in_memory(run, fhir, typical, codes):
+    """Long codes, times and contents are judged, and forgotten."""
+    from service.fhir import resources
+
+    resources._load.cache_clear()
+    huge = "9" * 100_000
+    wordy = fhir.cement(61, at="2024-05-04T09:00:00Z")
+    wordy["code"]["text"] = huge
+    found = run(
+        *typical, fhir.cement(60, at=huge), fhir.condition(huge), fhir.pcs(huge), wordy
+    )
+    assert found.vertebrae[0].cement_ratio_percent.value == 61
+    assert resources._load.cache_info().currsize <= len(typical)
+
+
+def test_deeply_nested_content_is_refused(run, fhir, typical):
+    """Too deep for JSON to be written again."""
+    deep = value = {}
+    for _ in range(500):
+        value["extension"] = [{}]
+        value = value["extension"][0]
+    bad = fhir.cement(60, at="2024-05-04T09:00:00Z", bodySite=None)
+    bad["valueQuantity"]["extension"] = [deep]
+    found = run(*typical, bad)
+    assert found.rejected == ((f"Observation/{bad['id']}", "not valid JSON"),)
+    assert found.vertebrae[0].cement_ratio_percent.value == 52
+
+
+def test_repeated_broken_versions_are_one(run, fhir, typical):
+    """Versions that cannot be written as JSON do not break the choice."""
+    bad = fhir.cement(60, id="x")
+    bad["valueQuantity"]["value"] = 2**70
+    assert len(run(*typical, bad, dict(bad)).vertebrae) == 1

@@ -9,27 +9,54 @@ from hypothesis import strategies as st
 from service.fhir.findings import Extraction, Measurement, Reason
 
 JSON = st.recursive(
-    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=12)
+    st.none()
+    | st.booleans()
+    | st.integers()
+    | st.floats()
+    | st.text(max_size=12)
     | st.sampled_from(["final", "L1", "deg", "2024-05-02", "Patient/p1", "\ud800"]),
-    lambda inner: st.lists(inner, max_size=3)
-    | st.dictionaries(
-        st.sampled_from(["coding", "system", "code", "value", "unit", "reference",
-                         "start", "end", "text", "modifierExtension"])
-        | st.text(max_size=5),
-        inner, max_size=4),
+    lambda inner: (
+        st.lists(inner, max_size=3)
+        | st.dictionaries(
+            st.sampled_from(
+                [
+                    "coding",
+                    "system",
+                    "code",
+                    "value",
+                    "unit",
+                    "reference",
+                    "start",
+                    "end",
+                    "text",
+                    "modifierExtension",
+                ]
+            )
+            | st.text(max_size=5),
+            inner,
+            max_size=4,
+        )
+    ),
     max_leaves=8,
 )
 
 RELAXED = settings(
-    max_examples=120, deadline=None,
-    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
+    max_examples=120,
+    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
+)
 
 
 def paths(value, prefix=()):
     """All places in a JSON value."""
     yield prefix
-    items = (value.items() if isinstance(value, dict)
-             else enumerate(value) if isinstance(value, list) else ())
+    items = (
+        value.items()
+        if isinstance(value, dict)
+        else enumerate(value)
+        if isinstance(value, list)
+        else ()
+    )
     for key, inner in items:
         yield from paths(inner, (*prefix, key))
 
@@ -52,7 +79,8 @@ def check(extraction):
     assert bool(extraction.vertebrae) is (extraction.not_assessed is None)
     for vertebra in extraction.vertebrae:
         for name, low, high in (
-            ("cement_ratio_percent", 0, 100), ("cobb_preoperative_deg", -90, 90),
+            ("cement_ratio_percent", 0, 100),
+            ("cobb_preoperative_deg", -90, 90),
             ("cobb_postoperative_deg", -90, 90),
             ("cobb_restoration_ratio_percent", -200, 200),
         ):
@@ -68,13 +96,27 @@ def check(extraction):
 def test_one_changed_place_never_raises(data, fhir, run):
     """Any JSON at any place of a full record."""
     record = [
-        fhir.pcs("0QU03JZ", "0QS03ZZ", sites=["L1"], reasonReference=[
-            {"reference": "Condition/c"}]),
+        fhir.pcs(
+            "0QU03JZ",
+            "0QS03ZZ",
+            sites=["L1"],
+            reasonReference=[{"reference": "Condition/c"}],
+        ),
         fhir.procedure("pedicle-screw-fixation", sites=["T12", "L2"]),
-        fhir.pre(20), fhir.post(5, level="L1"), fhir.cement(52), fhir.ratio(70),
+        fhir.pre(20),
+        fhir.post(5, level="L1"),
+        fhir.cement(52),
+        fhir.ratio(70),
         fhir.fracture_segment("L1"),
-        fhir.observation("predictor-panel", component=[
-            {"code": fhir.cement()["code"], "valueQuantity": {"value": 5, "unit": "%"}}]),
+        fhir.observation(
+            "predictor-panel",
+            component=[
+                {
+                    "code": fhir.cement()["code"],
+                    "valueQuantity": {"value": 5, "unit": "%"},
+                }
+            ],
+        ),
         fhir.condition("S32.010A", id="c", onsetDateTime="2024-04-30"),
         fhir.encounter(diagnosis=[{"condition": {"reference": "Condition/c"}}]),
         fhir.patient(),
@@ -85,22 +127,52 @@ def test_one_changed_place_never_raises(data, fhir, run):
             record = put(record, place, data.draw(JSON))
         except (KeyError, IndexError, TypeError):
             continue
-    check(run(procedures=record[:2], observations=record[2:8], conditions=record[8:9],
-              encounter=record[9], patient=record[10]))
+    check(
+        run(
+            procedures=record[:2],
+            observations=record[2:8],
+            conditions=record[8:9],
+            encounter=record[9],
+            patient=record[10],
+        )
+    )
 
 
 @RELAXED
 @given(entries=st.lists(JSON, max_size=5), single=JSON)
 def test_arbitrary_json_never_raises(entries, single, run):
     """In all lists and single resources."""
-    check(run(procedures=entries, observations=entries, conditions=entries,
-              patient=single, encounter=single))
+    check(
+        run(
+            procedures=entries,
+            observations=entries,
+            conditions=entries,
+            patient=single,
+            encounter=single,
+        )
+    )
 
 
 @RELAXED
-@given(changes=st.dictionaries(
-    st.sampled_from(["status", "effectiveDateTime", "valueQuantity", "bodySite", "focus",
-                     "dataAbsentReason", "component", "encounter", "id", "meta"]), JSON))
+@given(
+    changes=st.dictionaries(
+        st.sampled_from(
+            [
+                "status",
+                "effectiveDateTime",
+                "valueQuantity",
+                "bodySite",
+                "focus",
+                "dataAbsentReason",
+                "component",
+                "encounter",
+                "id",
+                "meta",
+            ]
+        ),
+        JSON,
+    )
+)
 def test_changed_measurement_never_becomes_another_number(changes, fhir, run):
     """A value is the recorded one or none: 52 stays 52 where its quantity is whole."""
     cement = {**fhir.cement(52, id="ob9"), **changes}
@@ -112,13 +184,18 @@ def test_changed_measurement_never_becomes_another_number(changes, fhir, run):
 
 
 @RELAXED
-@given(value=st.floats(allow_nan=False, allow_infinity=False) | st.integers(),
-       unit=st.sampled_from(["deg", "rad", "%", "1", "{ratio}", "'", "mm", ""]))
+@given(
+    value=st.floats(allow_nan=False, allow_infinity=False) | st.integers(),
+    unit=st.sampled_from(["deg", "rad", "%", "1", "{ratio}", "'", "mm", ""]),
+)
 def test_number_comes_through_the_unit_only(value, unit, fhir, run):
     """The result is the value times the factor of its unit, or none."""
     cement = fhir.cement({"value": value, "unit": unit})
-    found = run(fhir.procedure("pvp", sites=["L1"]),
-                cement).vertebrae[0].cement_ratio_percent
+    found = (
+        run(fhir.procedure("pvp", sites=["L1"]), cement)
+        .vertebrae[0]
+        .cement_ratio_percent
+    )
     factor = {"%": 1, "1": 100, "{ratio}": 100}.get(unit)
     if isinstance(found, Measurement):
         assert found.value == value * factor
