@@ -53,13 +53,14 @@ PLACES = [path for path in paths(EXAMPLE) if path]
 
 
 def replaced(places, values):
-    """The example request with values at places; None in `values` takes out."""
+    """The example request with other values at some places."""
     body = copy.deepcopy(EXAMPLE)
     for path, value in zip(places, values, strict=True):
         node = body
         try:
             for key in path[:-1]:
                 node = node[key]
+            _ = node[path[-1]]
             node[path[-1]] = value
         except (KeyError, IndexError, TypeError):
             continue  # an earlier change took this place away
