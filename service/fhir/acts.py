@@ -116,33 +116,87 @@ def _single_acts(fact: ProcedureFact, plain: tuple[MappedCode, ...]) -> list[Act
     return [Act(methods, plain, [fact], site, region)]
 
 
+@dataclass(frozen=True, slots=True)
+class _Completion:
+    """Procedures with one code that completes others, alike in encounter and site."""
+
+    meaning: MappedCode
+    facts: list[ProcedureFact]
+
+    @property
+    def site(self) -> frozenset[str]:
+        return union(self.facts[0].sites)
+
+    @property
+    def capacity(self) -> int:
+        """How many Procedures they can complete: one each, or one for each level."""
+        return len(self.facts) * max(1, len(self.facts[0].sites))
+
+
 def _combine(
-    acts: list[Act],
+    acts: Sequence[Act],
     waiting: Iterable[tuple[ProcedureFact, MappedCode]],
     zone: tzinfo,
 ) -> None:
-    """Give an act the method of a code that completes it, each code and act once."""
-    by_code: dict[tuple[str, str], list[Act]] = {}
-    for act in acts:
-        for meaning in act.codes:
-            by_code.setdefault((meaning.system, meaning.code), []).append(act)
-    completed: set[int] = set()
-    for fact, meaning in waiting:
+    """Give acts the method of the codes that complete them, each code and act once."""
+    settled: set[int] = set()
+    for completion in _completions(acts, waiting, settled):
         found = [
             act
-            for code in sorted(meaning.requires)
-            for act in by_code.get((meaning.system, code), ())
-            if id(act) not in completed and _is_one_operation(fact, act, zone)
+            for act in acts
+            if id(act) not in settled
+            and _lacks(act, completion.meaning)
+            and _is_one_operation(completion.facts[0], act, zone)
         ]
-        if found:
-            act = min(found, key=lambda act: _distance(fact, act))
-            completed.add(id(act))
+        settled |= {id(act) for act in _settle(completion, found)}
+
+
+def _completions(
+    acts: Iterable[Act],
+    waiting: Iterable[tuple[ProcedureFact, MappedCode]],
+    settled: set[int],
+) -> list[_Completion]:
+    """Settle codings of one Procedure at once; group the rest, sites first."""
+    by_fact: dict[int, list[Act]] = {}
+    for act in acts:
+        by_fact.setdefault(id(act.facts[0]), []).append(act)
+    groups: dict[tuple[object, ...], _Completion] = {}
+    for fact, meaning in waiting:
+        own = [act for act in by_fact.get(id(fact), ()) if _lacks(act, meaning)]
+        for act in own:
+            settled.add(id(act))
             _complete(act, fact, meaning)
+        if not own:
+            when = fact.when and (fact.when.start, fact.when.end)
+            key = (meaning.system, meaning.code, fact.encounter, when, fact.sites)
+            groups.setdefault(key, _Completion(meaning, [])).facts.append(fact)
+    return sorted(groups.values(), key=lambda group: not group.facts[0].sites)
 
 
-def _distance(fact: ProcedureFact, act: Act) -> tuple[bool, bool]:
-    same_place = bool(fact.sites) and union(fact.sites) == act.site
-    return (fact not in act.facts, not same_place)
+def _lacks(act: Act, meaning: MappedCode) -> bool:
+    return any(
+        code.code in meaning.requires and code.system == meaning.system
+        for code in act.codes
+    )
+
+
+def _settle(completion: _Completion, found: list[Act]) -> list[Act]:
+    """Complete acts; where it may as well be another one, both methods stand."""
+    exact = [act for act in found if act.site == completion.site]
+    if _count(found) > completion.capacity:
+        if not exact or _count(exact) > completion.capacity:
+            for act in found:
+                act.methods.add(completion.meaning.target)
+            return found
+        found = exact
+    for position, act in enumerate(found):
+        fact = completion.facts[position % len(completion.facts)]
+        _complete(act, fact, completion.meaning)
+    return found
+
+
+def _count(acts: Iterable[Act]) -> int:
+    return len({id(act.facts[0]) for act in acts})
 
 
 def _complete(act: Act, fact: ProcedureFact, meaning: MappedCode) -> None:

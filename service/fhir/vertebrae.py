@@ -25,8 +25,8 @@ class Draft:
         What was done to it.
     methods : set of str
         All methods that its codes speak of.
-    facts : list of ProcedureFact
-        The Procedures, each once.
+    known : dict of int to ProcedureFact
+        The Procedures, each once, by identity.
     tellers : dict of tuple to ProcedureFact
         Which Procedure first told of each code.
     number_unknown : bool
@@ -36,9 +36,21 @@ class Draft:
     place: frozenset[str]
     acts: list[Act] = field(default_factory=list)
     methods: set[str] = field(default_factory=set)
-    facts: list[ProcedureFact] = field(default_factory=list)
+    known: dict[int, ProcedureFact] = field(default_factory=dict)
     tellers: dict[tuple[str, str], ProcedureFact] = field(default_factory=dict)
     number_unknown: bool = False
+
+    @property
+    def facts(self) -> list[ProcedureFact]:
+        """
+        List the Procedures.
+
+        Returns
+        -------
+        list of ProcedureFact
+            Each once.
+        """
+        return list(self.known.values())
 
     @property
     def when(self) -> When | None:
@@ -75,7 +87,7 @@ class Draft:
             What was done.
         """
         self.acts.append(act)
-        self.facts += [fact for fact in act.facts if fact not in self.facts]
+        self.known |= {id(fact): fact for fact in act.facts}
         self.methods |= act.methods
         for code in act.codes:
             self.tellers.setdefault((code.system, code.code), act.facts[0])

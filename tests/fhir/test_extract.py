@@ -1,10 +1,12 @@
 """The whole extraction: what a typical record gives, and what a bad one costs."""
 
 import random
+import time
 from datetime import datetime
 
 import pytest
 
+from service.fhir import resources
 from service.fhir.findings import Flag, Reason
 
 
@@ -211,7 +213,7 @@ def test_order_of_entries_does_not_matter(run, fhir, typical):
     expected = run(*typical, *more)
     for seed in range(8):
         entries = [*typical, *more]
-        random.Random(seed).shuffle(entries)
+        random.Random(seed).shuffle(entries)  # noqa: S311 a fixed order for a test
         assert run(*entries) == expected
 
 
@@ -250,8 +252,6 @@ def test_spelling_of_the_same_instant_does_not_matter(run, fhir, typical, same):
 
 def test_ten_thousand_observations_take_no_time_to_speak_of(run, fhir, typical):
     """Work grows with the number of entries, not with its square."""
-    import time
-
     many = [
         fhir.angle(5 + n % 7, f"2024-05-03T{n % 24:02}:{n % 60:02}:00Z")
         for n in range(10_000)
@@ -271,8 +271,6 @@ def test_flags_are_words(one, fhir):
 
 def test_huge_texts_are_not_kept_in_memory(run, fhir, typical, codes):
     """Long codes, times and contents are judged, and forgotten."""
-    from service.fhir import resources
-
     resources._load.cache_clear()
     huge = "9" * 100_000
     wordy = fhir.cement(61, at="2024-05-04T09:00:00Z")

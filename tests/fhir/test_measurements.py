@@ -1,5 +1,8 @@
 """Which reading serves: status, time, window, vertebra, and differing values."""
 
+from datetime import timedelta
+from zoneinfo import ZoneInfo
+
 import pytest
 
 from service.fhir.findings import Reason
@@ -106,8 +109,6 @@ class TestBeforeOrAfter:
 
     def test_day_is_one_of_the_callers_zone(self, with_pvp, fhir, values, codes):
         """In Taipei the instant lies on the day of the operation, in UTC before it."""
-        from zoneinfo import ZoneInfo
-
         film = fhir.angle(20, "2024-05-01T20:00:00Z")
         assert values(with_pvp(film, at="2024-05-02")).pre == 20
         there = codes.NOW.astimezone(ZoneInfo("Asia/Taipei"))
@@ -281,8 +282,6 @@ class TestWhichFilm:
 
     def test_window_after_the_operation(self, run, fhir, values, codes):
         """Fourteen days by policy; a film of the fifth month only informs follow-up."""
-        from datetime import timedelta
-
         later = codes.NOW + timedelta(days=160)
         procedure = fhir.procedure("pvp", sites=["L1"])
         for day, result in (
@@ -300,8 +299,6 @@ class TestWhichFilm:
 
     def test_ratio_outside_the_window(self, run, fhir, values, codes):
         """The same window as the film."""
-        from datetime import timedelta
-
         found = run(
             fhir.procedure("pvp", sites=["L1"]),
             fhir.cement(at="2024-06-01"),

@@ -1,5 +1,7 @@
 """Which operation counts, and which method its codes speak of."""
 
+import time
+
 import pytest
 
 from service.fhir.findings import Flag, Reason
@@ -269,6 +271,59 @@ class TestPcs:
         vertebra = one(fhir.pcs("0QU03JZ"), fhir.pcs("0QU03JZ"), fhir.pcs("0QS03ZZ"))
         assert vertebra.method.reason is Reason.CONFLICT
 
+    def test_reposition_without_site_and_two_levelled_supplements_cannot_be_told(
+        self, run, fhir
+    ):
+        """Which of L1 and L3 was repositioned is not said: never guessed."""
+        found = run(
+            fhir.pcs("0QU03JZ", sites=["L1"]),
+            fhir.pcs("0QU03JZ", sites=["L3"]),
+            fhir.pcs("0QS03ZZ"),
+        )
+        assert [v.method.reason for v in found.vertebrae] == [Reason.CONFLICT] * 2
+
+    def test_as_many_repositions_as_supplements_complete_all(self, run, fhir, values):
+        """Each vertebra has both."""
+        found = run(
+            fhir.pcs("0QU03JZ", sites=["L1"]),
+            fhir.pcs("0QU03JZ", sites=["L3"]),
+            fhir.pcs("0QS03ZZ"),
+            fhir.pcs("0QS03ZZ"),
+        )
+        assert [values(v).method for v in found.vertebrae] == ["pkp", "pkp"]
+
+    @pytest.mark.parametrize("split", [True, False])
+    def test_one_record_of_two_levels_completes_both(self, run, fhir, values, split):
+        """Sites of one Procedure are vertebrae of it."""
+        repositioned = fhir.pcs("0QS03ZZ", sites=["L1", "L3"])
+        supplements = (
+            [fhir.pcs("0QU03JZ", sites=[level]) for level in ("L1", "L3")]
+            if split
+            else [fhir.pcs("0QU03JZ", sites=["L1", "L3"])]
+        )
+        found = run(repositioned, *supplements)
+        assert [values(v).method for v in found.vertebrae] == ["pkp", "pkp"]
+        both = fhir.pcs("0QU03JZ", "0QS03ZZ", sites=["L1", "L3"])
+        assert [values(v).method for v in run(both).vertebrae] == ["pkp", "pkp"]
+
+    def test_site_of_the_reposition_goes_before_no_site(self, run, fhir, values):
+        """The supplement of the same level, not the one without."""
+        found = run(
+            fhir.pcs("0QU03JZ", sites=["L3"]),
+            fhir.pcs("0QU04JZ", sites=["L1"]),
+            fhir.pcs("0QU04JZ"),
+            fhir.pcs("0QS03ZZ", sites=["L1"]),
+        )
+        by_level = {values(v).level: values(v).method for v in found.vertebrae}
+        assert by_level["L1"] == "pkp"
+
+    def test_ten_thousand_procedures_take_no_time_to_speak_of(self, run, fhir):
+        """Pairs are made by groups, not by trying each with each."""
+        many = [fhir.pcs(code) for code in ("0QU03JZ", "0QS03ZZ") for _ in range(5000)]
+        start = time.perf_counter()
+        assert len(run(*many).vertebrae) == 1
+        assert time.perf_counter() - start < 3
+
     @pytest.mark.parametrize(
         "code",
         [
@@ -285,7 +340,7 @@ class TestPcs:
     )
     def test_device_value_4_is_inferred_to_be_screws(self, one, fhir, values, code):
         """PCS never says pedicle screw: the nearest code is marked as inferred."""
-        level = {"P": "S22.080A", "Q": "S32.010A"}.get(code[1], None)
+        level = {"P": "S22.080A", "Q": "S32.010A"}.get(code[1])
         level = level or ("S22.080A" if code.startswith("0RH") else "S32.010A")
         vertebra = one(fhir.pcs(code), fhir.condition(level))
         assert values(vertebra).method == "pedicle_screw"

@@ -59,5 +59,5 @@ def test_names_and_order():
     assert describe(LUMBAR) == "lumbar"
     assert describe(frozenset({"L1", "T12"})) == "T12/L1"
     places = [LUMBAR, frozenset({"cervical"}), frozenset({"T3"})]
-    assert sorted(places, key=order)[0] == {"T3"}
-    assert sorted(places, key=order)[-1] == {"cervical"}
+    assert min(places, key=order) == {"T3"}
+    assert max(places, key=order) == {"cervical"}
