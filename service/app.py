@@ -17,7 +17,7 @@ from cds_hooks.blueprint import create_blueprint, register_error_handlers
 from service import __version__
 from service.config import Settings, SettingsError
 from service.observability import ready_report, set_level, watch
-from service.parts import Clock, Parts, build_parts, wall_clock
+from service.parts import Clock, Parts, build_parts
 from service.web import create_pages
 
 __all__ = ["create_app", "example_request_file"]
@@ -28,7 +28,7 @@ _log = logging.getLogger(__name__)
 _FORWARDED = frozenset({"HTTP_FORWARDED", "HTTP_X_FORWARDED_FOR"})
 
 
-def create_app(settings: Settings, *, clock: Clock = wall_clock) -> Flask:
+def create_app(settings: Settings, *, clock: Clock | None = None) -> Flask:
     """
     Build the WSGI application.
 
@@ -64,7 +64,9 @@ def create_app(settings: Settings, *, clock: Clock = wall_clock) -> Flask:
     app.register_blueprint(
         create_blueprint(parts.registry, on_feedback=_count_feedback)
     )
-    app.register_blueprint(create_pages(parts.model, parts.mode, parts.policy))
+    app.register_blueprint(
+        create_pages(parts.model, parts.advice.mode_now, parts.policy)
+    )
     register_error_handlers(app)
     _add_health(app, parts)
     _add_description(app)

@@ -21,7 +21,9 @@ from service.model.scoring import PartialScore, Score, score
 from service.policy import Bands, Policy
 
 __all__ = [
+    "ANGLES",
     "PREDICTORS",
+    "RATIO",
     "Assessment",
     "Assessor",
     "Band",
@@ -40,6 +42,9 @@ PREDICTORS = (
     "cobb_postoperative_deg",
     "cobb_restoration_ratio_percent",
 )
+
+RATIO = "cobb_restoration_ratio_percent"
+ANGLES = frozenset({"cobb_preoperative_deg", "cobb_postoperative_deg"})
 
 #: Reasons that put a vertebra outside the study: no value could be asked for.
 OUTSIDE = frozenset({Reason.NOT_APPLICABLE, Reason.OUTSIDE_MODEL})
@@ -113,10 +118,11 @@ class VertebraAssessment:
     def missing(self) -> dict[str, Missing]:
         """The quantities that keep the score from being given, by name."""
         found = findings(self.vertebra)
+        wanted = _wanted(self.score)
         return {
             name: item
             for name, item in found.items()
-            if isinstance(item, Missing) and not _spares(found, name)
+            if isinstance(item, Missing) and name in wanted
         }
 
     @property
@@ -128,7 +134,7 @@ class VertebraAssessment:
     @property
     def asks_for_values(self) -> bool:
         """Whether a value would make a score possible."""
-        return self.outside is None and bool(self.missing)
+        return isinstance(self.score, PartialScore)
 
     @property
     def models_disagree(self) -> bool:
@@ -150,8 +156,10 @@ class Assessment:
     ----------
     model : RiskModel
         The model that was used.
+    second_model : RiskModel or None
+        The study's other equation.
     mode : OutputMode
-        What kind of number it gives.
+        What kind of number is given.
     vertebrae : tuple of VertebraAssessment
         One for each operated vertebra, the highest score first.
     extraction : Extraction
@@ -161,6 +169,7 @@ class Assessment:
     """
 
     model: RiskModel
+    second_model: RiskModel | None
     mode: OutputMode
     vertebrae: tuple[VertebraAssessment, ...]
     extraction: Extraction
@@ -293,18 +302,31 @@ class Assessor:
         Assessment
             The result, the highest score first.
         """
-        mode = self._mode_on(extraction.as_of)
+        mode = self.mode_on(extraction.as_of)
         vertebrae = [self._assess(item, mode) for item in extraction.vertebrae]
         return Assessment(
             model=self.model,
+            second_model=self.second_model,
             mode=mode,
             vertebrae=tuple(sorted(vertebrae, key=_rank, reverse=True)),
             extraction=extraction,
             policy_version=self.policy.version,
         )
 
-    def _mode_on(self, moment: datetime) -> OutputMode:
-        """Give no probability any more once a local calibration has expired."""
+    def mode_on(self, moment: datetime) -> OutputMode:
+        """
+        Tell what kind of number is given at a time.
+
+        Parameters
+        ----------
+        moment : datetime.datetime
+            The time.
+
+        Returns
+        -------
+        OutputMode
+            The chosen mode; no probability any more once a calibration has expired.
+        """
         valid = self.model.is_valid_on(moment.date())
         return self.mode if valid else OutputMode.RELATIVE
 
@@ -370,10 +392,14 @@ def findings(vertebra: OperatedVertebra) -> Mapping[str, Measurement | Missing]:
     return {name: getattr(vertebra, name) for name in PREDICTORS}
 
 
-def _spares(found: Mapping[str, Measurement | Missing], name: str) -> bool:
-    """Angles are only asked for where the restoration ratio needs them."""
-    is_angle = name in {"cobb_preoperative_deg", "cobb_postoperative_deg"}
-    return is_angle and isinstance(found["cobb_restoration_ratio_percent"], Measurement)
+def _wanted(result: Score | PartialScore | None) -> frozenset[str]:
+    """Name what would have to be known: the angles where the ratio is wanted."""
+    if isinstance(result, Score):
+        return frozenset()
+    if result is None:
+        return frozenset(PREDICTORS)
+    wanted = frozenset(result.missing)
+    return wanted | ANGLES if RATIO in wanted else wanted
 
 
 def _reason(item: Measurement | Missing) -> Reason | None:

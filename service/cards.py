@@ -9,20 +9,21 @@ import orjson
 
 from cds_hooks import Action, Card, Coding, Link, Source, Suggestion
 from service.assessment import (
+    ANGLES,
     PREDICTORS,
+    RATIO,
     Assessment,
     Band,
     OutputMode,
     VertebraAssessment,
-    findings,
 )
 from service.detail import Standing, render_detail
-from service.fhir.findings import Measurement, Missing, Reason
+from service.fhir.findings import Reason
 from service.model.artifact import RiskModel
 from service.model.scoring import Score
 from service.orders import Subject, draft_orders, order_templates
 from service.policy import MissingCard, Policy
-from service.wording import Wording, day, format_percentile, of_100
+from service.wording import Wording, format_percentile, of_100
 
 __all__ = ["OVERRIDE_SYSTEM", "TOPICS", "CardComposer"]
 
@@ -35,8 +36,13 @@ TOPICS = (
     "ScnenRiskAboveAverage",
     "ScnenRiskRelative",
     "ScnenInputMissing",
+    "ScnenInputConflict",
     "ScnenOutsideModel",
 )
+
+
+#: So many missing values are named in a summary; more are "several".
+_MOST_NAMED = 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,6 +117,7 @@ class CardComposer:
                 mode=str(advice.mode(model, item.value, policy.approval)),
                 next_steps=str(advice.next_steps()),
                 limits=str(advice.limits(model)),
+                minimum_age_years=policy.eligibility.minimum_age_years,
             )
             for item in modes
         }
@@ -135,18 +142,20 @@ class CardComposer:
         headline = self._headline(assessment)
         if headline is None:
             return ()
-        card_id = self._uuid(*self._identity(assessment, headline, subject))
+        detail = render_detail(
+            self._wording, assessment, self._standing[assessment.mode]
+        )
+        source = self._sources[assessment.mode][headline.topic]
+        card_id = self._uuid(*self._identity(headline, subject, source, detail))
         suggestions = (
             self._suggestions(assessment, subject, card_id) if headline.suggests else ()
         )
         card = Card(
             summary=headline.summary,
             indicator=headline.indicator,
-            source=self._sources[assessment.mode][headline.topic],
+            source=source,
             uuid=card_id,
-            detail=render_detail(
-                self._wording, assessment, self._standing[assessment.mode]
-            ),
+            detail=detail,
             suggestions=suggestions,
             selection_behavior="any" if suggestions else None,
             override_reasons=self._override_reasons,
@@ -156,61 +165,71 @@ class CardComposer:
 
     def _headline(self, assessment: Assessment) -> _Headline | None:
         """Choose what matters most: a number that calls for action, a gap, a limit."""
+        if assessment.not_assessed is Reason.NO_ELIGIBLE_OPERATION:
+            return None
         if assessment.not_assessed is not None:
-            return self._headline_of_refusal(assessment.not_assessed)
+            return self._outside(assessment.not_assessed)
         top = next(iter(assessment.vertebrae), None)
         if top and top.calls_for_follow_up and isinstance(top.score, Score):
             return self._headline_of_number(assessment, top, top.score)
         open_questions = [item for item in assessment.vertebrae if item.asks_for_values]
         if open_questions:
-            return self._headline_of_gap(open_questions)
+            several = len(assessment.vertebrae) > 1
+            return self._headline_of_gap(open_questions, several=several)
         outside = [item.outside for item in assessment.vertebrae if item.outside]
         return self._outside(outside[0]) if outside else None
-
-    def _headline_of_refusal(self, reason: Reason) -> _Headline | None:
-        silent = reason is Reason.NO_ELIGIBLE_OPERATION
-        return None if silent else self._outside(reason)
 
     def _headline_of_number(
         self, assessment: Assessment, top: VertebraAssessment, score: Score
     ) -> _Headline:
         relative = assessment.mode is OutputMode.RELATIVE
-        several = "-several" if len(assessment.vertebrae) > 1 else ""
         n = format_percentile(score.percentile) if relative else of_100(score.risk)
-        text = self._wording.summary[f"{assessment.mode.value}{several}"] % {"n": n}
+        variant = "-extrapolated" if score.extrapolated else ""
+        if len(assessment.vertebrae) > 1:
+            variant = "-several"
+        text = self._wording.summary[f"{assessment.mode.value}{variant}"] % {"n": n}
         if relative:
             return _Headline("ScnenRiskRelative", text, suggests=True)
         if top.band is Band.HIGH:
             return _Headline("ScnenRiskHigh", text, "warning", suggests=True)
         return _Headline("ScnenRiskAboveAverage", text, suggests=True)
 
-    def _headline_of_gap(self, items: list[VertebraAssessment]) -> _Headline | None:
+    def _headline_of_gap(
+        self, items: list[VertebraAssessment], *, several: bool
+    ) -> _Headline | None:
+        """Name what is wanted; records that contradict each other come first."""
         if self._policy.missing_card is MissingCard.NEVER:
             return None
         gaps = [gap for item in items for gap in item.missing.items()]
-        short = self._wording.words["short"]
-        names = ", ".join(
-            dict.fromkeys(
-                short[name]
-                for name in PREDICTORS
-                if any(name == gap[0] for gap in gaps)
-            )
-        )
-        conflict = any(missing.reason is Reason.CONFLICT for _, missing in gaps)
-        sentence = self._wording.summary["conflict" if conflict else "missing"]
-        text = sentence % {"names": names}
-        return _Headline("ScnenInputMissing", text)
+        conflicts = {name for name, gap in gaps if gap.reason is Reason.CONFLICT}
+        kind, topic = "missing", "ScnenInputMissing"
+        if conflicts:
+            kind, topic = "conflict", "ScnenInputConflict"
+        names = self._short_names(conflicts or {name for name, _ in gaps})
+        variant = "-several" if several else ""
+        text = self._wording.summary[f"{kind}{variant}"] % {"names": names}
+        return _Headline(topic, text)
+
+    def _short_names(self, wanted: set[str]) -> str:
+        """Name up to two things; the ratio only where its angles are there."""
+        words = self._wording.words
+        if wanted & ANGLES:
+            wanted = wanted - {RATIO}
+        named = (words["short"][name] for name in PREDICTORS if name in wanted)
+        short = list(dict.fromkeys(named))
+        is_many = len(short) > _MOST_NAMED
+        return str(words["short_many"]) if is_many else ", ".join(short)
 
     def _outside(self, reason: Reason) -> _Headline:
-        return _Headline("ScnenOutsideModel", self._wording.summary[reason])
+        age = {"age": self._policy.eligibility.minimum_age_years}
+        return _Headline("ScnenOutsideModel", self._wording.summary[reason] % age)
 
     def _suggestions(
         self, assessment: Assessment, subject: Subject, card_id: str
     ) -> tuple[Suggestion, ...]:
-        vertebra = assessment.vertebrae[0].vertebra
-        orders = draft_orders(
-            self._orders, subject, vertebra.operation.day, vertebra.operation.sources
-        )
+        operation = assessment.vertebrae[0].vertebra.operation
+        today = assessment.extraction.as_of.date()
+        orders = draft_orders(self._orders, subject, operation, today)
         return tuple(
             Suggestion(
                 label=template.label,
@@ -227,35 +246,23 @@ class CardComposer:
         )
 
     def _identity(
-        self, assessment: Assessment, headline: _Headline, subject: Subject
-    ) -> tuple[Any, ...]:
+        self, headline: _Headline, subject: Subject, source: Source, detail: str
+    ) -> tuple[str | None, ...]:
         """
         What makes two calls get one card.
 
-        The same inputs, model and policy give the same card. A missing value gives
-        one card for the encounter, whatever else is still missing next time, unless
-        the policy wants a new one for each change.
+        A card is what it says, to one patient in one encounter: the same inputs,
+        model and policy give the same words. A card that asks for values is one for
+        the encounter, whatever else is still missing next time, unless the policy
+        wants a new one for each change.
         """
         whom = (subject.patient_id, subject.encounter_id, headline.topic)
-        policy = self._policy
-        if (
-            headline.topic == "ScnenInputMissing"
-            and policy.missing_card is MissingCard.ONCE_PER_ENCOUNTER
-        ):
+        asks = headline.topic in {"ScnenInputMissing", "ScnenInputConflict"}
+        if asks and self._policy.missing_card is MissingCard.ONCE_PER_ENCOUNTER:
             return whom
-        return (
-            *whom,
-            assessment.model.digest,
-            assessment.mode.value,
-            policy.version,
-            policy.bands.above_average,
-            policy.bands.high,
-            policy.bands.relative_percentile,
-            [_state(item) for item in assessment.vertebrae],
-            assessment.flags,
-        )
+        return (*whom, source.label, headline.summary, detail)
 
-    def _uuid(self, *parts: Any) -> str:  # noqa: ANN401 whatever JSON can hold
+    def _uuid(self, *parts: str | None) -> str:
         """Derive a name-based UUID that cannot be guessed without the key."""
         name = orjson.dumps(parts)
         digest = hashlib.blake2b(name, key=self._secret_key, digest_size=16).digest()
@@ -278,17 +285,3 @@ def _sources(
         topic: replace(source, topic=Coding(topic, system, words["topic"][topic]))
         for topic in TOPICS
     }
-
-
-def _state(item: VertebraAssessment) -> list[Any]:
-    return [
-        item.vertebra.level,
-        sorted(item.vertebra.flags),
-        [_finding_state(value) for value in findings(item.vertebra).values()],
-    ]
-
-
-def _finding_state(item: Measurement | Missing) -> list[Any]:
-    if isinstance(item, Missing):
-        return [item.reason.value, item.detail, list(item.candidates)]
-    return [item.value, item.source, day(item.time)]

@@ -7,6 +7,7 @@ from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
+from zoneinfo import available_timezones
 
 from environs import Env, EnvNotSetError, EnvValidationError, ValidationError
 
@@ -85,6 +86,8 @@ class Settings:
         Least level that is logged.
     locale : str
         Language of the cards.
+    time_zone : str
+        IANA name of the zone in which the hospital's days begin and end.
     """
 
     model: str
@@ -97,6 +100,7 @@ class Settings:
     is_open: bool
     log_level: str
     locale: str
+    time_zone: str
 
     @classmethod
     def from_env(
@@ -161,6 +165,9 @@ class Settings:
                 validate=_one_of(_LOG_LEVELS),
             ),
             locale=_read(env.str, "SCNEN_LOCALE", default="en", validate=_is_language),
+            time_zone=_read(
+                env.str, "SCNEN_TIME_ZONE", default="UTC", validate=_is_time_zone
+            ),
         )
 
 
@@ -267,6 +274,11 @@ def _is_language(value: str) -> None:
     catalogue = _LOCALES / value / "LC_MESSAGES" / "cards.mo"
     if value != "en" and not (value.isalnum() and catalogue.is_file()):
         raise ValidationError("no such catalogue")
+
+
+def _is_time_zone(value: str) -> None:
+    if value not in available_timezones():
+        raise ValidationError("no such time zone")
 
 
 def _is_long_enough(value: str) -> None:

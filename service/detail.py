@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from math import ceil, floor
 
 from service.assessment import Assessment, OutputMode, VertebraAssessment, findings
 from service.fhir.findings import Measurement, Missing, Reason
@@ -41,11 +42,14 @@ class Standing:
         What must not be missed, the examination, the block, the differentials.
     limits : str
         What the model does not know.
+    minimum_age_years : int
+        Age from which the model is used here.
     """
 
     mode: str
     next_steps: str
     limits: str
+    minimum_age_years: int
 
 
 def render_detail(wording: Wording, assessment: Assessment, standing: Standing) -> str:
@@ -59,15 +63,17 @@ def render_detail(wording: Wording, assessment: Assessment, standing: Standing) 
     assessment : Assessment
         What was found and scored.
     standing : Standing
-        The paragraphs that are the same for every patient.
+        What is the same for every patient.
 
     Returns
     -------
     str
         GitHub Flavored Markdown without HTML.
     """
+    if assessment.not_assessed is not None:
+        refusal = _refusal(wording, assessment, standing)
+        return f"{refusal}\n\n{standing.limits}\n"
     paragraphs = [
-        *_refusal(wording, assessment),
         *(
             paragraph
             for item in assessment.vertebrae
@@ -82,82 +88,111 @@ def render_detail(wording: Wording, assessment: Assessment, standing: Standing) 
     return "\n\n".join(filter(None, paragraphs)) + "\n"
 
 
-def _refusal(wording: Wording, assessment: Assessment) -> Iterator[str]:
-    if assessment.not_assessed is Reason.EXCLUDED_CONDITION:
-        group = assessment.extraction.exclusion or ""
-        what = wording.words["exclusion"].get(group, quote(group))
-        yield wording.detail["excluded"] % {"what": what}
-    elif assessment.not_assessed is Reason.UNDER_AGE:
-        yield wording.detail["under-age"]
+def _refusal(wording: Wording, assessment: Assessment, standing: Standing) -> str:
+    if assessment.not_assessed is Reason.UNDER_AGE:
+        age = {"age": standing.minimum_age_years}
+        return wording.detail["under-age"] % age
+    group = assessment.extraction.exclusion or ""
+    what = wording.words["exclusion"].get(group, quote(group))
+    return wording.detail["excluded"] % {"what": what}
 
 
 def _vertebra(
     wording: Wording, assessment: Assessment, item: VertebraAssessment
 ) -> Iterator[str]:
     if len(assessment.vertebrae) > 1:
-        yield f"### {item.vertebra.level or wording.words['no_level']}"
+        yield f"### {_name(wording, item)}"
     relative = assessment.mode is OutputMode.RELATIVE
-    if item.outside is not None:
-        why = wording.words["reason"][item.outside]
-        yield wording.detail["outside"] % {"why": why}
-    elif isinstance(item.score, PartialScore):
+    if isinstance(item.score, PartialScore):
         yield _gaps(wording, item)
         yield _bounds(wording, item.score, relative=relative)
     elif isinstance(item.score, Score):
-        number = _percentile if relative else _risk
-        yield from number(wording, item, item.score)
+        yield from _number(wording, assessment, item, item.score)
+    elif item.outside is not None:
+        why = wording.words["reason"][item.outside]
+        yield wording.detail["outside"] % {"why": why}
     yield _table(wording, item)
     yield _bullets(_notes(wording, item))
 
 
-def _risk(wording: Wording, item: VertebraAssessment, score: Score) -> Iterator[str]:
+def _name(wording: Wording, item: VertebraAssessment) -> str:
+    return item.vertebra.level or str(wording.words["no_level"])
+
+
+def _number(
+    wording: Wording, assessment: Assessment, item: VertebraAssessment, score: Score
+) -> Iterator[str]:
+    """Give the number, then in one paragraph all that makes it uncertain."""
     say = wording.detail
-    n = of_100(score.risk)
-    yield say["risk"] % {"n": n, "rest": 100 - n}
+    if assessment.mode is OutputMode.RELATIVE:
+        yield say["relative"] % {
+            "points": _total_points(score),
+            "percentile": format_percentile(score.percentile),
+        }
+        sentences = _percentile_error(wording, score)
+    else:
+        n = of_100(score.risk)
+        yield say[assessment.mode.value] % {"n": n, "rest": 100 - n}
+        sentences = _uncertainty(wording, assessment, item, score)
+    before = item.vertebra.cobb_preoperative_deg
+    if isinstance(before, Measurement) and abs(float(before.value)) < _SMALL_ANGLE_DEG:
+        sentences.append(say["small-angle"])
+    yield " ".join(sentences)
+
+
+def _uncertainty(
+    wording: Wording, assessment: Assessment, item: VertebraAssessment, score: Score
+) -> list[str]:
+    say = wording.detail
     ranges = {
         "interval": score.interval,
         "other-readings": score.other_readings,
         "reading-error": score.reading_error,
     }
-    parts = [say[name] % _range(item) for name, item in ranges.items() if item]
+    parts = [say[name] % _of_100(found) for name, found in ranges.items() if found]
     sentences = [say["of-100"] % {"ranges": "; ".join(parts)}]
-    before = item.vertebra.cobb_preoperative_deg
-    if isinstance(before, Measurement) and float(before.value) < _SMALL_ANGLE_DEG:
-        sentences.append(say["small-angle"])
-    if item.models_disagree and item.second_score:
-        other = of_100(item.second_score.risk)
-        sentences.append(say["other-equation"] % {"n": other})
-    yield " ".join(sentences)
+    if item.models_disagree and item.second_score and assessment.second_model:
+        other = {"n": of_100(item.second_score.risk)}
+        sentences.append(say[assessment.second_model.id] % other)
+    return sentences
 
 
-def _percentile(
-    wording: Wording, _item: VertebraAssessment, score: Score
-) -> Iterator[str]:
-    yield wording.detail["score"] % {
-        "points": format_number(score.total_points),
-        "percentile": format_percentile(score.percentile),
-    }
+def _percentile_error(wording: Wording, score: Score) -> list[str]:
+    if score.percentile_reading_error is None:
+        return []
+    low, high = map(format_percentile, score.percentile_reading_error)
+    return [wording.detail["percentile-reading-error"] % {"low": low, "high": high}]
+
+
+def _of_100(risks: tuple[float, float]) -> dict[str, int]:
+    return {"low": of_100(risks[0]), "high": of_100(risks[1])}
 
 
 def _bounds(wording: Wording, score: PartialScore, *, relative: bool) -> str:
-    if not relative:
-        return wording.detail["bounds"] % _range(score.bounds)
-    low, high = map(format_percentile, score.percentile_bounds)
-    return wording.detail["percentile-bounds"] % {"low": low, "high": high}
+    """Round bounds outwards: they would be none otherwise."""
+    low, high = score.percentile_bounds if relative else score.bounds
+    scale = 1 if relative else 100
+    limits = {"low": floor(scale * low), "high": ceil(scale * high)}
+    return wording.detail["percentile-bounds" if relative else "bounds"] % limits
 
 
 def _gaps(wording: Wording, item: VertebraAssessment) -> str:
-    lines = [_gap(wording, name, gap) for name, gap in item.missing.items()]
+    """List what is missing; what is missing for one and the same reason once."""
+    groups: dict[Missing, list[str]] = {}
+    for name, gap in item.missing.items():
+        groups.setdefault(gap, []).append(name)
+    lines = [_gap(wording, names, gap) for gap, names in groups.items()]
     return "\n".join([wording.detail["gaps"], "", *lines])
 
 
-def _gap(wording: Wording, name: str, gap: Missing) -> str:
+def _gap(wording: Wording, names: list[str], gap: Missing) -> str:
     words = wording.words
+    labels = ", ".join(words["predictor"][name] for name in names)
     detail = f" ({quote(gap.detail)})" if gap.detail else ""
-    candidates = f": {quote(', '.join(gap.candidates))}" if gap.candidates else ""
-    where = wording.detail["looked-in"] % {"where": words["looked_in"][name]}
-    reason = words["reason"][gap.reason]
-    return f"- **{words['predictor'][name]}**: {reason}{detail}{candidates}. {where}"
+    told = [item for item in gap.candidates if item not in gap.detail]
+    candidates = f": {quote(', '.join(told))}" if told else ""
+    where = wording.detail["looked-in"] % {"where": words["looked_in"][names[0]]}
+    return f"- **{labels}**: {words['reason'][gap.reason]}{detail}{candidates}. {where}"
 
 
 def _table(wording: Wording, item: VertebraAssessment) -> str:
@@ -165,14 +200,11 @@ def _table(wording: Wording, item: VertebraAssessment) -> str:
         _row(wording, name, found, item)
         for name, found in findings(item.vertebra).items()
     ]
-    score = item.score
-    if isinstance(score, Score):
-        total = {
-            "n": format_percentile(score.percentile),
-            "points": format_number(score.total_points),
-        }
+    if isinstance(item.score, Score):
+        percentile = format_percentile(item.score.percentile)
+        total = {"n": percentile, "points": _total_points(item.score)}
         rows.append(wording.detail["total"] % total)
-    return "\n".join([wording.detail["table-head"], "|---|---|---|---|", *rows])
+    return "\n".join([wording.detail["table-head"], "|---|---|---|--:|", *rows])
 
 
 def _row(
@@ -189,8 +221,13 @@ def _row(
     points = item.score.points.get(name) if item.score else None
     return (
         f"| {label} | {_in_words(wording, name, found, item)} | {day(found.time)} |"
-        f" {'' if points is None else format_number(points)} |"
+        f" {'' if points is None else round(points)} |"
     )
+
+
+def _total_points(score: Score) -> int:
+    """Add up the whole points that are shown, as one does with a pencil."""
+    return sum(map(round, score.points.values()))
 
 
 def _in_words(
@@ -207,13 +244,14 @@ def _in_words(
 def _notes(wording: Wording, item: VertebraAssessment) -> list[str]:
     words = wording.words
     extrapolated = item.score.extrapolated if item.score else ()
+    told = {gap.detail for gap in item.missing.values()}
     return [
         *(
             wording.detail["extrapolated"] % {"name": words["predictor"][name]}
             for name in extrapolated
         ),
         *(words["flag"][flag] for flag in sorted(item.vertebra.flags)),
-        *map(quote, item.vertebra.conflicts),
+        *(quote(text) for text in item.vertebra.conflicts if text not in told),
     ]
 
 
@@ -222,7 +260,8 @@ def _bullets(lines: list[str]) -> str:
 
 
 def _mode(wording: Wording, assessment: Assessment, standing: Standing) -> str:
-    """Say what kind of number it is, and the day of the newest record used."""
+    """Say what kind of number it is, if there is one, and how new the records are."""
+    has_number = any(item.score is not None for item in assessment.vertebrae)
     days = (
         day(found.time)
         for item in assessment.vertebrae
@@ -230,25 +269,25 @@ def _mode(wording: Wording, assessment: Assessment, standing: Standing) -> str:
         if isinstance(found, Measurement)
     )
     newest = max(days, default="")
-    as_of = [wording.detail["as-of"] % {"day": newest}] if newest else []
-    return " ".join([standing.mode, *as_of])
+    as_of = wording.detail["as-of"] % {"day": newest} if newest else ""
+    return " ".join(filter(None, [standing.mode if has_number else "", as_of]))
 
 
 def _sources(wording: Wording, assessment: Assessment) -> str:
     """Name the resource and the value as found behind each input."""
+    several = len(assessment.vertebrae) > 1
     lines = [
-        f"{wording.words['predictor'][name]}: {quote(_source(found))}"
+        f"{_name(wording, item) + ': ' if several else ''}"
+        + "; ".join(
+            f"{wording.words['predictor'][name]}: {quote(_source(found))}"
+            for name, found in findings(item.vertebra).items()
+            if isinstance(found, Measurement)
+        )
         for item in assessment.vertebrae
-        for name, found in findings(item.vertebra).items()
-        if isinstance(found, Measurement)
     ]
-    return wording.detail["sources"] % {"list": "; ".join(lines)} if lines else ""
+    return wording.detail["sources"] % {"list": ". ".join(lines)}
 
 
 def _source(found: Measurement) -> str:
     parts = [found.source, found.as_found, found.status]
     return ", ".join(part for part in parts if part)
-
-
-def _range(risks: tuple[float, float]) -> dict[str, int]:
-    return {"low": of_100(risks[0]), "high": of_100(risks[1])}

@@ -5,11 +5,16 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 from typing import Any
 
+from cds_hooks.values import REFERENCE
+from service.fhir.findings import Operation
 from service.policy import FollowUp
 
 __all__ = ["SNOMED", "OrderTemplate", "Subject", "draft_orders", "order_templates"]
 
 SNOMED = "http://snomed.info/sct"
+
+_DAYS_A_WEEK = 7
+_DAYS_A_MONTH = 30.5
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +79,11 @@ def order_templates(
     tuple of OrderTemplate
         Tender-point assessment, then diagnostic block.
     """
+    times = _times(follow_up)
+    words = {
+        order: {name: text % times for name, text in texts.items()}
+        for order, texts in words.items()
+    }
     assessment = _resource(
         words["assessment"],
         code=[
@@ -115,8 +125,8 @@ def order_templates(
 def draft_orders(
     templates: tuple[OrderTemplate, ...],
     subject: Subject,
-    operated_on: date | None,
-    procedures: tuple[str, ...],
+    operation: Operation,
+    today: date,
 ) -> list[tuple[OrderTemplate, dict[str, Any]]]:
     """
     Fill the templates for one patient.
@@ -127,10 +137,10 @@ def draft_orders(
         What `order_templates` prepared.
     subject : Subject
         Patient and encounter.
-    operated_on : datetime.date or None
-        Day of the operation; without it no period is written.
-    procedures : tuple of str
-        References to the operation, written as the reason.
+    operation : Operation
+        The operation: its day sets the period, its Procedures stand as information.
+    today : datetime.date
+        Day of the call; a period that has passed is not written.
 
     Returns
     -------
@@ -138,16 +148,25 @@ def draft_orders(
         Each template with its ServiceRequest as FHIR JSON.
     """
     return [
-        (template, _draft(template, subject, operated_on, procedures))
+        (template, _draft(template, subject, operation, today))
         for template in templates
     ]
+
+
+def _times(follow_up: FollowUp) -> dict[str, int]:
+    """Say the policy's days in the units people use."""
+    return {
+        "from": round(follow_up.review_from_days / _DAYS_A_WEEK),
+        "until": round(follow_up.review_until_days / _DAYS_A_WEEK),
+        "months": round(follow_up.horizon_days / _DAYS_A_MONTH),
+    }
 
 
 def _draft(
     template: OrderTemplate,
     subject: Subject,
-    operated_on: date | None,
-    procedures: tuple[str, ...],
+    operation: Operation,
+    today: date,
 ) -> dict[str, Any]:
     resource = {
         **template.resource,
@@ -155,13 +174,18 @@ def _draft(
     }
     if subject.encounter_id is not None:
         resource["encounter"] = {"reference": f"Encounter/{subject.encounter_id}"}
-    if operated_on is not None:
-        resource["occurrencePeriod"] = {
-            "start": (operated_on + timedelta(days=template.first_day)).isoformat(),
-            "end": (operated_on + timedelta(days=template.last_day)).isoformat(),
-        }
-    if procedures:
-        resource["supportingInfo"] = [{"reference": item} for item in procedures]
+    if operation.day is not None:
+        start = operation.day + timedelta(days=template.first_day)
+        end = operation.day + timedelta(days=template.last_day)
+        # An order for a time that has passed would only confuse.
+        if end >= today:
+            resource["occurrencePeriod"] = {
+                "start": start.isoformat(),
+                "end": end.isoformat(),
+            }
+    sources = [item for item in operation.sources if REFERENCE.fullmatch(item)]
+    if sources:
+        resource["supportingInfo"] = [{"reference": item} for item in sources]
     return resource
 
 

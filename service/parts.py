@@ -2,8 +2,9 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import UTC, date, datetime
+from datetime import date, datetime
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
 from cds_hooks import Registry
 from service.assessment import Assessor, OutputMode
@@ -57,19 +58,25 @@ class Parts:
     registry: Registry
 
 
-def wall_clock() -> datetime:
+def wall_clock(time_zone: str) -> Clock:
     """
-    Tell the time.
+    Make the clock of a hospital.
+
+    Parameters
+    ----------
+    time_zone : str
+        IANA name of its time zone.
 
     Returns
     -------
-    datetime.datetime
-        Now, in UTC.
+    callable
+        Tells the time there.
     """
-    return datetime.now(UTC)
+    zone = ZoneInfo(time_zone)
+    return lambda: datetime.now(zone)
 
 
-def build_parts(settings: Settings, clock: Clock = wall_clock) -> Parts:
+def build_parts(settings: Settings, clock: Clock | None = None) -> Parts:
     """
     Read model, policy and terminology, and put the service together.
 
@@ -91,14 +98,16 @@ def build_parts(settings: Settings, clock: Clock = wall_clock) -> Parts:
         If a file that a setting names is refused, or model and output mode do not go
         together; the message names the setting, then the file and the field.
     """
-    model = _model(settings.model, clock().date())
+    clock = clock or wall_clock(settings.time_zone)
+    today = clock().date()
+    model = _model(settings.model, today)
     mode = _mode(settings.output_mode, model)
     policy = _policy(settings.policy_file)
     terminology = _terminology(settings)
-    other = _OTHER_EQUATION.get(model.id)
+    other = _OTHER_EQUATION.get(model.id) if model.mode == "anchored" else None
     assessor = Assessor(
         model=model,
-        second_model=_model(other, clock().date()) if other else None,
+        second_model=_model(other, today) if other else None,
         policy=policy,
         terminology=terminology,
         mode=mode,
@@ -127,9 +136,15 @@ def _model(name: str, today: date) -> RiskModel:
             f" ({', '.join(sorted(bundled))})."
         )
     try:
-        return load_model(path, today=today)
+        model = load_model(path, today=today)
     except ArtifactError as error:
         raise SettingsError(f"SCNEN_MODEL: {error}") from error
+    if name not in bundled and model.id in bundled:
+        raise SettingsError(
+            f"SCNEN_MODEL: {path} calls itself {model.id}, the name of a bundled model."
+            " Give the artifact an id of its own."
+        )
+    return model
 
 
 def _mode(name: str, model: RiskModel) -> OutputMode:

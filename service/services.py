@@ -13,18 +13,18 @@ from cds_hooks import (
     Service,
 )
 from cds_hooks.prefetch import read
-from service.assessment import Assessment, Assessor
+from service.assessment import Assessment, Assessor, OutputMode
 from service.cards import CardComposer
-from service.fhir.findings import PatientRecord
+from service.fhir.findings import PatientRecord, Reason
 from service.fhir.terminology import Terminology
 from service.orders import Subject
 
 __all__ = ["FollowUpAdvice", "prefetch_templates", "services"]
 
 _USAGE = (
-    "Works with complete prefetch. Procedures and observations are required: without"
-    " them the call answers 412. Without patient, encounter or conditions the card"
-    " says what was not checked."
+    "Works with complete prefetch, for users who are Practitioner or PractitionerRole."
+    " Procedures and observations are required: without them the call answers 412."
+    " Without patient, encounter or conditions the card says what was not checked."
 )
 
 
@@ -75,17 +75,25 @@ class FollowUpAdvice:
         subject = subject_of(request)
         if subject.encounter_id is None:
             return Response()
-        assessment = self.assess(request)
-        if assessment.vertebrae and not _is_had(_bundle(request, "observations")):
-            raise DataUnavailable(
-                "prefetch.observations: needed for an eligible operation, but absent,"
-                " failed or paged; send the complete result of the template"
-            )
+        data = _read(request)
+        assessment = self._assess(request, data)
+        _refuse_silence(assessment, data)
         return Response(cards=self._composer.compose(assessment, subject))
+
+    def mode_now(self) -> OutputMode:
+        """
+        Tell what kind of number a call would give now.
+
+        Returns
+        -------
+        OutputMode
+            The mode.
+        """
+        return self._assessor.mode_on(self._clock())
 
     def assess(self, request: HookRequest) -> Assessment:
         """
-        Assess the patient of a hook call.
+        Assess the patient of a hook call, without composing an answer.
 
         Parameters
         ----------
@@ -102,9 +110,14 @@ class FollowUpAdvice:
         DataUnavailable
             If the procedures could not be had.
         """
+        return self._assess(request, _read(request))
+
+    def _assess(
+        self, request: HookRequest, data: Mapping[str, PrefetchedData]
+    ) -> Assessment:
         subject = subject_of(request)
         return self._assessor.assess(
-            _record(request),
+            _record(data),
             patient_id=subject.patient_id,
             encounter_id=subject.encounter_id,
             now=self._clock(),
@@ -201,41 +214,61 @@ def services(
     )
 
 
-def _record(request: HookRequest) -> PatientRecord:
-    procedures = _bundle(request, "procedures")
-    if not _is_had(procedures):
-        raise DataUnavailable(
-            "prefetch.procedures: absent, failed or paged; send the complete result"
-            " of the template, or null if there are none"
-        )
-    observations = _bundle(request, "observations")
-    conditions = _bundle(request, "conditions")
-    return PatientRecord(
-        patient=_single(request, "patient"),
-        encounter=_single(request, "encounter"),
-        procedures=procedures.resources,
-        observations=observations.resources if _is_had(observations) else None,
-        conditions=conditions.resources if _is_had(conditions) else None,
-    )
-
-
 _TYPES = {
-    "patient": "Patient",
-    "encounter": "Encounter",
-    "procedures": "Procedure",
-    "observations": "Observation",
-    "conditions": "Condition",
+    "patient": ("Patient",),
+    "encounter": ("Encounter",),
+    "procedures": ("Procedure",),
+    "observations": ("Observation",),
+    "conditions": ("Condition",),
 }
 _HAD = frozenset({Availability.NULL, Availability.EMPTY, Availability.COMPLETE})
 
 
-def _bundle(request: HookRequest, key: str) -> PrefetchedData:
-    return read(request.prefetch, key, (_TYPES[key],))
+def _read(request: HookRequest) -> dict[str, PrefetchedData]:
+    return {key: read(request.prefetch, key, types) for key, types in _TYPES.items()}
 
 
-def _single(request: HookRequest, key: str) -> Mapping[str, Any] | None:
-    resources = _bundle(request, key).resources
-    return resources[0] if len(resources) == 1 else None
+def _record(data: Mapping[str, PrefetchedData]) -> PatientRecord:
+    if not _is_had(data["procedures"]):
+        raise DataUnavailable(
+            "prefetch.procedures: absent, failed or paged; send the complete result"
+            " of the template, or null if there are none"
+        )
+    return PatientRecord(
+        patient=_single(data["patient"]),
+        encounter=_single(data["encounter"]),
+        procedures=data["procedures"].resources,
+        observations=_all(data["observations"]),
+        conditions=_all(data["conditions"]),
+    )
+
+
+def _refuse_silence(assessment: Assessment, data: Mapping[str, PrefetchedData]) -> None:
+    """Answer 412 where an empty answer would pass for "nothing to say"."""
+    if assessment.vertebrae and not _is_had(data["observations"]):
+        raise DataUnavailable(
+            "prefetch.observations: needed for an eligible operation, but absent,"
+            " failed or paged; send the complete result of the template"
+        )
+    if assessment.not_assessed is Reason.NO_ELIGIBLE_OPERATION and (
+        data["procedures"].dropped
+        or any(
+            source.startswith("Procedure")
+            for source, _ in assessment.extraction.rejected
+        )
+    ):
+        raise DataUnavailable(
+            "prefetch.procedures: holds entries that are no valid Procedure, and no"
+            " other is an eligible operation; send valid FHIR R4 resources"
+        )
+
+
+def _single(data: PrefetchedData) -> Mapping[str, Any] | None:
+    return data.resources[0] if len(data.resources) == 1 else None
+
+
+def _all(data: PrefetchedData) -> tuple[Mapping[str, Any], ...] | None:
+    return data.resources if _is_had(data) else None
 
 
 def _is_had(data: PrefetchedData) -> bool:

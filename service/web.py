@@ -1,5 +1,6 @@
 """The pages of the service: for now the one that every card links to."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -40,7 +41,9 @@ class _Row:
     studied: str
 
 
-def create_pages(model: RiskModel, mode: OutputMode, policy: Policy) -> Blueprint:
+def create_pages(
+    model: RiskModel, mode_now: Callable[[], OutputMode], policy: Policy
+) -> Blueprint:
     """
     Build the pages about one model.
 
@@ -48,8 +51,8 @@ def create_pages(model: RiskModel, mode: OutputMode, policy: Policy) -> Blueprin
     ----------
     model : RiskModel
         The model whose number is shown.
-    mode : OutputMode
-        What kind of number it is.
+    mode_now : callable
+        Tells what kind of number is given now.
     policy : Policy
         When a card is given.
 
@@ -72,7 +75,8 @@ def create_pages(model: RiskModel, mode: OutputMode, policy: Policy) -> Blueprin
         return render_template(
             "model.html.j2",
             model=model,
-            mode_in_words=_MODES[mode],
+            is_relative=mode_now() is OutputMode.RELATIVE,
+            mode_in_words=_MODES[mode_now()],
             policy=policy,
             rows=rows,
             stylesheet=url_for("pages.static", filename="page.css"),

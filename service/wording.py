@@ -19,7 +19,7 @@ Words: TypeAlias = Mapping[str, Any]
 Sentences: TypeAlias = Mapping[str, str]
 
 _HERE = Path(__file__).parent
-_LONGEST = 80
+_LONGEST = 400
 
 
 class Wording:
@@ -51,6 +51,7 @@ class Wording:
         environment.install_gettext_translations(  # type: ignore[attr-defined]
             catalogue, newstyle=False
         )
+        environment.filters["quote"] = quote
         sentences: Any = environment.get_template("sentences.j2").module
         self.words: Words = vars(environment.get_template("words.j2").module)
         self.summary: Sentences = sentences.summary
@@ -70,7 +71,7 @@ def quote(text: str) -> str:
     Returns
     -------
     str
-        One line of at most 80 characters of the text, with no markup left.
+        One line of at most 400 characters of the text, with no markup left.
     """
     short = text if len(text) <= _LONGEST else text[: _LONGEST - 1] + "…"
     return escape_markdown(short)
@@ -112,7 +113,7 @@ def format_percentile(percentile: float) -> int:
 
 def format_number(value: float) -> str:
     """
-    Print a number with at most one decimal.
+    Print a number with at most two decimals.
 
     Parameters
     ----------
@@ -122,15 +123,15 @@ def format_number(value: float) -> str:
     Returns
     -------
     str
-        The number, without a trailing ``.0`` and without ``-0``.
+        The number, without trailing zeros, with a minus sign where it is negative.
 
     Examples
     --------
-    >>> format_number(52.0), format_number(12.345), format_number(-0.01)
-    ('52', '12.3', '0')
+    >>> format_number(52.0), format_number(7.75), format_number(-0.001)
+    ('52', '7.75', '0')
     """
-    text = f"{value:.1f}".removesuffix(".0")
-    return "0" if text == "-0" else text
+    text = f"{value:.2f}".rstrip("0").removesuffix(".")
+    return "0" if text == "-0" else text.replace("-", "−")
 
 
 def day(moment: datetime | date | None) -> str:

@@ -18,7 +18,7 @@ from cds_hooks import (
 from service.assessment import describe_model
 from service.config import Settings, SettingsError
 from service.fhir.findings import Reason
-from service.parts import Parts, build_parts, wall_clock
+from service.parts import Parts, build_parts
 
 __all__ = ["score"]
 
@@ -80,7 +80,7 @@ def score(file: Path, *, explain: bool, now: datetime | None) -> None:
 def _parts(now: datetime | None) -> Parts:
     try:
         settings = Settings.from_env(is_open=True)
-        return build_parts(settings, wall_clock if now is None else lambda: now)
+        return build_parts(settings, None if now is None else lambda: now)
     except (SettingsError, ValueError) as error:
         raise click.ClickException(str(error)) from error
 

@@ -61,6 +61,8 @@ class Score:
         None unless the restoration ratio comes from two known angles.
     percentile : float
         Share of the rebuilt cohort with a lower risk, in [0, 100].
+    percentile_reading_error : tuple of float or None
+        The reading error in percentiles.
     points : Mapping[str, float]
         Nomogram points of each predictor.
     total_points : float
@@ -77,6 +79,7 @@ class Score:
     other_readings: _Range | None
     reading_error: _Range | None
     percentile: float
+    percentile_reading_error: _Range | None
     points: Mapping[str, float]
     total_points: float
     contributions: Mapping[str, float]
@@ -236,14 +239,20 @@ def _complete(
     lp = product[0][0]
     others = product[0][1 : 1 + plan.variants]
     half = _NORMAL_975 * math.hypot(*product[0][1 + plan.variants :])
+    read = [r[0] for r in product] if len(rows) > 1 else None
     points, contributions = _explained(plan, values)
     return Score(
         linear_predictor=lp,
         risk=_expit(lp),
         interval=(_expit(lp - half), _expit(lp + half)),
         other_readings=_spread(others) if others else None,
-        reading_error=_spread([r[0] for r in product]) if len(rows) > 1 else None,
+        reading_error=_spread(read) if read else None,
         percentile=percentile(model, lp),
+        percentile_reading_error=(
+            (percentile(model, min(read)), percentile(model, max(read)))
+            if read
+            else None
+        ),
         points=points,
         total_points=sum(points.values()),
         contributions=contributions,

@@ -60,6 +60,7 @@ def test_every_setting_is_read(monkeypatch, closed, tmp_path):
         "SCNEN_OPEN": "false",
         "SCNEN_LOG_LEVEL": "warning",
         "SCNEN_LOCALE": "en",
+        "SCNEN_TIME_ZONE": "Asia/Shanghai",
     }.items():
         monkeypatch.setenv(name, value)
     assert Settings.from_env() == Settings(
@@ -73,6 +74,7 @@ def test_every_setting_is_read(monkeypatch, closed, tmp_path):
         is_open=False,
         log_level="warning",
         locale="en",
+        time_zone="Asia/Shanghai",
     )
 
 
@@ -120,6 +122,7 @@ def test_an_empty_setting_is_refused(monkeypatch, name):
     [
         ("SCNEN_OUTPUT_MODE", "absolute", "one of anchored, calibrated, relative"),
         ("SCNEN_LOG_LEVEL", "loud", "one of debug, info, warning, error"),
+        ("SCNEN_TIME_ZONE", "Mars/Olympus", "IANA name"),
         ("SCNEN_LOCALE", "xx", "en, or a language"),
         ("SCNEN_LOCALE", "../../etc", "en, or a language"),
         ("SCNEN_POLICY_FILE", "/nowhere/policy.yaml", "existing policy file"),

@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from service.config import NOT_YET, VARIABLES, Settings, SettingsError
-from service.model.artifact import bundled_models
+from service.model.artifact import bundled_models, canonical_digest
 from service.parts import build_parts, wall_clock
 
 
@@ -31,9 +31,23 @@ def test_the_default_is_the_nomogram_beside_the_other_equation(settings):
 
 def test_a_model_is_read_from_a_path(settings, tmp_path):
     """A site's own artifact need not be part of the package."""
-    path = tmp_path / "own.json"
-    path.write_bytes(bundled_models()["liu-table2"].read_bytes())
-    assert build_parts(replace(settings, model=str(path))).model.id == "liu-table2"
+    path = _artifact(tmp_path, id="own-model")
+    assert build_parts(replace(settings, model=str(path))).model.id == "own-model"
+
+
+def test_a_model_may_not_call_itself_like_a_bundled_one(settings, tmp_path):
+    """Nobody takes a site's numbers for the study's."""
+    path = _artifact(tmp_path, id="liu-nomogram")
+    with pytest.raises(SettingsError, match="calls itself liu-nomogram"):
+        build_parts(replace(settings, model=str(path)))
+
+
+def _artifact(folder, **changes):
+    document = json.loads(bundled_models()["liu-table2"].read_bytes()) | changes
+    document["digest"] = canonical_digest(document)
+    path = folder / "own.json"
+    path.write_text(json.dumps(document), "utf-8")
+    return path
 
 
 def test_an_unknown_model_is_refused_with_the_bundled_ones(settings):
@@ -83,5 +97,6 @@ def test_a_broken_conceptmap_is_refused_by_setting_and_file(settings, tmp_path):
 
 def test_the_clock_knows_its_zone():
     """Naive times are refused further in."""
-    assert wall_clock().tzinfo is UTC
-    assert abs(datetime.now(UTC) - wall_clock()) < timedelta(seconds=5)
+    now = wall_clock("Asia/Shanghai")()
+    assert now.utcoffset() == timedelta(hours=8)
+    assert abs(datetime.now(UTC) - now) < timedelta(seconds=5)

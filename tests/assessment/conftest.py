@@ -1,6 +1,7 @@
 """Builders for the tests of assessment and cards: findings, assessments, composers."""
 
 from datetime import UTC, datetime
+from functools import cache
 from types import SimpleNamespace
 
 import pytest
@@ -55,20 +56,42 @@ def _missing(reason=Reason.NOT_RECORDED, detail="", candidates=()):
     return Missing(reason, detail, candidates)
 
 
-def _assessed(*vertebrae, mode=OutputMode.ANCHORED, policy=None, **extraction):
-    assessor = Assessor(
-        model=load_bundled("liu-nomogram"),
-        second_model=load_bundled("liu-table2"),
-        policy=policy or default_policy(),
+OTHER = {"liu-nomogram": "liu-table2", "liu-table2": "liu-nomogram"}
+
+
+@cache
+def _assessor(mode, policy, model):
+    return Assessor(
+        model=load_bundled(model),
+        second_model=load_bundled(OTHER[model]),
+        policy=policy,
         terminology=load_terminology(),
         mode=mode,
     )
-    return assessor.judge(Extraction(tuple(vertebrae), as_of=OPERATED, **extraction))
 
 
-def _composer(*, policy=None, mode=OutputMode.ANCHORED, secret_key=b"k" * 32):
+def _assessed(
+    *vertebrae,
+    mode=OutputMode.ANCHORED,
+    policy=None,
+    model="liu-nomogram",
+    as_of=OPERATED,
+    **extraction,
+):
+    assessor = _assessor(mode, policy or default_policy(), model)
+    return assessor.judge(Extraction(tuple(vertebrae), as_of=as_of, **extraction))
+
+
+@cache
+def _composer(
+    *,
+    policy=None,
+    mode=OutputMode.ANCHORED,
+    model="liu-nomogram",
+    secret_key=b"k" * 32,
+):
     return CardComposer(
-        model=load_bundled("liu-nomogram"),
+        model=load_bundled(model),
         mode=mode,
         policy=policy or default_policy(),
         public_url="https://cds.example.org/scnen",
