@@ -34,6 +34,7 @@ VARIABLES: Mapping[str, str] = {
     "SCNEN_OPEN": "true or false",
     "SCNEN_LOG_LEVEL": "one of debug, info, warning, error",
     "SCNEN_LOCALE": "en, or a language with a catalogue in service/locales",
+    "SCNEN_TIME_ZONE": "the IANA name of the hospital's zone, such as Asia/Shanghai",
 }
 
 #: Variables of the design that this version cannot honour. Set, they are refused: a
