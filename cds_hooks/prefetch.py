@@ -1,7 +1,7 @@
 """Prefetch: the queries a service publishes and what a client made of them."""
 
 import re
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from enum import Enum
 from typing import Any
@@ -26,6 +26,8 @@ _DATE_PREFIX = re.compile(r"(?:ne|sa|eb|ap)\d{4}(?:-.*)?")
 # Codes may be logged; what is no code could be anything.
 _ISSUE_CODE = re.compile(r"[a-z][a-z-]{1,39}")
 _ERROR_FREE = {"information", "warning", "success"}
+# Entry.search.mode; only matches stand in Bundle.total.
+_IS_COUNTED = {"match": True, "include": False, "outcome": False}
 
 
 class Availability(Enum):
@@ -62,7 +64,8 @@ class PrefetchedData:
     next_url : str or None
         Next page, if the client gave one. Not to be followed to another origin.
     dropped : int
-        Entries that were no resources.
+        Entries that were no resources, whatever the availability: they may have been
+        what was asked for, so silence is no safe answer when there are any.
     """
 
     availability: Availability
@@ -188,7 +191,7 @@ def resolve(template: str, context: Mapping[str, Any]) -> str | None:
 
 
 def read(
-    prefetch: Mapping[str, Mapping[str, Any] | None],
+    prefetch: Mapping[str, Any],
     key: str,
     resource_types: Collection[str],
 ) -> PrefetchedData:
@@ -216,13 +219,15 @@ def read(
     ({'resourceType': 'Patient'},)
     >>> read({"patient": None}, "patient", {"Patient"}).availability
     <Availability.NULL: 'null'>
+    >>> read({"patient": "Mr Smith"}, "patient", {"Patient"}).availability
+    <Availability.UNAVAILABLE: 'unavailable'>
     """
     if key not in prefetch:
         return PrefetchedData(Availability.ABSENT)
     value = prefetch[key]
     if value is None:
         return PrefetchedData(Availability.NULL)
-    kind = value.get("resourceType")
+    kind = value.get("resourceType") if isinstance(value, dict) else None
     if kind == "Bundle":
         return _read_bundle(value, resource_types)
     if kind == "OperationOutcome":
@@ -237,24 +242,38 @@ def _read_bundle(
 ) -> PrefetchedData:
     entries = bundle.get("entry")
     if entries is None:
-        entries = []
-    if not isinstance(entries, list):
+        entries = ()
+    elif not isinstance(entries, list):
         return PrefetchedData(Availability.UNAVAILABLE, dropped=1)
-    found = [_resource(entry) for entry in entries]
-    present = [resource for resource in found if resource is not None]
-    outcomes = [r for r in present if r["resourceType"] == "OperationOutcome"]
-    matches = tuple(r for r in present if r["resourceType"] in resource_types)
-    dropped = len(found) - len(present)
+    matches, outcomes, dropped = _sort(entries, resource_types)
     codes = tuple(code for outcome in outcomes for code in _codes(outcome))
     if any(map(_has_error, outcomes)) or (dropped and not matches):
         return PrefetchedData(
             Availability.UNAVAILABLE, issue_codes=codes, dropped=dropped
         )
     has_next, next_url = _next(bundle)
-    if has_next or _is_cut_short(bundle, len(found) - len(outcomes)):
+    if has_next or _is_cut_short(bundle.get("total"), entries, resource_types):
         return PrefetchedData(Availability.PAGED, matches, codes, next_url, dropped)
     state = Availability.COMPLETE if matches else Availability.EMPTY
     return PrefetchedData(state, matches, codes, dropped=dropped)
+
+
+def _sort(
+    entries: Iterable[object], resource_types: Collection[str]
+) -> tuple[tuple[Mapping[str, Any], ...], list[Mapping[str, Any]], int]:
+    """Give the resources asked for, the outcomes, and the number of the illegible."""
+    matches: list[Mapping[str, Any]] = []
+    outcomes: list[Mapping[str, Any]] = []
+    dropped = 0
+    for entry in entries:
+        resource = _resource(entry)
+        if resource is None:
+            dropped += 1
+        elif resource["resourceType"] in resource_types:
+            matches.append(resource)
+        elif resource["resourceType"] == "OperationOutcome":
+            outcomes.append(resource)
+    return tuple(matches), outcomes, dropped
 
 
 def _resource(entry: object) -> Mapping[str, Any] | None:
@@ -264,9 +283,29 @@ def _resource(entry: object) -> Mapping[str, Any] | None:
     return None
 
 
-def _is_cut_short(bundle: Mapping[str, Any], entries: int) -> bool:
-    total = bundle.get("total")
-    return isinstance(total, int) and total > entries
+def _is_cut_short(
+    total: object, entries: Iterable[object], resource_types: Collection[str]
+) -> bool:
+    """Whether the server found more than it sent; so does a total nobody can read."""
+    if total is None:
+        return False
+    sent = sum(_is_counted(entry, resource_types) for entry in entries)
+    try:
+        # Not "total > sent": that would let NaN pass.
+        return not float(total) <= sent  # type: ignore[arg-type] # or TypeError
+    except (TypeError, ValueError, OverflowError):
+        return True
+
+
+def _is_counted(entry: object, resource_types: Collection[str]) -> bool:
+    """Whether an entry is among those that ``Bundle.total`` counts: the matches."""
+    search = entry.get("search") if isinstance(entry, dict) else None
+    mode = search.get("mode") if isinstance(search, dict) else None
+    if isinstance(mode, str) and mode in _IS_COUNTED:
+        return _IS_COUNTED[mode]
+    resource = _resource(entry)
+    # What is illegible was sent all the same: `dropped` tells.
+    return resource is None or resource["resourceType"] in resource_types
 
 
 def _next(bundle: Mapping[str, Any]) -> tuple[bool, str | None]:

@@ -26,11 +26,20 @@ def doses(value):
     return read({"doses": value}, "doses", {"Immunization"})
 
 
-def test_pf_1_prefetch_may_be_absent(send, golden):
-    """Without the key nothing is assumed: here the data is required, so 412."""
+def test_pf_1_prefetch_may_be_absent_in_part(send, golden):
+    """A key that was not sent is told from every other state, and costs only itself."""
     assert read({}, "doses", {"Immunization"}) == PrefetchedData(Availability.ABSENT)
-    del golden["prefetch"]["patient"]
-    assert send("booster", golden).status_code == 200
+    seen = []
+    for key in list(golden["prefetch"]):
+        less = {k: v for k, v in golden["prefetch"].items() if k != key}
+        seen.append((key, send("booster", golden | {"prefetch": less}).status_code))
+    assert seen == [("patient", 200), ("immunizations", 412)]
+
+
+@pytest.mark.parametrize("prefetch", [None, {}], ids=["null", "no keys"])
+def test_pf_1_prefetch_may_be_absent_as_a_whole(send, golden, prefetch):
+    """No prefetch is no fault of the request: what is missing is the data."""
+    assert send("booster", golden | {"prefetch": prefetch}).status_code == 412
 
 
 def test_pf_2_required_data_unobtainable_answers_412(send, golden, problems):
@@ -135,17 +144,63 @@ def test_pf_7_more_without_a_way_to_it_is_paged_too(more):
     assert doses(bundle(DOSE, **more)) == PrefetchedData(Availability.PAGED, (DOSE,))
 
 
-def test_pf_7_a_total_that_leaves_out_included_entries_is_no_page():
-    """Only a total above all entries says that some are missing."""
-    found = doses(bundle(DOSE, PATIENT, total=1))
-    assert found.availability is Availability.COMPLETE
+def entry(resource, mode=None):
+    """An entry of a searchset, with the reason why it is there if it is told."""
+    return {"resource": resource} | ({"search": {"mode": mode}} if mode else {})
+
+
+INCLUDED = entry(PATIENT, "include")
+TOLD = entry(outcome("warning"), "outcome")
+
+
+@pytest.mark.parametrize(
+    ("total", "entries", "availability"),
+    [
+        (1, [entry(DOSE), entry(PATIENT)], Availability.COMPLETE),
+        (1, [entry(DOSE, "match"), INCLUDED, INCLUDED], Availability.COMPLETE),
+        (3, [entry(DOSE, "match"), INCLUDED, INCLUDED], Availability.PAGED),
+        (3, [entry(DOSE), entry(PATIENT), entry(PATIENT)], Availability.PAGED),
+        (2, [entry(DOSE), TOLD], Availability.PAGED),
+        (2, [entry(DOSE), entry(outcome("warning"))], Availability.PAGED),
+        (2, [entry(DOSE), entry(DOSE, "include")], Availability.PAGED),
+        (2, [entry(DOSE, "match"), entry(PATIENT, "match")], Availability.COMPLETE),
+        (2, [entry(DOSE, "found"), entry(DOSE)], Availability.COMPLETE),
+        (2, [entry(DOSE), {"search": {"mode": ["match"]}}], Availability.COMPLETE),
+        (2, [entry(DOSE), INCLUDED | {"resource": None}], Availability.PAGED),
+        (1, [INCLUDED], Availability.PAGED),
+        (1, [], Availability.PAGED),
+    ],
+)
+def test_pf_7_the_total_is_that_of_the_matches(total, entries, availability):
+    """FHIR: Bundle.total counts matches, neither included resources nor outcomes.
+
+    Without a mode the type decides; what nobody can read was sent all the same.
+    """
+    found = doses({"resourceType": "Bundle", "total": total, "entry": entries})
+    assert found.availability is availability
+
+
+@pytest.mark.parametrize(
+    "total", [99, 99.0, "99", "many", "", "nan", [99], {}, "9" * 5000, 10**400]
+)
+def test_pf_7_a_total_of_another_type_is_no_all_clear(total):
+    """A number of another type counts; what is no number says that something is off."""
+    assert doses(bundle(DOSE, total=total)).availability is Availability.PAGED
+
+
+@pytest.mark.parametrize("total", [None, 0, 1, 1.0, "1"])
+def test_pf_7_a_total_that_was_sent_in_full_is_complete(total):
+    """Null says nothing; some servers count only what the user may see."""
+    assert doses(bundle(DOSE, total=total)).availability is Availability.COMPLETE
 
 
 def test_pf_8_keys_that_were_not_asked_for_are_ignored(send, golden):
-    """An extra key changes nothing."""
-    expected = send("booster", golden).data
-    golden["prefetch"]["other"] = bundle(DOSE)
-    assert send("booster", golden).data == expected
+    """An extra key changes nothing, whatever it holds."""
+    expected = send("booster", golden)
+    assert expected.status_code == 200
+    for value in (bundle(DOSE), "Mr Smith", True, 3, [{}], [], ""):
+        golden["prefetch"]["other"] = value
+        assert send("booster", golden).data == expected.data
 
 
 def test_pf_10_other_types_in_a_bundle_are_left_out():
@@ -190,10 +245,21 @@ def test_entries_of_another_type_make_the_bundle_unavailable(entries):
     assert doses(broken).availability is Availability.UNAVAILABLE
 
 
-@pytest.mark.parametrize("value", [[], "x", 3, True])
-def test_a_prefetched_value_that_is_no_object_is_refused(send, golden, problems, value):
-    """The key is the client's own word and is not repeated."""
-    golden["prefetch"]["Mr Smith"] = value
+@pytest.mark.parametrize("value", [[], [{}], "Mr Smith", "", 3, 0, True, False])
+def test_a_prefetched_value_that_is_no_object_is_unavailable(send, golden, value):
+    """Where it matters it is data that could not be had; elsewhere it costs nothing."""
+    assert doses(value) == PrefetchedData(Availability.UNAVAILABLE, dropped=1)
+    golden["prefetch"]["patient"] = value
+    assert send("booster", golden).status_code == 200
+    golden["prefetch"]["immunizations"] = value
     response = send("booster", golden)
-    assert problems(response) == ["prefetch: must be an object of objects and nulls"]
+    assert response.status_code == 412
+    assert "Smith" not in response.text
+
+
+@pytest.mark.parametrize("value", [[], [{}], "Mr Smith", 3, True])
+def test_prefetch_itself_is_an_object(send, golden, problems, value):
+    """Anything else is a request that went wrong."""
+    response = send("booster", golden | {"prefetch": value})
+    assert problems(response) == ["prefetch: must be an object"]
     assert "Smith" not in response.text
