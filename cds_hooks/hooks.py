@@ -232,12 +232,13 @@ class HookRequest:
     context : Mapping
         The fields that the hook defines, by the specification's names.
     prefetch : Mapping
-        What the client prefetched: key to resource, Bundle, OperationOutcome or None.
-        Read it with `cds_hooks.prefetch.read`.
+        What the client prefetched: key to resource, Bundle, OperationOutcome or None,
+        but unchecked. Read it with `cds_hooks.prefetch.read`.
     fhir_server : str or None
         Base URL of the client's FHIR server. Not to be trusted unless registered.
     fhir_authorization : FHIRAuthorization or None
-        Leave to read from it.
+        Leave to read from it. A request loaded from the wire has it only with a server
+        and only when every part of it was right.
     extension : Mapping
         The client's own additions, unchecked.
 
@@ -255,9 +256,7 @@ class HookRequest:
     hook: str
     hook_instance: str
     context: Mapping[str, Any] = field(repr=False)
-    prefetch: Mapping[str, Mapping[str, Any] | None] = field(
-        default_factory=dict, repr=False
-    )
+    prefetch: Mapping[str, Any] = field(default_factory=dict, repr=False)
     fhir_server: str | None = None
     fhir_authorization: FHIRAuthorization | None = field(default=None, repr=False)
     extension: Mapping[str, Any] = field(default_factory=dict, repr=False)

@@ -48,6 +48,21 @@ def load_request(
         If anything required is missing or anything known is wrong; names every field
         concerned and never a value.
 
+    Notes
+    -----
+    What a service can do without costs no more than itself:
+
+    - A key of ``prefetch`` may hold anything; `cds_hooks.prefetch.read` says
+      "unavailable" of what is no resource. Only ``prefetch`` itself must be an object.
+    - ``fhirAuthorization`` is used whole or not at all: the call goes on without it
+      when there is no ``fhirServer``, when ``access_token``, ``scope`` or ``subject``
+      is missing, null or of another type, when ``token_type`` is not ``Bearer`` (in
+      any case), when ``expires_in`` is no whole number (digits in a string serve), and
+      when ``patient`` is neither null nor a bare id: a token whose limits cannot be
+      read is not to be trusted.
+    - ``fhirServer`` must be right if it is there: what is no http(s) URL is an attack
+      or a mistake that somebody must hear of.
+
     Examples
     --------
     >>> load_request({"hook": "patient-view", "context": {}}, "patient-view")
@@ -56,11 +71,9 @@ def load_request(
     """
     problems: list[str] = []
     wire = load(ENVELOPE, body, "", problems)
-    context, authorization = {}, None
+    context: Mapping[str, Any] = {}
     if "context" in wire:
         context = load(CONTEXTS[hook], wire["context"], "context", problems)
-    if (granted := wire.get("fhirAuthorization")) is not None:
-        authorization = load(AUTHORIZATION, granted, "fhirAuthorization", problems)
     problems = problems or _contradictions(wire, context, hook, user_types)
     if problems:
         raise BadRequest(*problems)
@@ -70,7 +83,7 @@ def load_request(
         context={name: value for name, value in context.items() if value is not None},
         prefetch=wire.get("prefetch") or {},
         fhir_server=wire.get("fhirServer"),
-        fhir_authorization=_authorization(authorization) if authorization else None,
+        fhir_authorization=_authorization(wire),
         extension=wire.get("extension") or {},
     )
 
@@ -85,8 +98,6 @@ def _contradictions(
     problems = []
     if wire["hook"] != hook:
         problems.append(f"hook: must be {hook} at this service")
-    if wire.get("fhirAuthorization") and not wire.get("fhirServer"):
-        problems.append("fhirServer: is missing; fhirAuthorization needs it")
     user = context.get("userId")
     types = user_types or HOOKS[hook].user_types
     if user is not None and user.partition("/")[0] not in types:
@@ -94,7 +105,14 @@ def _contradictions(
     return problems
 
 
-def _authorization(wire: Mapping[str, Any]) -> FHIRAuthorization:
+def _authorization(request: Mapping[str, Any]) -> FHIRAuthorization | None:
+    granted = request.get("fhirAuthorization")
+    if granted is None or not request.get("fhirServer"):
+        return None
+    doubts: list[str] = []
+    wire = load(AUTHORIZATION, granted, "fhirAuthorization", doubts)
+    if doubts:
+        return None
     return FHIRAuthorization(
         access_token=wire["access_token"],
         expires_in=int(wire["expires_in"]),

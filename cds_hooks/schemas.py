@@ -26,6 +26,7 @@ __all__ = [
 ]
 
 _LONGEST = 256
+_MOST_DIGITS = 9
 _UUID = re.compile(r"[0-9A-Fa-f]{8}(?:-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}")
 _RFC_3339 = re.compile(
     r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d{1,9})?(?:Z|[+-]\d\d:\d\d)",
@@ -91,16 +92,13 @@ def _is_object(value: object) -> bool:
     return isinstance(value, dict)
 
 
-def _is_whole_number(value: object) -> bool:
+def _is_lifetime(value: object) -> bool:
+    """Whether a value is a whole number of seconds, as a number or as its digits."""
+    if isinstance(value, str):
+        return value.isascii() and value.isdigit() and len(value) <= _MOST_DIGITS
     if isinstance(value, float):
         return value.is_integer()
     return isinstance(value, int) and not isinstance(value, bool)
-
-
-def _is_prefetch(value: object) -> bool:
-    return isinstance(value, dict) and all(
-        item is None or isinstance(item, dict) for item in value.values()
-    )
 
 
 def _is_list_of(check: Callable[[object], object]) -> Callable[[object], object]:
@@ -129,9 +127,10 @@ class _Envelope(_Wire):
     hook = _Value(_is_text, "the name of the hook", is_required=True)
     hookInstance = _Value(_matches(_UUID), "a UUID", is_required=True)
     fhirServer = _Value(_matches(ABSOLUTE_URL), "an absolute http or https URL")
-    fhirAuthorization = _Value(_is_object, "an object")
+    # A token that cannot be used costs no more than itself: see load_request.
+    fhirAuthorization = fields.Raw(allow_none=True)
     context = _Value(_is_object, "an object", is_required=True)
-    prefetch = _Value(_is_prefetch, "an object of objects and nulls")
+    prefetch = _Value(_is_object, "an object")
     extension = _Value(_is_object, "an object")
 
 
@@ -140,7 +139,7 @@ class _Authorization(_Wire):
     token_type = _Value(
         _matches(re.compile("Bearer", re.IGNORECASE)), "Bearer", is_required=True
     )
-    expires_in = _Value(_is_whole_number, "a whole number of seconds", is_required=True)
+    expires_in = _Value(_is_lifetime, "a whole number of seconds", is_required=True)
     scope = _Value(_is_string, "a string", is_required=True)
     subject = _Value(_is_text, "an OAuth 2.0 client id", is_required=True)
     patient = _Value(_matches(FHIR_ID), "a bare FHIR id")
