@@ -13,6 +13,9 @@ from cds_hooks.services import Service
 
 __all__ = ["dump_discovery", "dump_response", "operation_outcome", "receipt"]
 
+# A body of three bytes an item must not be answered with megabytes.
+_MOST_PROBLEMS = 100
+
 
 def dump_response(response: Response) -> dict[str, Any]:
     """
@@ -147,8 +150,9 @@ def operation_outcome(error: CDSHooksError) -> dict[str, Any]:
     Returns
     -------
     dict
-        JSON object with one issue for each problem, or with the fixed description
-        alone when there is no problem to name or it must not be told.
+        JSON object with one issue for each of the first 100 problems and one that
+        counts the others, or with the fixed description alone when there is no problem
+        to name or it must not be told.
 
     Examples
     --------
@@ -160,8 +164,12 @@ def operation_outcome(error: CDSHooksError) -> dict[str, Any]:
     """
     problems = error.problems if error.is_disclosed else ()
     issues = [
-        _issue("error", error.code, problem, error.description) for problem in problems
+        _issue("error", error.code, problem, error.description)
+        for problem in problems[:_MOST_PROBLEMS]
     ]
+    if len(problems) > _MOST_PROBLEMS:
+        more = len(problems) - _MOST_PROBLEMS
+        issues.append(_issue("error", error.code, f"and {more} more problems"))
     if not issues:
         issues = [_issue("error", error.code, error.description)]
     if error.note:

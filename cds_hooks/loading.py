@@ -1,6 +1,6 @@
 """From parsed JSON to a hook request or to feedback: the rules between the fields."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from cds_hooks.cards import Coding
@@ -20,6 +20,8 @@ from cds_hooks.schemas import (
 __all__ = ["load_feedback", "load_request"]
 
 _MOST_ITEMS = 1000
+# The specification knows one reason; who sends several sends a few.
+_MOST_REASONS = 10
 
 
 def load_request(
@@ -134,7 +136,8 @@ def load_feedback(body: object) -> tuple[list[Feedback], list[ItemError]]:
     Returns
     -------
     tuple of list of Feedback and list of ItemError
-        The items that are right, and what is wrong with the others.
+        The items that are right, and what is wrong with the others: at most one
+        problem for each field of an item, however long a list in it is.
 
     Raises
     ------
@@ -194,17 +197,29 @@ def _override_reasons(
     item: Mapping[str, Any], path: str, problems: list[str]
 ) -> list[dict[str, Any]]:
     """Read the specification's overrideReason, and the plural that Epic sends."""
-    loaded = []
+    loaded: list[dict[str, Any]] = []
     for name in ("overrideReason", "overrideReasons"):
         value = item.get(name)
-        if value is None:
-            continue
-        for reason in value if isinstance(value, list) else [value]:
-            wire = load(OVERRIDE_REASON, reason, f"{path}.{name}", problems)
-            if not any(wire.values()) and not problems:
-                problems.append(f"{path}.{name}: must have reason or userComment")
-            loaded.append(wire)
+        reasons = value if isinstance(value, list) else [value]
+        if len(reasons) > _MOST_REASONS:
+            problems.append(f"{path}.{name}: must be at most {_MOST_REASONS} reasons")
+        elif value is not None:
+            loaded += _load_reasons(reasons, f"{path}.{name}", problems)
     return loaded
+
+
+def _load_reasons(
+    reasons: Sequence[object], path: str, problems: list[str]
+) -> Iterator[dict[str, Any]]:
+    """Load up to the first wrong one: more would not tell the client more."""
+    for reason in reasons:
+        before = len(problems)
+        wire = load(OVERRIDE_REASON, reason, path, problems)
+        if len(problems) == before and not any(wire.values()):
+            problems.append(f"{path}: must have reason or userComment")
+        if len(problems) > before:
+            return
+        yield wire
 
 
 def _coding(wire: Mapping[str, Any]) -> Coding:

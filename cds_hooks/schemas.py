@@ -7,7 +7,7 @@ repeats a value.
 
 import re
 from collections.abc import Callable, Mapping
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from marshmallow import EXCLUDE, Schema, ValidationError, fields
@@ -25,12 +25,13 @@ __all__ = [
     "utc",
 ]
 
+_MOST_ENTRIES = 100
 _LONGEST = 256
 _MOST_DIGITS = 9
 _UUID = re.compile(r"[0-9A-Fa-f]{8}(?:-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}")
 _RFC_3339 = re.compile(
-    r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d{1,9})?(?:Z|[+-]\d\d:\d\d)",
-    re.IGNORECASE | re.ASCII,
+    r"(\d{4}-\d\d-\d\dT\d\d:\d\d):(\d\d)((?:\.\d{1,9})?(?:Z|[+-]\d\d:\d\d))",
+    re.ASCII,
 )
 
 
@@ -69,6 +70,26 @@ class _Value(fields.Field[Any]):
     def _deserialize(self, value: object, *_: object, **__: object) -> object:
         if not self._check(value):
             raise self.make_error("invalid")
+        return value
+
+
+class _List(fields.List[Any]):
+    """A list that is read up to its first wrong entry, and not at all if too long.
+
+    The base class makes an error of every wrong entry, so that a small body keeps a
+    worker busy and is answered with megabytes.
+    """
+
+    def _deserialize(self, value: object, *_: object, **__: object) -> list[Any]:
+        if not isinstance(value, list):
+            raise self.make_error("invalid")
+        if len(value) > _MOST_ENTRIES:
+            raise ValidationError(f"must have at most {_MOST_ENTRIES} entries")
+        for index, entry in enumerate(value):
+            try:
+                self.inner.deserialize(entry)
+            except ValidationError as error:
+                raise ValidationError({index: error.messages}) from None
         return value
 
 
@@ -157,8 +178,8 @@ class _OverrideReason(_Wire):
     extension = _Value(_is_object, "an object")
 
 
-class _AcceptedSuggestion(_Wire):
-    id = _Value(_is_short_text, "the uuid of a suggestion", is_required=True)
+def _names_a_suggestion(value: object) -> bool:
+    return isinstance(value, dict) and _is_short_text(value.get("id"))
 
 
 class _Item(_Wire):
@@ -173,8 +194,8 @@ class _Item(_Wire):
         "an RFC 3339 time with its offset, such as 2026-01-31T09:30:00Z",
         is_required=True,
     )
-    acceptedSuggestions = fields.List(
-        fields.Nested(_AcceptedSuggestion),
+    acceptedSuggestions = _List(
+        _Value(_names_a_suggestion, "an object whose id is the uuid of a suggestion"),
         allow_none=True,
         error_messages={"invalid": "must be an array"},
     )
@@ -252,16 +273,24 @@ def utc(text: str) -> datetime | None:
     Returns
     -------
     datetime.datetime or None
-        The time in UTC, or None when `text` is none.
+        The time in UTC, or None when `text` is none. A leap second, 23:59:60 in UTC,
+        becomes the second after it, as POSIX counts.
 
     Examples
     --------
     >>> utc("2026-01-31T09:30:00+01:00").isoformat()
     '2026-01-31T08:30:00+00:00'
+    >>> utc("2016-12-31T23:59:60Z").isoformat()
+    '2017-01-01T00:00:00+00:00'
     """
-    if not _RFC_3339.fullmatch(text):
+    match = _RFC_3339.fullmatch(text.upper())
+    if match is None:
         return None
+    minute, second, rest = match.groups()
+    is_leap = second == "60"
     try:
-        return datetime.fromisoformat(text.upper()).astimezone(UTC)
+        time = datetime.fromisoformat(f"{minute}:{'59' if is_leap else second}{rest}")
+        time = time.astimezone(UTC) + timedelta(seconds=is_leap)
     except (ValueError, OverflowError):  # such as 30 February, or before the year 1
         return None
+    return None if is_leap and (time.hour, time.minute) != (0, 0) else time

@@ -100,7 +100,8 @@ def test_fb_3_a_required_field_that_is_missing_is_named(feedback, field):
         ("acceptedSuggestions", [], "acceptedSuggestions: is missing"),
         ("acceptedSuggestions", None, "acceptedSuggestions: is missing"),
         ("acceptedSuggestions", [3], r"acceptedSuggestions\[0\]: must be an object"),
-        ("acceptedSuggestions", [{}], r"acceptedSuggestions\[0\].id: is missing"),
+        ("acceptedSuggestions", [{}], r"acceptedSuggestions\[0\]: must be an object"),
+        ("acceptedSuggestions", [{"id": ""}], r"acceptedSuggestions\[0\]: must be"),
         ("extension", [], "extension: must be an object"),
         ("overrideReason", 3, "overrideReason: must be an object"),
         ("overrideReason", {"reason": 3}, "overrideReason.reason: must be an object"),
@@ -120,6 +121,10 @@ def test_fb_3_a_wrong_value_is_named(feedback, field, wrong, where):
         ("2020-12-11t00:00:00z", WHEN),
         ("2020-12-11T05:30:00.000+05:30", WHEN),
         ("2020-12-11T00:00:00.1234567Z", WHEN.replace(microsecond=123456)),
+        # Leap seconds, from the examples of RFC 3339, section 5.8.
+        ("1990-12-31T23:59:60Z", datetime(1991, 1, 1, tzinfo=UTC)),
+        ("1990-12-31T15:59:60-08:00", datetime(1991, 1, 1, tzinfo=UTC)),
+        ("1990-12-31T23:59:60.25Z", datetime(1991, 1, 1, 0, 0, 0, 250_000, UTC)),
     ],
 )
 def test_fb_3_times_are_read_to_utc(feedback, text, when):
@@ -134,6 +139,11 @@ def test_fb_3_times_are_read_to_utc(feedback, text, when):
         "2020-12-11T00:00:00",
         "2020-02-30T00:00:00Z",
         "0001-01-01T00:00:00+01:00",
+        "9999-12-31T23:59:60Z",
+        "1990-12-31T22:59:60Z",
+        "1990-12-31T23:58:60Z",
+        "1990-12-31T23:59:60-08:00",
+        "1990-12-31T23:59:61Z",
         "20201211T000000Z",
         "2020-12-11T00:00:00Z\n",
         "\u0662020-12-11T00:00:00Z",
@@ -152,6 +162,68 @@ def test_fb_4_many_items_at_once(send, box, feedback):
     items = [feedback | {"card": f"card-{i}"} for i in range(50)]
     assert send("booster/feedback", {"feedback": items}).status_code == 200
     assert [item.card for _, item in box.items] == [item["card"] for item in items]
+
+
+def test_fb_4_all_suggestions_of_a_card_may_be_accepted(feedback):
+    """Many ids in one item are kept in order, and of several cards each its own."""
+    ids = [f"s{i}" for i in range(100)]
+    feedback["acceptedSuggestions"] = [{"id": i} for i in ids]
+    other = feedback | {"card": "c2", "acceptedSuggestions": [{"id": "t"}]}
+    good, bad = load_feedback({"feedback": [feedback, other]})
+    assert [item.accepted_suggestions for item in good] == [tuple(ids), ("t",)]
+    assert bad == []
+
+
+@pytest.mark.parametrize("entry", [1, {"id": "s"}, {}, None, [[]]], ids=repr)
+def test_fb_4_a_list_of_suggestions_has_an_end(feedback, entry):
+    """More than a hundred are not even looked at: one problem, whatever they are."""
+    for count in (101, 250_000):
+        wrong = feedback | {"acceptedSuggestions": [entry] * count}
+        assert refusals(wrong) == [
+            (0, "acceptedSuggestions: must have at most 100 entries")
+        ]
+
+
+@pytest.mark.parametrize("entry", [1, {"userComment": "a"}, {}, None], ids=repr)
+def test_fb_12_a_list_of_reasons_has_an_end(override, entry):
+    """Ten are read, in the plural as in the singular."""
+    for name in ("overrideReason", "overrideReasons"):
+        for count in (11, 300_000):
+            assert refusals(override | {name: [entry] * count}) == [
+                (0, f"{name}: must be at most 10 reasons")
+            ]
+
+
+def test_a_list_is_read_to_its_first_wrong_entry(feedback):
+    """A hundred wrong entries are one problem, and so are ten wrong reasons."""
+    feedback |= {"acceptedSuggestions": [{"id": "s"}, *[1] * 99]}
+    feedback |= {"overrideReasons": [{"userComment": "a"}, *[{"reason": 3}] * 9]}
+    named = [message.partition(":")[0] for _, message in refusals(feedback)]
+    assert named == ["acceptedSuggestions[1]", "overrideReasons.reason"]
+
+
+@pytest.mark.parametrize(
+    "item",
+    [
+        {},
+        3,
+        {"acceptedSuggestions": [1] * 100, "overrideReasons": [1] * 10},
+        {"overrideReason": {"reason": {}, "userComment": 1, "extension": 1}},
+    ],
+    ids=lambda item: str(item)[:24],
+)
+def test_many_problems_are_counted_not_listed(send, problems, feedback, item):
+    """The answer has an end, and says how much of it is left out."""
+    body = {"feedback": [*[item] * 999, feedback]}
+    good, bad = load_feedback(body)
+    assert len(good) == 1
+    assert len({error.index for error in bad}) == 999
+    assert len(bad) <= 10 * 999
+    response = send("booster/feedback", body)
+    texts = problems(response)
+    assert texts[:-1] == [error.message for error in bad[:100]]
+    assert texts[-1] == f"and {len(bad) - 100} more problems"
+    assert len(response.data) < 40_000
 
 
 def test_fb_4_a_batch_has_an_end(send, box, problems, feedback):
@@ -229,10 +301,25 @@ def test_fb_8_the_reason_may_be_the_clients_own(send, box, override):
     assert box.items[0][1].override_reason == Coding("x9", "urn:oid:1.2.3")
 
 
-def test_fb_10_nothing_is_made_of_silence(send, box, golden):
-    """A card without feedback leaves no trace."""
-    send("booster", golden)
+def test_fb_10_silence_means_nothing(send, box, golden, chart, feedback):
+    """What was shown and not reported is never made into a report.
+
+    Cards of two calls and two suggestions of one card: the taker hears of the one
+    suggestion that was reported, and of nothing else, before and after.
+    """
+    assert len(send("booster", golden).json["cards"]) == 1
+    (card,) = send("full", chart).json["cards"]
     assert box.items == []
+    chosen, _ = card["suggestions"]
+    report = feedback | {
+        "card": card["uuid"],
+        "acceptedSuggestions": [{"id": chosen["uuid"]}],
+    }
+    send("full/feedback", {"feedback": [report]})
+    send("full", chart)
+    ((_, item),) = box.items
+    assert (item.card, item.accepted_suggestions) == (card["uuid"], (chosen["uuid"],))
+    assert refusals(report | {"outcome": "ignored"})
 
 
 def test_fb_11_comments_are_not_shown(override):
