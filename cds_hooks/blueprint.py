@@ -3,7 +3,7 @@
 import logging
 import re
 from collections.abc import Callable, Collection, Sequence
-from functools import lru_cache
+from functools import lru_cache, partial
 from traceback import walk_tb
 
 import orjson
@@ -27,12 +27,14 @@ from cds_hooks.errors import (
     ServiceFault,
     Unauthorized,
     Unavailable,
+    UnknownService,
     UnsupportedMediaType,
 )
 from cds_hooks.feedback import Feedback
 from cds_hooks.hooks import HookRequest
 from cds_hooks.loading import load_feedback, load_request
 from cds_hooks.services import Registry, Service
+from cds_hooks.slashes import merge_slashes
 
 __all__ = ["FeedbackCallback", "create_blueprint", "register_error_handlers"]
 
@@ -42,6 +44,7 @@ FeedbackCallback = Callable[[str, Sequence[Feedback]], None]
 _LOG = logging.getLogger("cds_hooks")
 _ROOT = "/cds-services"
 _ORIGIN = re.compile(r"https?://[A-Za-z0-9.\-\[\]:]+")
+_UTF_8 = ("utf-8", "utf8")  # the second is no registered name, but often sent
 _NO_STORE = (("Cache-Control", "no-store"),)
 _BY_STATUS = {
     error.status: error
@@ -114,6 +117,7 @@ def create_blueprint(
         return _take_feedback(service_id, body, on_feedback)
 
     _add_routes(blueprint, discover, call, feedback)
+    _refuse_unknown(blueprint, frozenset(service.id for service in registry))
     _handle_errors(blueprint)
     _allow_origins(blueprint, allowed_origins)
     return blueprint
@@ -130,27 +134,40 @@ def _add_routes(
         (f"{_ROOT}/<service_id>", "call", "POST", call),
         (f"{_ROOT}/<service_id>/feedback", "feedback", "POST", feedback),
     ):
-        blueprint.add_url_rule(
-            rule,
-            name,
-            view,
-            methods=[method],
-            strict_slashes=False,
-            provide_automatic_options=False,
-        )
-        blueprint.add_url_rule(
-            rule,
-            f"{name}_preflight",
-            _preflight,
-            defaults={"method": method},
-            methods=["OPTIONS"],
-            strict_slashes=False,
-            provide_automatic_options=False,
-        )
+        for suffix, handler, served in (
+            ("", view, method),
+            ("_preflight", partial(_preflight, method), "OPTIONS"),
+        ):
+            blueprint.add_url_rule(
+                rule,
+                name + suffix,
+                handler,
+                methods=[served],
+                strict_slashes=False,
+                provide_automatic_options=False,
+            )
+
+
+def _refuse_unknown(blueprint: Blueprint, ids: Collection[str]) -> None:
+    """Let an unknown service be 404 for every method: 405 would say that it exists."""
+
+    def register(state: BlueprintSetupState) -> None:
+        below = f"{state.url_prefix or ''}{_ROOT}/"
+
+        def refuse() -> Response | None:
+            if request.routing_exception and request.path.startswith(below):
+                service_id = request.path.removeprefix(below).partition("/")[0]
+                if service_id and service_id not in ids:
+                    return _answer(UnknownService())
+            return None
+
+        state.app.before_request(refuse)
+
+    blueprint.record_once(register)
 
 
 def _preflight(method: str, **_: str) -> Response:
-    return Response(
+    response = Response(
         status=204,
         headers={
             "Access-Control-Allow-Methods": f"{method}, OPTIONS",
@@ -159,6 +176,9 @@ def _preflight(method: str, **_: str) -> Response:
             "Access-Control-Max-Age": "600",
         },
     )
+    # There is no content to have a type; Flask says text/html.
+    del response.headers["Content-Type"]
+    return response
 
 
 def _allow_origins(blueprint: Blueprint, origins: str | Collection[str]) -> None:
@@ -192,7 +212,8 @@ def _add_origin(response: Response, allowed: Collection[str]) -> None:
 
 
 def _read_json(max_bytes: int) -> object:
-    if not _is_json(request.content_type) or request.content_encoding:
+    encoding = (request.content_encoding or "identity").lower()
+    if not _is_json(request.content_type) or encoding != "identity":
         raise UnsupportedMediaType
     try:
         return orjson.loads(_read_body(max_bytes))
@@ -223,7 +244,7 @@ def _is_json(content_type: str | None) -> bool:
     media_type, parameters = parse_options_header(content_type)
     return (
         re.fullmatch(r"application/(?:[\w.+-]+\+)?json", media_type.lower()) is not None
-        and parameters.get("charset", "utf-8").lower() == "utf-8"
+        and parameters.get("charset", "utf-8").lower() in _UTF_8
     )
 
 
@@ -280,7 +301,11 @@ def _json(
 
 def register_error_handlers(app: Flask) -> None:
     """
-    Answer every failure of an application with an OperationOutcome.
+    Answer every failure of an application with an OperationOutcome, never a redirect.
+
+    Some clients join addresses with one slash too many, and Flask would redirect them
+    by a page that repeats the request's Host header. So repeated slashes are read as
+    one and a slash at the end as none, on all routes of the application.
 
     Parameters
     ----------
@@ -288,6 +313,11 @@ def register_error_handlers(app: Flask) -> None:
         The application; also its other routes answer failures in JSON.
     """
     _handle_errors(app)
+    app.url_map.merge_slashes = False
+    app.url_map.strict_slashes = False
+    for rule in app.url_map.iter_rules():
+        rule.strict_slashes = False
+    app.wsgi_app = merge_slashes(app.wsgi_app)  # type: ignore[assignment, method-assign] # as Flask documents it
 
 
 def _handle_errors(app: Flask | Blueprint) -> None:

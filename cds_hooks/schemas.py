@@ -195,7 +195,11 @@ class _Item(_Wire):
         is_required=True,
     )
     acceptedSuggestions = _List(
-        _Value(_names_a_suggestion, "an object whose id is the uuid of a suggestion"),
+        _Value(
+            _names_a_suggestion,
+            "an object whose id is the uuid of a suggestion",
+            is_required=True,
+        ),
         allow_none=True,
         error_messages={"invalid": "must be an array"},
     )

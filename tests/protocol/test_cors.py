@@ -22,6 +22,7 @@ def test_cors_1_preflight_is_answered_without_authentication(client, path):
     assert methods == f"{ENDPOINTS[path]}, OPTIONS"
     headers = response.headers["Access-Control-Allow-Headers"].lower().split(", ")
     assert {"authorization", "content-type"} <= set(headers)
+    assert (response.data, response.content_type) == (b"", None)
 
 
 @pytest.mark.parametrize(
@@ -32,6 +33,7 @@ def test_cors_1_preflight_is_answered_without_authentication(client, path):
         ("GET", "/cds-services/booster", 405),
         ("POST", "/cds-services/booster", 415),
         ("POST", "/cds-services/nope", 404),
+        ("PUT", "/cds-services/nope", 404),
         ("GET", "/cds-services/a/b/c/d", 404),
     ],
 )

@@ -101,6 +101,7 @@ def test_fb_3_a_required_field_that_is_missing_is_named(feedback, field):
         ("acceptedSuggestions", None, "acceptedSuggestions: is missing"),
         ("acceptedSuggestions", [3], r"acceptedSuggestions\[0\]: must be an object"),
         ("acceptedSuggestions", [{}], r"acceptedSuggestions\[0\]: must be an object"),
+        ("acceptedSuggestions", [None], r"acceptedSuggestions\[0\]: is null"),
         ("acceptedSuggestions", [{"id": ""}], r"acceptedSuggestions\[0\]: must be"),
         ("extension", [], "extension: must be an object"),
         ("overrideReason", 3, "overrideReason: must be an object"),

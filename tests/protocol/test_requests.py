@@ -1,8 +1,10 @@
 """REQ: what a client may send to a service, and what it may not."""
 
 import pytest
+from flask import Flask
 
-from cds_hooks import HOOKS, BadRequest, FHIRAuthorization, load_request
+from cds_hooks import HOOKS, BadRequest, FHIRAuthorization, Registry, load_request
+from cds_hooks.blueprint import create_blueprint
 from cds_hooks.hooks import Kind
 
 EXAMPLES = {
@@ -196,6 +198,31 @@ def test_req_11_an_unknown_address_is_404(client, problems, path):
     assert response.headers["Access-Control-Allow-Origin"] == "*"
 
 
+@pytest.mark.parametrize("method", ["GET", "PUT", "PATCH", "DELETE", "ZQ7"])
+@pytest.mark.parametrize("path", ["nope", "nope/feedback", "nope/", "boost"])
+def test_req_11_an_unknown_service_is_404_for_every_method(
+    client, problems, method, path
+):
+    """405 would say that there is one; only of those that exist it is said."""
+    response = client.open(f"/cds-services/{path}", method=method)
+    assert response.status_code == 404
+    assert "Allow" not in response.headers
+    assert problems(response)[0].startswith("No such service")
+    known = client.open("/cds-services/booster", method=method)
+    assert (known.status_code, known.headers["Allow"]) == (405, "OPTIONS, POST")
+
+
+def test_req_11_unknown_services_are_told_below_a_base_of_its_own(services):
+    """Also without the handlers for the whole application, and in JSON."""
+    app = Flask("example")
+    app.register_blueprint(create_blueprint(Registry(services)), url_prefix="/r4")
+    client = app.test_client()
+    assert client.get("/r4/cds-services/nope").json["resourceType"]
+    assert client.get("/r4/cds-services/nope").status_code == 404
+    assert client.get("/r4/cds-services/booster").status_code == 405
+    assert client.get("/cds-services/nope").json is None
+
+
 @pytest.mark.parametrize(
     ("data", "content_type", "status"),
     [
@@ -225,6 +252,8 @@ def test_req_12_what_is_no_json_is_4xx(client, data, content_type, status):
         "application/json",
         "application/json; charset=utf-8",
         "Application/JSON;charset=UTF-8",
+        "application/json; charset=utf8",
+        'application/json; charset="UTF8"',
         "application/fhir+json",
         "application/json+fhir; x=y",
     ],
@@ -235,10 +264,20 @@ def test_req_12_dialects_of_json_are_json(send, golden, content_type):
     assert status == (415 if content_type.startswith("application/json+") else 200)
 
 
-def test_req_12_a_compressed_body_is_415(send, golden):
-    """No encoding is offered, so none is taken."""
-    headers = {"Content-Encoding": "gzip"}
-    assert send("booster", golden, headers=headers).status_code == 415
+@pytest.mark.parametrize(
+    ("encoding", "status"),
+    [
+        ("identity", 200),
+        ("Identity", 200),
+        ("", 200),
+        ("gzip", 415),
+        ("identity, gzip", 415),
+    ],
+)
+def test_req_12_a_compressed_body_is_415(send, golden, encoding, status):
+    """No encoding is offered, so none is taken; RFC 9110's word for none is none."""
+    headers = {"Content-Encoding": encoding}
+    assert send("booster", golden, headers=headers).status_code == status
 
 
 def test_req_13_no_call_depends_on_another(send, golden):
