@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from enum import StrEnum
-from typing import Any
+from typing import Any, Final
 
 __all__ = [
     "Coding",
@@ -16,7 +16,11 @@ __all__ = [
     "Operation",
     "PatientRecord",
     "Reason",
+    "quoted",
 ]
+
+#: What a record supplies is cut to so many characters where people read it.
+_QUOTED: Final = 60
 
 
 class Reason(StrEnum):
@@ -56,6 +60,26 @@ class Flag(StrEnum):
     NUMBER_UNKNOWN = "number-of-vertebrae-unknown"
     CRR_RECORDED_DIFFERS = "crr-recorded-differs"
     SIGNS_NORMALISED = "signs-normalised"
+    OPERATION_TIME_NOT_RECORDED = "operation-time-not-recorded"
+
+
+def quoted(said: str, source: str) -> str:
+    """
+    Quote what a record says, for the account of a contradiction.
+
+    Parameters
+    ----------
+    said : str
+        Value and unit, or a place.
+    source : str
+        Reference of the resource.
+
+    Returns
+    -------
+    str
+        Both, each cut so that two of them fit into one sentence.
+    """
+    return f"{said[:_QUOTED]} ({source[:_QUOTED]})"
 
 
 @dataclass(frozen=True, slots=True)

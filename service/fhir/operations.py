@@ -2,13 +2,13 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta, tzinfo
+from datetime import timedelta, tzinfo
 from typing import Any
 
 from service.fhir.conceptmaps import MappedCode
 from service.fhir.places import ANYWHERE, union
 from service.fhir.references import source_of, target_id
-from service.fhir.resources import Intake
+from service.fhir.resources import Intake, has_known_status
 from service.fhir.terminology import Terminology
 from service.fhir.times import When, enclosing, parse_when
 
@@ -34,6 +34,8 @@ class ProcedureFact:
         When it began.
     sites : tuple of frozenset of str
         Its body sites, those that are known.
+    is_time_of_stay : bool
+        Whether the period of the encounter stands in for the time.
     """
 
     resource: Mapping[str, Any]
@@ -42,6 +44,7 @@ class ProcedureFact:
     encounter: str | None
     when: When | None
     sites: tuple[frozenset[str], ...]
+    is_time_of_stay: bool = False
 
 
 def read_procedures(
@@ -52,7 +55,7 @@ def read_procedures(
     in_progress_counts: bool,
 ) -> list[ProcedureFact]:
     """
-    Pick the performed Procedures that speak of a method.
+    Pick the performed Procedures that speak of a method, and those without status.
 
     Parameters
     ----------
@@ -70,11 +73,14 @@ def read_procedures(
     list of ProcedureFact
         In a fixed order, whatever the order of the resources.
     """
-    statuses = {"completed", "in-progress"} if in_progress_counts else {"completed"}
+    counted = {"completed", "in-progress"} if in_progress_counts else {"completed"}
     facts = []
     for resource in resources:
         meanings = tuple(terminology.methods.meanings(resource.get("code")))
-        if meanings and _is_among(resource.get("status"), statuses):
+        # One without a proper status is kept until it is named as refused.
+        if meanings and (
+            not has_known_status(resource) or resource["status"] in counted
+        ):
             facts.append(
                 ProcedureFact(
                     resource=resource,
@@ -86,10 +92,6 @@ def read_procedures(
                 )
             )
     return sorted(facts, key=lambda fact: fact.source)
-
-
-def _is_among(value: object, allowed: set[str]) -> bool:
-    return isinstance(value, str) and value in allowed
 
 
 def _performed(resource: Mapping[str, Any], zone: tzinfo) -> When | None:
@@ -133,7 +135,7 @@ def choose(
     facts: Sequence[ProcedureFact],
     *,
     encounter_id: str | None,
-    now: datetime,
+    now: When,
     lookback: timedelta,
     intake: Intake,
 ) -> list[ProcedureFact]:
@@ -146,7 +148,7 @@ def choose(
         All that speak of a method.
     encounter_id : str or None
         Encounter of the call.
-    now : datetime.datetime
+    now : When
         Time of the call.
     lookback : datetime.timedelta
         How long before the call an operation may lie.
@@ -158,10 +160,10 @@ def choose(
     list of ProcedureFact
         Valid ones.
     """
-    past = [fact for fact in facts if fact.when is None or fact.when.start <= now]
+    past = [fact for fact in facts if not (fact.when and now.is_before(fact.when))]
     chosen = [f for f in past if encounter_id and f.encounter == encounter_id]
     if not chosen:
-        chosen = [f for f in past if f.when and now - f.when.end <= lookback]
+        chosen = [f for f in past if f.when and now.start - f.when.end <= lookback]
     return [fact for fact in chosen if intake.accepts(fact.resource)]
 
 
@@ -190,4 +192,4 @@ def read_period(
         return None
     start = parse_when(period.get("start"), zone)
     end = parse_when(period.get("end"), zone) or now
-    return enclosing([start, end]) if start and start.start <= end.end else None
+    return enclosing([start, end]) if start and not end.is_before(start) else None

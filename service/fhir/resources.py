@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from functools import lru_cache
+from math import isfinite
 from types import MappingProxyType
 from typing import Any, Final
 
@@ -13,7 +14,7 @@ from fhir.resources.R4B.reference import Reference
 
 from service.fhir.references import source_of
 
-__all__ = ["ELEMENTS", "Intake"]
+__all__ = ["ELEMENTS", "Intake", "has_known_status"]
 
 #: The elements that the rules read, by type. References and times are read on plain
 #: JSON, with stricter checks of their own (`references`, `times`), and stay out: so a
@@ -52,8 +53,21 @@ _CLASSES: Final[Mapping[str, Any]] = MappingProxyType(
 )
 #: Longer contents are not kept.
 _LONGEST: Final = 4096
-#: Their meaning may be turned round by these: to ignore them would be unsafe.
-_MODIFIERS: Final = ("modifierExtension", "implicitRules")
+#: Stands for every number: a finite one is a FHIR decimal whatever it is.
+_SOME_NUMBER: Final = 1
+#: Codes of a Procedure's status; the models take any text.
+_PROCEDURE_STATUSES: Final = frozenset(
+    {
+        "preparation",
+        "in-progress",
+        "not-done",
+        "on-hold",
+        "stopped",
+        "completed",
+        "entered-in-error",
+        "unknown",
+    }
+)
 #: Stands for the subject, which is required and checked elsewhere.
 _SOMEBODY: Final = Reference(reference="Patient/somebody")
 
@@ -93,24 +107,64 @@ class Intake:
         return fault is None
 
 
+def has_known_status(procedure: Mapping[str, Any]) -> bool:
+    """
+    Tell whether the status of a Procedure is one that FHIR knows.
+
+    Parameters
+    ----------
+    procedure : Mapping
+        Plain JSON.
+
+    Returns
+    -------
+    bool
+        False if it is missing, no text, or no code of the standard.
+    """
+    status = procedure.get("status")
+    return isinstance(status, str) and status in _PROCEDURE_STATUSES
+
+
 def _fault_of(resource: Mapping[str, Any]) -> str | None:
-    if any(name in resource for name in _MODIFIERS) or _has_modified_part(resource):
-        return "modifierExtension or implicitRules: may turn the meaning round"
     kind = resource["resourceType"]
     content = {name: resource[name] for name in ELEMENTS[kind] if name in resource}
+    parts = content.get("component")
+    parts = parts if isinstance(parts, list) else []
+    if any(_is_modified(part) for part in (resource, *parts)):
+        return "modifierExtension or implicitRules: may turn the meaning round"
+    if kind == "Procedure" and not has_known_status(resource):
+        return "status: not valid FHIR R4"
+    if parts:
+        content["component"] = [_without_number(part) for part in parts]
     try:
-        written = orjson.dumps(content)
+        written = orjson.dumps(_without_number(content))
     except TypeError:
         return "not valid JSON"
     load = _load if len(written) <= _LONGEST else _load.__wrapped__
     return load(kind, written)
 
 
-def _has_modified_part(resource: Mapping[str, Any]) -> bool:
-    parts = resource.get("component")
-    return isinstance(parts, list) and any(
-        isinstance(part, dict) and "modifierExtension" in part for part in parts
+def _is_modified(part: object) -> bool:
+    """Whether it holds what may turn the rest round: to ignore that is unsafe."""
+    return isinstance(part, dict) and (
+        "modifierExtension" in part or "implicitRules" in part
     )
+
+
+def _without_number(part: object) -> object:
+    """Put a constant in the place of a value, which differs between patients."""
+    if not isinstance(part, dict):
+        return part
+    quantity = part.get("valueQuantity")
+    if isinstance(quantity, dict) and _is_decimal(quantity.get("value")):
+        return {**part, "valueQuantity": {**quantity, "value": _SOME_NUMBER}}
+    return part
+
+
+def _is_decimal(value: object) -> bool:
+    if isinstance(value, float):
+        return isfinite(value)
+    return isinstance(value, int) and not isinstance(value, bool)
 
 
 @lru_cache(maxsize=512)
