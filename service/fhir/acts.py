@@ -3,13 +3,12 @@
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from datetime import date, tzinfo
+from datetime import tzinfo
 from typing import Final
 
 from service.fhir.conceptmaps import MappedCode
 from service.fhir.operations import ProcedureFact
 from service.fhir.places import ANYWHERE, level_of, segment_of, union
-from service.fhir.times import When
 
 __all__ = ["PEDICLE_SCREW", "Act", "acts_of"]
 
@@ -216,9 +215,4 @@ def _is_one_operation(fact: ProcedureFact, act: Act, zone: tzinfo) -> bool:
         return False
     if fact.when is None or other.when is None:
         return True  # nothing in the record sets them apart
-    first, second = _days(fact.when, zone), _days(other.when, zone)
-    return first[0] <= second[1] and second[0] <= first[1]
-
-
-def _days(when: When, zone: tzinfo) -> tuple[date, date]:
-    return when.start.astimezone(zone).date(), when.end.astimezone(zone).date()
+    return fact.when.shares_day(other.when, zone)

@@ -1,7 +1,6 @@
 """One operated vertebra put together: predictors, flags and contradictions."""
 
 from dataclasses import dataclass
-from datetime import tzinfo
 from typing import Final
 
 from service.fhir.acts import PEDICLE_SCREW
@@ -14,6 +13,7 @@ from service.fhir.findings import (
     OperatedVertebra,
     Operation,
     Reason,
+    quoted,
 )
 from service.fhir.location import Location
 from service.fhir.measurements import Chosen
@@ -38,6 +38,8 @@ _SPEAKS_OF_CEMENT: Final = frozenset(
         Reason.CONFLICT,
     }
 )
+#: Beside screws they say that there was no cement.
+_NO_CEMENT: Final = frozenset({Reason.NOT_RECORDED, Reason.DATA_ABSENT})
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,20 +49,20 @@ class Context:
 
     Attributes
     ----------
-    zone : datetime.tzinfo
-        In which days begin and end.
     own_system : str
         Address of the project's CodeSystem.
     is_several : bool
         Whether more than one vertebra was operated on.
     is_pathological : bool
         Whether a pathological fracture of open cause is recorded.
+    conditions_were_had : bool
+        Whether the diagnoses could be looked at.
     """
 
-    zone: tzinfo
     own_system: str
     is_several: bool
     is_pathological: bool
+    conditions_were_had: bool
 
 
 def is_eligible(
@@ -81,12 +83,14 @@ def is_eligible(
     Returns
     -------
     bool
-        False for screws with neither a fracture nor a cement ratio: degenerative
-        surgery. A ratio that could not be looked for leaves it open.
+        False for screws with neither a fracture nor a cement ratio (0 % is none):
+        degenerative surgery. A ratio that could not be looked for leaves it open.
     """
     if draft.methods != {PEDICLE_SCREW} or location.is_documented:
         return True
-    return isinstance(cement, Measurement) or cement.reason in _SPEAKS_OF_CEMENT
+    if isinstance(cement, Measurement):
+        return cement.value != 0
+    return cement.reason in _SPEAKS_OF_CEMENT
 
 
 def assemble(
@@ -133,7 +137,7 @@ def assemble(
         cobb_preoperative_deg=angles.preoperative,
         cobb_postoperative_deg=angles.postoperative,
         cobb_restoration_ratio_percent=angles.ratio,
-        operation=_operation(when, sources, context.zone),
+        operation=_operation(when, sources),
         flags=angles.flags | _flags(draft, location, context),
         conflicts=(*blocking, *angles.conflicts),
     )
@@ -143,7 +147,8 @@ def _method(
     draft: Draft, sources: tuple[str, ...], when: When | None
 ) -> Measurement | Missing:
     if {"pvp", "pkp"} <= draft.methods:
-        detail = "vertebroplasty and kyphoplasty of one vertebra: " + ", ".join(sources)
+        said = (quoted(name.upper(), _teller(draft, name)) for name in ("pvp", "pkp"))
+        detail = f"two methods of augmentation of one vertebra: {' and '.join(said)}"
         return Missing(Reason.CONFLICT, detail, sources)
     name = PEDICLE_SCREW if PEDICLE_SCREW in draft.methods else min(draft.methods)
     acts = [act for act in draft.acts if name in act.methods]
@@ -159,19 +164,30 @@ def _method(
     )
 
 
+def _teller(draft: Draft, name: str) -> str:
+    """Give the last Procedure of an act: the one that completes a combination."""
+    act = next(act for act in draft.acts if name in act.methods)
+    return act.facts[-1].source
+
+
 def _cement(draft: Draft, cement: Measurement | Missing) -> Measurement | Missing:
     """Screws without cement have no ratio: the study knows no such patient."""
-    is_missing = isinstance(cement, Missing) and cement.reason is Reason.NOT_RECORDED
-    if is_missing and draft.methods == {PEDICLE_SCREW}:
-        return Missing(Reason.NOT_APPLICABLE, "screws without cement")
+    if draft.methods != {PEDICLE_SCREW}:
+        return cement
+    none = "screws without cement"
+    if isinstance(cement, Measurement):
+        if cement.value == 0:
+            return Missing(Reason.NOT_APPLICABLE, none, (cement.source,))
+    elif cement.reason in _NO_CEMENT:
+        return Missing(Reason.NOT_APPLICABLE, none, cement.candidates)
     return cement
 
 
-def _operation(when: When | None, sources: tuple[str, ...], zone: tzinfo) -> Operation:
+def _operation(when: When | None, sources: tuple[str, ...]) -> Operation:
     if when is None:
         return Operation(None, None, None, sources)
-    first, last = (time.astimezone(zone).date() for time in (when.start, when.end))
-    return Operation(when.start, when.end, first if first == last else None, sources)
+    day = when.first_day if when.first_day == when.last_day else None
+    return Operation(when.start, when.end, day, sources)
 
 
 def _flags(draft: Draft, location: Location, context: Context) -> frozenset[Flag]:
@@ -179,7 +195,12 @@ def _flags(draft: Draft, location: Location, context: Context) -> frozenset[Flag
     stated = {
         Flag.TWO_METHODS: has_screws and len(draft.methods) > 1,
         Flag.METHOD_INFERRED: has_screws and _is_inferred(draft),
-        Flag.FRACTURE_NOT_DOCUMENTED: not location.is_documented,
+        Flag.FRACTURE_NOT_DOCUMENTED: (
+            context.conditions_were_had and not location.is_documented
+        ),
+        Flag.OPERATION_TIME_NOT_RECORDED: any(
+            fact.is_time_of_stay for fact in draft.facts
+        ),
         Flag.PATHOLOGICAL_FRACTURE: context.is_pathological,
         Flag.SEVERAL_VERTEBRAE: context.is_several,
         Flag.NUMBER_UNKNOWN: draft.number_unknown,

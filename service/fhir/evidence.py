@@ -126,7 +126,7 @@ def _is_of_stay(reading: Reading, stay: Stay) -> bool:
     if reading.when is None or stay.operated is None:
         return reading.encounter in stay.encounters
     is_recent = stay.operated.start - reading.when.end <= stay.window
-    return is_recent and reading.when.start <= stay.now.end
+    return is_recent and not stay.now.is_before(reading.when)
 
 
 def _diagnosed(

@@ -159,7 +159,7 @@ def _assess(
     if not vertebrae:
         return _nothing(Reason.NO_ELIGIBLE_OPERATION, call)
     operated = found.stay.operated
-    day = (operated.start if operated else call.now.start).astimezone(call.zone).date()
+    day = (operated or call.now).first_day
     minimum = call.eligibility.minimum_age_years
     adult = is_adult(record.patient, call.patient_id, day, minimum)
     unchecked = frozenset(
@@ -209,13 +209,18 @@ def _choose_operations(
     chosen = choose(
         facts,
         encounter_id=call.encounter_id,
-        now=call.now.start,
+        now=call.now,
         lookback=timedelta(days=call.windows.lookback_days),
         intake=call.intake,
     )
     # Without a time of its own, an operation of the stay lies somewhere within it.
     period = read_period(encounter, call.now, call.zone)
-    return [fact if fact.when else replace(fact, when=period) for fact in chosen]
+    if period is None:
+        return chosen
+    return [
+        fact if fact.when else replace(fact, when=period, is_time_of_stay=True)
+        for fact in chosen
+    ]
 
 
 def _read(
@@ -270,12 +275,12 @@ def _vertebrae(found: _Found, call: _Call) -> list[OperatedVertebra]:
         if is_eligible(draft, location, chosen["cement_ratio_percent"].result):
             assessed.append((draft, location, chosen))
     context = Context(
-        call.zone,
         call.terminology.system,
         is_several=len(assessed) > 1,
         is_pathological=any(
             fact.is_pathological and fact.is_active for fact in found.conditions or ()
         ),
+        conditions_were_had=found.conditions is not None,
     )
     return [assemble(*item, context) for item in assessed]
 
@@ -294,7 +299,7 @@ def _readings(
         is_alone=is_alone,
         operated=draft.when,
         injured=_injury(found.conditions or (), place),
-        now=call.now.start,
+        now=call.now,
         windows=call.windows,
     )
     return choose_readings(found.readings, situation, call.terminology, call.intake)

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import timedelta
 from types import MappingProxyType
 from typing import Final
 
@@ -30,7 +30,7 @@ class Situation:
         When the operation began.
     injured : When or None
         When the fracture happened, where recorded.
-    now : datetime.datetime
+    now : When
         Time of the call.
     windows : Windows
         How old or late a film may be.
@@ -40,7 +40,7 @@ class Situation:
     is_alone: bool
     operated: When | None
     injured: When | None
-    now: datetime
+    now: When
     windows: Windows
 
 
@@ -100,7 +100,7 @@ def _days(number: int) -> timedelta:
 
 def _last_before(candidates: Sequence[Candidate], operated: When) -> list[Candidate]:
     """A value read only after the operation stands back behind one dated before it."""
-    dated_before = [c for c in candidates if c.when.start <= operated.end]
+    dated_before = [c for c in candidates if not operated.is_before(c.when)]
     return _newest(dated_before, operated) if dated_before else list(candidates)
 
 

@@ -16,6 +16,10 @@ _INSTANT = re.compile(
 #: No time is longer; what is kept in memory is bounded by it.
 _LONGEST = 40
 
+#: Clocks on Earth differ from UTC by at most so much.
+_WESTERNMOST = timedelta(hours=-12)
+_EASTERNMOST = timedelta(hours=14)
+
 
 @dataclass(frozen=True, slots=True)
 class When:
@@ -28,11 +32,19 @@ class When:
         First and last instant that are possible, in UTC; equal for an instant.
     stated : datetime.datetime or datetime.date or None
         What was recorded; None for a month, a year, or several records.
+    first_day, last_day : datetime.date
+        First and last calendar day as written, whatever the zone.
+    has_bare_date : bool
+        Whether it comes from a date without time, so that its instants are only as
+        sure as the zone in which they were taken.
     """
 
     start: datetime
     end: datetime
     stated: datetime | date | None
+    first_day: date
+    last_day: date
+    has_bare_date: bool = False
 
     def is_before(self, other: "When") -> bool:
         """
@@ -46,9 +58,15 @@ class When:
         Returns
         -------
         bool
-            False also if the order cannot be told.
+            False also if the order cannot be told. Against a date without time the
+            calendar days as written must say the same as the instants: in which zone
+            that date was meant is not recorded.
         """
-        return self.end < other.start
+        if self.end >= other.start:
+            return False
+        if self.has_bare_date or other.has_bare_date:
+            return self.last_day < other.first_day
+        return True
 
     def overlaps(self, other: "When") -> bool:
         """
@@ -62,9 +80,33 @@ class When:
         Returns
         -------
         bool
-            True for intervals with a common instant.
+            True if neither surely came first.
         """
-        return self.start <= other.end and other.start <= self.end
+        return not self.is_before(other) and not other.is_before(self)
+
+    def shares_day(self, other: "When", zone: tzinfo) -> bool:
+        """
+        Tell whether both may be of one day.
+
+        Parameters
+        ----------
+        other : When
+            Another time.
+        zone : datetime.tzinfo
+            Where days begin and end.
+
+        Returns
+        -------
+        bool
+            True if they share one as written, or in the zone.
+        """
+        if self.first_day <= other.last_day and other.first_day <= self.last_day:
+            return True
+        first, last = (time.astimezone(zone).date() for time in (self.start, self.end))
+        begun, over = (
+            time.astimezone(zone).date() for time in (other.start, other.end)
+        )
+        return first <= over and begun <= last
 
 
 def parse_when(text: object, zone: tzinfo) -> When | None:
@@ -94,12 +136,17 @@ def _parse(text: str, zone: tzinfo) -> When | None:
         if _INSTANT.fullmatch(text):
             stated = datetime.fromisoformat(text)
             instant = stated.astimezone(UTC)
-            return When(instant, instant, stated)
+            day = stated.date()
+            return When(instant, instant, stated, day, day)
         first, after = _days(text)
+        last = after - timedelta(days=1)
         return When(
             _midnight(first, zone),
             _midnight(after, zone) - timedelta(microseconds=1),
-            first if after - first == timedelta(days=1) else None,
+            first if first == last else None,
+            first,
+            last,
+            has_bare_date=True,
         )
     except (ValueError, OverflowError):
         return None
@@ -130,7 +177,7 @@ def parse_date(text: object) -> tuple[date, date] | None:
 
 def at(moment: datetime) -> When:
     """
-    Take an instant.
+    Take the time of a call.
 
     Parameters
     ----------
@@ -140,10 +187,12 @@ def at(moment: datetime) -> When:
     Returns
     -------
     When
-        The instant.
+        The instant. A server's clock does not know the day of the hospital, so its days
+        are all that are possible on Earth.
     """
     instant = moment.astimezone(UTC)
-    return When(instant, instant, moment)
+    first, last = instant + _WESTERNMOST, instant + _EASTERNMOST
+    return When(instant, instant, moment, first.date(), last.date())
 
 
 def enclosing(times: Iterable[When]) -> When:
@@ -168,6 +217,9 @@ def enclosing(times: Iterable[When]) -> When:
         min(when.start for when in found),
         max(when.end for when in found),
         found[0].stated if len(stated) == 1 else None,
+        min(when.first_day for when in found),
+        max(when.last_day for when in found),
+        has_bare_date=any(when.has_bare_date for when in found),
     )
 
 

@@ -539,7 +539,11 @@ class TestSeveralMethods:
         assert vertebra.method.candidates == tuple(
             f"Procedure/{p['id']}" for p in procedures
         )
-        assert vertebra.conflicts
+        first, last = procedures[0]["id"], procedures[-1]["id"]
+        assert vertebra.conflicts == (
+            "two methods of augmentation of one vertebra:"
+            f" PVP (Procedure/{first}) and PKP (Procedure/{last})",
+        )
 
     def test_single_pcs_code_against_another_system_contradicts(self, one, fhir, codes):
         """Supplement alone says vertebroplasty, OPS says kyphoplasty."""
@@ -720,3 +724,62 @@ class TestScrewsWithoutFracture:
     def test_documented_fracture_is_not_flagged(self, one, typical):
         """The flag is about the vertebra's own fracture."""
         assert Flag.FRACTURE_NOT_DOCUMENTED not in one(*typical).flags
+
+    def test_fracture_is_not_called_undocumented_if_nobody_could_look(self, run, fhir):
+        """Unknown is not no."""
+        found = run(fhir.procedure("pvp", sites=["L1"]), conditions=None)
+        (vertebra,) = found.vertebrae
+        assert Flag.FRACTURE_NOT_DOCUMENTED not in vertebra.flags
+        assert "exclusions" in found.unchecked
+
+
+class TestScrewsWithoutCement:
+    """The study has no patient with screws and a cement ratio of 0 %."""
+
+    def test_ratio_of_zero_does_not_apply(self, one, fhir):
+        """It says that there is no cement; the record is named."""
+        vertebra = one(
+            fhir.procedure("pedicle-screw-fixation"),
+            fhir.condition("S32.010A"),
+            fhir.cement(0),
+        )
+        found = vertebra.cement_ratio_percent
+        assert found.reason is Reason.NOT_APPLICABLE
+        assert found.candidates == ("Observation/ob3",)
+
+    def test_absent_ratio_does_not_apply(self, one, fhir, codes):
+        """Looked for, and nothing there to be measured."""
+        vertebra = one(
+            fhir.procedure("pedicle-screw-fixation"),
+            fhir.condition("S32.010A"),
+            fhir.observation(
+                "cement-ratio-ap",
+                dataAbsentReason=codes.concept((codes.LOCAL, "not-applicable")),
+            ),
+        )
+        found = vertebra.cement_ratio_percent
+        assert found.reason is Reason.NOT_APPLICABLE
+        assert found.candidates == ("Observation/ob3",)
+
+    def test_ratio_of_zero_does_not_speak_for_a_fracture(self, run, fhir):
+        """Without a fracture such screws are degenerative surgery."""
+        found = run(fhir.procedure("pedicle-screw-fixation"), fhir.cement(0))
+        assert found.not_assessed is Reason.NO_ELIGIBLE_OPERATION
+
+    @pytest.mark.parametrize(
+        "methods", [["pvp"], ["pkp"], ["pedicle-screw-fixation", "pvp"]]
+    )
+    def test_ratio_of_zero_beside_cement_is_a_value(self, one, fhir, values, methods):
+        """Cement was used and reaches nowhere on the film."""
+        made = [fhir.procedure(method, sites=["L1"]) for method in methods]
+        found = values(one(*made, fhir.condition("S32.010A"), fhir.cement(0)))
+        assert found.cement == 0
+
+    def test_unreadable_ratio_is_asked_for(self, one, fhir, values, codes):
+        """A ratio in an unknown unit may speak of cement."""
+        vertebra = one(
+            fhir.procedure("pedicle-screw-fixation"),
+            fhir.condition("S32.010A"),
+            fhir.cement(codes.quantity(0, "parsec")),
+        )
+        assert values(vertebra).cement == "unit-unknown"
