@@ -3,7 +3,7 @@
 from dataclasses import dataclass, replace
 from typing import Final
 
-from service.fhir.findings import Coding, Flag, Measurement, Missing, Reason
+from service.fhir.findings import Coding, Flag, Measurement, Missing, Reason, quoted
 from service.fhir.measurements import Chosen
 from service.fhir.units import PHYSICAL_RANGES
 
@@ -90,7 +90,7 @@ def _settle_signs(
         first, second = (replace(item, value=abs(float(item.value))) for item in found)
         return first, second
     word = "opposite signs" if len(numbers) > 1 else "sign convention not known"
-    named = ", ".join(f"{item.source} {item.as_found}" for item in found)
+    named = " and ".join(quoted(item.as_found, item.source) for item in found)
     sources = tuple(item.source for item in found)
     conflict = Missing(Reason.CONFLICT, f"{word}: {named}", sources)
     return (
@@ -157,10 +157,8 @@ def _compare(angles: Angles, recorded: Measurement | Missing, number: float) -> 
         return angles
     if abs(float(recorded.value) - number) <= _TOLERANCE + _ROUNDING:
         return angles
-    detail = (
-        f"restoration ratio: {recorded.source} {recorded.as_found},"
-        f" computed {number:.1f} %"
-    )
+    said = quoted(recorded.as_found, recorded.source)
+    detail = f"restoration ratio: {said} and {number:.1f} % (computed)"
     flags = angles.flags | {Flag.CRR_RECORDED_DIFFERS}
     return replace(angles, flags=flags, conflicts=(detail,))
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from service.fhir.acts import PEDICLE_SCREW, Act
 from service.fhir.evidence import Evidence
-from service.fhir.findings import Coding, Measurement, Missing, Reason
+from service.fhir.findings import Coding, Measurement, Missing, Reason, quoted
 from service.fhir.operations import ProcedureFact
 from service.fhir.places import (
     ANYWHERE,
@@ -37,14 +37,11 @@ class Location:
         The predictor.
     is_documented : bool
         Whether a fracture is recorded there.
-    conflict : str or None
-        The contradiction, with its sources.
     """
 
     place: frozenset[str]
     segment: Measurement | Missing
     is_documented: bool
-    conflict: str | None = None
 
 
 def locate(
@@ -82,15 +79,17 @@ def locate(
         and (f.place & draft.place or not f.place & others)
     ]
     deciding, checking = _sources(draft, concerned)
-    place, used = draft.place if _is_sited(draft) else ANYWHERE, []
+    place = draft.place if _is_sited(draft) else ANYWHERE
+    used: list[Evidence] = []
     for group in deciding:
         said = narrowest(evidence.place for evidence in group)
-        used += group
         if not place & said:
-            return _conflict(used, concerned)
+            return _conflict(place, used, group, concerned)
+        used += group
         place &= said
-    if any(not place & narrowest(e.place for e in group) for group in checking):
-        return _conflict([*used, *(e for group in checking for e in group)], concerned)
+    for group in checking:
+        if not place & narrowest(evidence.place for evidence in group):
+            return _conflict(place, used, group, concerned)
     is_documented = any(evidence.place & place for evidence in concerned)
     told = used or [evidence for group in checking for evidence in group]
     segment = _segment(place, told, conditions_were_had=conditions_were_had)
@@ -178,15 +177,23 @@ def _segment(
     )
 
 
-def _conflict(used: Sequence[Evidence], fractures: Sequence[Evidence]) -> Location:
-    said = dict.fromkeys(f"{e.source} {describe(e.place)}" for e in used if e.place)
-    detail = f"segment or level: {', '.join([*said][:_NAMED])}"
-    return Location(
-        frozenset(),
-        Missing(Reason.CONFLICT, detail, _names(used)),
-        bool(fractures),
-        detail,
+def _conflict(
+    place: frozenset[str],
+    used: Sequence[Evidence],
+    against: Sequence[Evidence],
+    fractures: Sequence[Evidence],
+) -> Location:
+    """Name two records that have no level in common, or one without any."""
+    one = next(e for e in against if not e.place & place)
+    others = (e for e in (*used, *fractures) if e.place and not e.place & one.place)
+    said = " and ".join(
+        quoted(describe(e.place) or "codes that contradict each other", e.source)
+        for e in (next(others, None), one)
+        if e
     )
+    detail = f"segment or level: {said}"
+    missing = Missing(Reason.CONFLICT, detail, _names([*used, *against]))
+    return Location(frozenset(), missing, bool(fractures))
 
 
 def _names(evidence: Iterable[Evidence]) -> tuple[str, ...]:

@@ -12,7 +12,7 @@ from service.fhir.films import (
     Verdict,
     is_of_other_side,
 )
-from service.fhir.findings import Coding, Measurement, Missing, Reason
+from service.fhir.findings import Coding, Measurement, Missing, Reason, quoted
 from service.fhir.places import describe, level_of
 from service.fhir.quantities import Fault, value_of
 from service.fhir.readings import FINAL, Reading
@@ -115,7 +115,7 @@ def _judge(
         if when is None or operated is None:
             lacking = "the operation" if when else "the value"
             verdict = Reason.TIME_UNCLEAR, f"{lacking} has no time"
-        elif when.start > situation.now:
+        elif situation.now.is_before(when):
             verdict = Reason.TIME_UNCLEAR, "dated after the call"
         else:
             verdict = role.check(reading, when, operated, situation)
@@ -183,7 +183,7 @@ def _decide(
         deciding = role.decide(candidates, operated)
         valid = _witnesses(deciding, intake)
         if len(valid) > 1:
-            return Chosen(_conflict(deciding))
+            return Chosen(_conflict(valid, deciding))
         if valid:
             return _chosen(valid[0], role)
         refused += [_invalid(candidate) for candidate in deciding]
@@ -230,10 +230,13 @@ def _chosen(candidate: Candidate, role: Role) -> Chosen:
     return Chosen(result, reading.mapped.sign_convention is not None)
 
 
-def _conflict(deciding: Sequence[Candidate]) -> Missing:
-    said = dict.fromkeys(f"{c.reading.source} {c.value.as_found}" for c in deciding)
-    sources = dict.fromkeys(c.reading.source for c in deciding)
-    detail = f"differing values at one time: {', '.join([*said][:_NAMED])}"
+def _conflict(valid: Sequence[Candidate], deciding: Sequence[Candidate]) -> Missing:
+    """Say two values that differ; of the others, how many records there are."""
+    said = (quoted(c.value.as_found, c.reading.source) for c in valid)
+    sources = dict.fromkeys(c.reading.source for c in (*valid, *deciding))
+    others = len(sources) - len({c.reading.source for c in valid})
+    more = f", and {others} more" if others else ""
+    detail = f"differing values at one time: {' and '.join(said)}{more}"
     return Missing(Reason.CONFLICT, detail, tuple(sources)[:_NAMED])
 
 

@@ -17,6 +17,8 @@ _NUMBER_AND_UNIT: Final = re.compile(
     r"\s*([+-]?\d{1,9}(?:\.\d{1,9})?)\s*(.{0,20}?)\s*", re.ASCII
 )
 _SHORT: Final = 40
+#: A unit's spelling beside its code may be any text.
+_LONGEST_UNIT: Final = 60
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,7 +119,8 @@ def _read_quantity(
     unit = _unit(spelled, code, _text(quantity.get("system")), terminology)
     if unit is None:
         unit = _default_unit(mapped, terminology)
-    return number, unit, f"{quantity['value']} {spelled or code or ''}".rstrip()
+    stated = (spelled or code or "")[:_LONGEST_UNIT]
+    return number, unit, f"{quantity['value']} {stated}".rstrip()
 
 
 def _unit(

@@ -60,7 +60,7 @@ def test_opposite_signs_contradict(settle, values, pre, post, ratio):
         "Observation/ob3",
     )
     assert vertebra.conflicts == (
-        f"opposite signs: Observation/ob2 {pre} deg, Observation/ob3 {post} deg",
+        f"opposite signs: {pre} deg (Observation/ob2) and {post} deg (Observation/ob3)",
     )
 
 
@@ -95,7 +95,7 @@ def test_recorded_ratio_that_differs_is_flagged(settle, values, ratio):
     assert values(vertebra).crr == 75
     assert Flag.CRR_RECORDED_DIFFERS in vertebra.flags
     assert vertebra.conflicts == (
-        f"restoration ratio: Observation/ob4 {ratio} %, computed 75.0 %",
+        f"restoration ratio: {ratio} % (Observation/ob4) and 75.0 % (computed)",
     )
 
 

@@ -355,6 +355,34 @@ class TestDifferingValues:
         assert "60 %" in found.detail
         assert vertebra.conflicts == (found.detail,)
 
+    def test_both_stand_in_the_first_characters(self, with_pvp, fhir, codes):
+        """Whatever length ids and units have, a card of 400 characters shows both."""
+        wordy = {"unit": "w" * 200, "system": codes.UCUM, "code": "%"}
+        vertebra = with_pvp(
+            fhir.cement({"value": 46, **wordy}, id="a" * 64),
+            fhir.cement({"value": 61, **wordy}, id="b" * 64),
+            *[fhir.cement(number) for number in range(70, 80)],
+        )
+        (detail,) = vertebra.conflicts
+        assert len(detail) <= 400
+        assert f"46 {'w' * 50}" in detail
+        assert f"61 {'w' * 50}" in detail
+        assert detail.endswith("and 10 more")
+
+    def test_first_two_named_are_two_that_differ(self, with_pvp, fhir):
+        """A second record of the first value is no other value."""
+        same = [fhir.cement(46) for _ in range(3)]
+        (detail,) = with_pvp(*same, fhir.cement(61)).conflicts
+        assert detail == (
+            "differing values at one time: 46 % (Observation/ob1)"
+            " and 61 % (Observation/ob4), and 2 more"
+        )
+
+    def test_unit_of_a_value_is_kept_short(self, with_pvp, fhir, codes):
+        """What stands beside the code may be any text."""
+        wordy = {"value": 52, "unit": "w" * 200, "system": codes.UCUM, "code": "%"}
+        assert len(with_pvp(fhir.cement(wordy)).cement_ratio_percent.as_found) <= 63
+
     def test_same_value_twice_is_one(self, with_pvp, fhir, codes):
         """Also in another unit."""
         found = with_pvp(fhir.cement(52), fhir.cement(codes.quantity(0.52, "1")))

@@ -142,6 +142,23 @@ class TestCement:
         )
         assert one(fhir.procedure("pvp"), bad).segment.reason is Reason.CONFLICT
 
+    def test_both_places_are_named(self, one, fhir):
+        """Among records that agree, the two that do not."""
+        made = [fhir.condition("S32.010A", id=name * 64) for name in "abc"]
+        against = fhir.fracture_segment("L2", id="x" * 64)
+        (detail,) = one(fhir.procedure("pvp", sites=["L1"]), *made, against).conflicts
+        assert detail.startswith("segment or level: L1 (Procedure/")
+        assert " and L2 (Observation/xxx" in detail
+        assert len(detail) <= 400
+
+    def test_record_without_any_level_left_is_named(self, one, fhir, codes):
+        """Its code and its body site exclude each other."""
+        bad = fhir.condition(
+            "S32.010A", bodySite=[codes.concept((codes.SNOMED, "23215003"))]
+        )
+        (detail,) = one(fhir.procedure("pvp"), bad).conflicts
+        assert "codes that contradict each other (Condition/" in detail
+
     def test_body_site_of_a_condition_gives_the_level(self, one, fhir, values, codes):
         """An unspecific fracture code with a site."""
         fracture = fhir.condition(
