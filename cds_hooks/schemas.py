@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from marshmallow import EXCLUDE, Schema, ValidationError, fields
+from marshmallow import EXCLUDE, Schema, ValidationError, fields, missing
 
 from cds_hooks.hooks import HOOKS, ContextField, HookDefinition, Kind
 from cds_hooks.values import ABSOLUTE_URL, FHIR_ID, REFERENCE
@@ -67,7 +67,16 @@ class _Value(fields.Field[Any]):
         )
         self._check = check
 
-    def _deserialize(self, value: object, *_: object, **__: object) -> object:
+    def deserialize(
+        self,
+        value: object,
+        attr: str | None = None,
+        data: Mapping[str, Any] | None = None,
+        **options: object,
+    ) -> Any:  # noqa: ANN401 - as the base class
+        """Check a value; the base class also looks for hooks that no field here has."""
+        if value is None or value is missing:
+            return super().deserialize(value, attr, data, **options)
         if not self._check(value):
             raise self.make_error("invalid")
         return value
