@@ -1,0 +1,142 @@
+"""The services: what must be there for an answer, and what an empty answer means."""
+
+from datetime import UTC, datetime
+
+import pytest
+
+from cds_hooks import DataUnavailable, load_request
+from cds_hooks.prefetch import resolve
+from service.config import NOT_YET, VARIABLES, Settings
+from service.fire import hook_request
+from service.parts import build_parts
+from service.patients import bundled_patients
+
+PATIENTS = {patient.name[:2]: patient.bundle for patient in bundled_patients()}
+NOW = datetime(2026, 3, 6, 10, 0, tzinfo=UTC)
+FAILED = {
+    "resourceType": "OperationOutcome",
+    "issue": [{"severity": "error", "code": "forbidden"}],
+}
+
+
+@pytest.fixture(scope="module")
+def parts():
+    with pytest.MonkeyPatch.context() as patch:
+        for name in [*VARIABLES, *NOT_YET]:
+            patch.delenv(name, raising=False)
+        return build_parts(Settings.from_env(is_open=True), lambda: NOW)
+
+
+@pytest.fixture
+def ask(parts):
+    """Fire the discharge hook for a patient, with changes to its prefetch."""
+
+    def ask(number, changes=None, *, hook="encounter-discharge", context=None):
+        (service,) = [s for s in parts.registry if s.hook == "encounter-discharge"]
+        entry = {"hook": service.hook, "prefetch": dict(service.prefetch)}
+        body = hook_request(PATIENTS[number], entry)
+        body["hook"] = hook
+        for key, value in (changes or {}).items():
+            if value is ...:
+                del body["prefetch"][key]
+            else:
+                body["prefetch"][key] = value
+        body["context"] |= context or {}
+        return parts.advice(load_request(body, hook))
+
+    return ask
+
+
+def paged(body):
+    link = {"relation": "next", "url": "https://ehr.example.org/fhir?page=2"}
+    return {**body, "link": [link]}
+
+
+@pytest.mark.parametrize(
+    "value", [..., FAILED], ids=["PF-2 key absent", "PF-6 OperationOutcome"]
+)
+@pytest.mark.parametrize("key", ["procedures", "observations"])
+def test_required_data_that_was_not_had_is_412(ask, key, value):
+    """A failed query is never read as "nothing recorded"."""
+    with pytest.raises(DataUnavailable, match=rf"prefetch\.{key}"):
+        ask("01", {key: value})
+
+
+@pytest.mark.parametrize("key", ["procedures", "observations"])
+def test_pf_7_a_first_page_is_never_read_as_everything(ask, key):
+    """What contradicts may stand on the page that is not there."""
+    page = paged({"resourceType": "Bundle", "type": "searchset", "entry": []})
+    with pytest.raises(DataUnavailable, match=rf"prefetch\.{key}"):
+        ask("01", {key: page})
+
+
+@pytest.mark.parametrize(
+    "value",
+    [None, {"resourceType": "Bundle", "type": "searchset", "total": 0}],
+    ids=["PF-3 null", "PF-4 empty"],
+)
+def test_no_procedures_are_an_answer(ask, value):
+    """The client has looked: there was no operation, so there is no card."""
+    assert ask("01", {"procedures": value}).cards == ()
+
+
+@pytest.mark.parametrize("value", [None, {"resourceType": "Bundle", "total": 0}])
+def test_no_observations_are_an_answer_that_asks_for_them(ask, value):
+    """Nothing recorded is missing, not unavailable."""
+    (card,) = ask("01", {"observations": value}).cards
+    assert card.source.topic.code == "ScnenInputMissing"
+    assert "not recorded" in card.detail
+
+
+@pytest.mark.parametrize("value", [..., FAILED], ids=["absent", "failed"])
+def test_without_an_eligible_operation_observations_are_not_needed(ask, value):
+    """Procedures are judged first: a new hip needs no Cobb angle."""
+    assert ask("13", {"observations": value}).cards == ()
+
+
+@pytest.mark.parametrize(
+    ("key", "words"),
+    [("conditions", "exclusions"), ("patient", "age was not obtained")],
+)
+@pytest.mark.parametrize("value", [..., FAILED], ids=["absent", "failed"])
+def test_optional_data_that_was_not_had_is_said(ask, key, words, value):
+    """AHRQ's service read "forbidden" as "no conditions"."""
+    (card,) = ask("01", {key: value}).cards
+    assert words in card.detail
+    assert "about 45 of 100" in card.summary
+
+
+def test_a_procedure_that_cannot_be_read_is_not_silence(ask):
+    """An unreadable operation is no "no operation"."""
+    entry = {"resource": None}
+    bundle = {"resourceType": "Bundle", "type": "searchset", "entry": [entry]}
+    with pytest.raises(DataUnavailable, match="no valid Procedure"):
+        ask("01", {"procedures": bundle})
+
+
+def test_pf_11_resources_of_another_patient_do_not_count(ask):
+    """The prefetch of one patient with the id of another in the context."""
+    assert ask("01", context={"patientId": "syn-02"}).cards == ()
+
+
+def test_opening_a_chart_without_an_encounter_gives_no_card(parts, ask):
+    """Without an encounter there is no stay to end."""
+    (service,) = [s for s in parts.registry if s.hook == "patient-view"]
+    body = hook_request(
+        PATIENTS["01"], {"hook": service.hook, "prefetch": dict(service.prefetch)}
+    )
+    body["context"].pop("encounterId", None)
+    assert parts.advice(load_request(body, "patient-view")).cards == ()
+
+
+def test_the_chart_gives_the_card_of_the_discharge(ask):
+    """Both hooks fire at one moment: one finding, one card."""
+    assert ask("01", hook="patient-view") == ask("01")
+
+
+def test_pt_8_the_templates_resolve_for_the_hooks_context(parts):
+    """Every key can be filled from patient and encounter."""
+    context = {"patientId": "p1", "encounterId": "e1", "userId": "Practitioner/u"}
+    for service in parts.registry:
+        for template in service.prefetch.values():
+            assert "{{" not in resolve(template, context)
