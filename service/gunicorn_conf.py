@@ -5,17 +5,18 @@ from pathlib import Path
 from typing import Any
 
 from service.observability import JSONFormatter
-from service.workers import SyncWorker
+from service.workers import PlacedLogger, SyncWorker
 
-__all__ = ["worker_class", "workers"]
+__all__ = ["logger_class", "worker_class", "workers"]
 
 workers = 2
 worker_class = SyncWorker
+logger_class = PlacedLogger
 #: The application is loaded once, before the workers fork: one start, shared memory.
 preload_app = True
 
-#: A worker that is silent for so long is replaced: a client that sends a byte now and
-#: then holds it no longer than this. A request needs milliseconds.
+#: A worker that is silent for so long is replaced. A request needs milliseconds, and
+#: slow clients are ended much sooner: `service.connections.PATIENCE_S`.
 timeout = 15
 #: How long requests in flight may take after SIGTERM.
 graceful_timeout = 20

@@ -29,16 +29,20 @@ LOGGED_FIELDS = (
 
 #: Loggers of this project: their messages are fixed texts and names of types.
 _OWN_LOGGERS = ("service", "cds_hooks")
-#: Parts of gunicorn that never see a request, so that their words may be kept.
-_MASTER_MODULES = frozenset({"arbiter", "sock", "glogging", "config"})
+#: Parts of gunicorn that never see a request, so that their words may be kept. The
+#: place is true only with `service.workers.PlacedLogger`.
+_MASTER_MODULES = frozenset({"arbiter", "sock"})
 
 #: Where the id and the start of a request are kept while it is answered.
 _ID = "service.request_id"
 _STARTED = "service.started"
 
-#: A correlation id is a UUID or a hexadecimal trace id. Anything else could be a name
-#: or a record number and is replaced.
-_REQUEST_ID = re.compile(r"[0-9A-Fa-f-]{16,64}")
+#: A correlation id is a UUID or a trace id of 32 hexadecimal digits, one of them a
+#: letter. Anything else could be a name or a record number and is replaced.
+_REQUEST_ID = re.compile(
+    r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}|(?=[0-9]*[a-f])[0-9a-f]{32}",
+    re.IGNORECASE,
+)
 
 
 class JSONFormatter(logging.Formatter):

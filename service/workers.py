@@ -1,15 +1,24 @@
-"""Gunicorn workers that answer a broken request without quoting it."""
+"""Gunicorn in our way: it quotes nobody, and no client holds it for long."""
 
 import logging
+import selectors
+from functools import partial
 from http import HTTPStatus
+from secrets import token_hex
+from time import monotonic
 from typing import Any
 
 import orjson
 from gunicorn import util  # type: ignore[import-untyped] # gunicorn ships no types
+from gunicorn.config import Config  # type: ignore[import-untyped] # as above
+from gunicorn.glogging import Logger  # type: ignore[import-untyped] # as above
 from gunicorn.http import errors  # type: ignore[import-untyped] # as above
 from gunicorn.workers import gthread, sync  # type: ignore[import-untyped] # as above
+from werkzeug.exceptions import RequestTimeout
 
-__all__ = ["SyncWorker", "ThreadWorker"]
+from service.connections import Listener
+
+__all__ = ["PlacedLogger", "SyncWorker", "ThreadWorker"]
 
 _log = logging.getLogger("service.workers")
 
@@ -23,16 +32,51 @@ _STATUS: dict[type[BaseException], HTTPStatus] = {
 }
 
 
-class _PlainErrors:
+class PlacedLogger(Logger):  # type: ignore[misc] # untyped base
     """
-    Replace gunicorn's error page, which quotes the header or line it refuses.
+    Let each message of gunicorn name the place it comes from.
 
-    Gunicorn also logs the quoted text, and a header can be a token.
+    Gunicorn calls the standard logger through a wrapper, which then passes for the
+    origin of every message: what the master says could not be told from what a worker
+    quotes. Without the wrapper it can, and `JSONFormatter` withholds by place.
     """
+
+    def setup(self, cfg: Config) -> None:
+        """
+        Set levels and handlers.
+
+        Parameters
+        ----------
+        cfg : gunicorn.config.Config
+            Gunicorn's configuration.
+        """
+        super().setup(cfg)
+        # Below info gunicorn only tells what it read: lines, headers, paths.
+        self.error_log.setLevel(max(self.error_log.level, logging.INFO))
+        for name in ("critical", "error", "warning", "info", "debug", "exception"):
+            setattr(self, name, getattr(self.error_log, name))
+
+    def access(self, *_: object) -> None:
+        """Write no access log, which would hold paths and headers, nor prepare one."""
+
+
+class _OurManners:
+    """What both kinds of worker do otherwise than gunicorn's own."""
+
+    def accept(self, listener: Any) -> None:  # noqa: ANN401 gunicorn's listening socket
+        """
+        Take a connection, with a limit to its time.
+
+        Parameters
+        ----------
+        listener : socket.socket
+            Where it waits.
+        """
+        super().accept(Listener(listener))  # type: ignore[misc] # of gunicorn's worker
 
     def handle_error(
         self,
-        req: object,
+        _req: object,
         client: Any,  # noqa: ANN401 a socket, or one wrapped for TLS
         _addr: object,
         exc: BaseException,
@@ -40,43 +84,81 @@ class _PlainErrors:
         """
         Answer a request that never reached the application, or died in it.
 
+        Gunicorn's own page quotes the header or line it refuses, and so does its log;
+        a header can be a token.
+
         Parameters
         ----------
-        req : object
+        _req : object
             The parsed request; None if parsing failed.
         client : socket.socket
             Where the answer goes.
         exc : BaseException
             What went wrong.
         """
-        status = _status(req, exc)
+        status, request_id = _status(exc), token_hex(16)
         _log.warning(
-            "request refused before the application: %s",
+            "answered for the application: %s",
             type(exc).__name__,
-            extra={"status": status.value},
+            extra={"status": status.value, "request_id": request_id},
         )
         try:
-            util.write_nonblock(client, _answer(status))
+            util.write_nonblock(client, _answer(status, request_id))
         except OSError:
             _log.info("the client did not wait for the answer")
 
 
-class SyncWorker(_PlainErrors, sync.SyncWorker):  # type: ignore[misc] # untyped base
+class SyncWorker(_OurManners, sync.SyncWorker):  # type: ignore[misc] # untyped base
     """One request at a time: the steadiest choice for requests of a millisecond."""
 
 
-class ThreadWorker(_PlainErrors, gthread.ThreadWorker):  # type: ignore[misc] # as above
+class ThreadWorker(_OurManners, gthread.ThreadWorker):  # type: ignore[misc] # as above
     """Several requests at a time, for clients that keep connections open."""
 
+    def enqueue_req(self, conn: gthread.TConn) -> None:
+        """
+        Give a connection to a thread, but not before its client has said something.
 
-def _status(req: object, exc: BaseException) -> HTTPStatus:
+        Parameters
+        ----------
+        conn : gunicorn.workers.gthread.TConn
+            The connection.
+        """
+        if conn.initialized or conn.data_ready:
+            super().enqueue_req(conn)
+            return
+        conn.sock.settimeout(0)
+        conn.timeout = monotonic() + self.cfg.keepalive
+        self.pending_conns.append(conn)
+        wake = partial(self.on_pending_socket_readable, conn)
+        self.poller.register(conn.sock, selectors.EVENT_READ, wake)
+
+    def handle(self, conn: gthread.TConn) -> object:
+        """
+        Handle one request, in a thread.
+
+        Parameters
+        ----------
+        conn : gunicorn.workers.gthread.TConn
+            The connection.
+
+        Returns
+        -------
+        object
+            False if the connection is to be closed.
+        """
+        outcome = super().handle(conn)
+        if outcome is False:
+            # Gunicorn would wait in the loop that serves all other connections.
+            conn.sock.linger()
+        return outcome
+
+
+def _status(exc: BaseException) -> HTTPStatus:
+    if isinstance(exc, RequestTimeout):
+        return HTTPStatus.REQUEST_TIMEOUT
     if isinstance(exc, SystemExit):  # the worker ran into its time limit
-        waited_for_client = req is None
-        return (
-            HTTPStatus.REQUEST_TIMEOUT
-            if waited_for_client
-            else HTTPStatus.SERVICE_UNAVAILABLE
-        )
+        return HTTPStatus.SERVICE_UNAVAILABLE
     if isinstance(exc, errors.InvalidResponseHeader | errors.InvalidResponseHeaderName):
         return HTTPStatus.INTERNAL_SERVER_ERROR
     if isinstance(exc, errors.ParseException):
@@ -84,7 +166,7 @@ def _status(req: object, exc: BaseException) -> HTTPStatus:
     return HTTPStatus.INTERNAL_SERVER_ERROR
 
 
-def _answer(status: HTTPStatus) -> bytes:
+def _answer(status: HTTPStatus, request_id: str) -> bytes:
     is_server_fault = status.value >= HTTPStatus.INTERNAL_SERVER_ERROR
     issue = {
         "severity": "error",
@@ -95,6 +177,7 @@ def _answer(status: HTTPStatus) -> bytes:
     head = (
         f"HTTP/1.1 {status.value} {status.phrase}\r\nConnection: close\r\n"
         "Content-Type: application/json\r\nCache-Control: no-store\r\n"
+        f"Access-Control-Allow-Origin: *\r\nX-Request-ID: {request_id}\r\n"
         f"Content-Length: {len(body)}\r\n\r\n"
     )
     return head.encode("ascii") + body

@@ -1,6 +1,7 @@
 """A real server on a free port, and the application without one."""
 
 import json
+import os
 import re
 import subprocess
 import sys
@@ -77,13 +78,14 @@ def start(tmp_path_factory):
     """Start servers; all are stopped at the end."""
     running = []
 
-    def start_one(*options):
+    def start_one(*options, **variables):
         log_file = tmp_path_factory.mktemp("server") / "log"
         began = time.perf_counter()
         with log_file.open("w") as log:
             process = subprocess.Popen(
                 [*COMMAND, *options],
                 cwd=ROOT,
+                env={**os.environ, **variables},
                 stdout=subprocess.PIPE,
                 stderr=log,
                 text=True,

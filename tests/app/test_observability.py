@@ -5,7 +5,9 @@ import logging
 import sys
 
 import pytest
+from gunicorn.config import Config
 
+from service import gunicorn_conf
 from service.observability import LOGGED_FIELDS, JSONFormatter, ready_report, set_level
 
 CANARY = "canary-4711"
@@ -58,22 +60,51 @@ def test_a_record_with_empty_exception_information_is_written():
     assert "exception" not in line(exc_info=(None, None, None))
 
 
+@pytest.mark.parametrize("name", ["werkzeug", "gunicorn.access", "gunicorn.errors"])
+def test_words_of_libraries_are_withheld(name):
+    """Whatever a library says may quote what it read, wherever it says it."""
+    written = line(name, "said %s", (CANARY,), "/gunicorn/arbiter.py")
+    assert written["event"] == "message withheld (arbiter.handle)"
+
+
+@pytest.fixture
+def gunicorn_says(monkeypatch):
+    """Let gunicorn's logger say something in a given module; give what is written."""
+    kept = []
+    handler = logging.Handler()
+    handler.emit = lambda record: kept.append(JSONFormatter().format(record))
+    cfg = Config()
+    cfg.set("loglevel", "debug")
+    cfg.set("errorlog", None)
+    log = gunicorn_conf.logger_class(cfg)
+    monkeypatch.setattr(log.error_log, "handlers", [handler])
+
+    def say(level, file):
+        code = compile(f"log.{level}('said %s', {CANARY!r})", file, "exec")
+        exec(code, {"log": log})  # noqa: S102 as if gunicorn's own file had said it
+        return [json.loads(each)["event"] for each in kept]
+
+    return say
+
+
+@pytest.mark.parametrize("level", ["info", "warning", "error", "critical", "exception"])
 @pytest.mark.parametrize(
-    ("name", "pathname", "event"),
+    ("file", "event"),
     [
-        ("gunicorn.error", "/gunicorn/arbiter.py", f"said {CANARY}"),
-        (
-            "gunicorn.error",
-            "/gunicorn/workers/base.py",
-            "message withheld (base.handle)",
-        ),
-        ("werkzeug", "/werkzeug/arbiter.py", "message withheld (arbiter.handle)"),
-        ("cds_hooks", "/cds_hooks/blueprint.py", f"said {CANARY}"),
+        ("/gunicorn/arbiter.py", f"said {CANARY}"),
+        ("/gunicorn/workers/base.py", "message withheld (base.<module>)"),
+        ("/gunicorn/workers/gthread.py", "message withheld (gthread.<module>)"),
+        ("/gunicorn/glogging.py", "message withheld (glogging.<module>)"),
     ],
 )
-def test_words_of_libraries_that_see_requests_are_withheld(name, pathname, event):
-    """Gunicorn's workers quote what they refuse; its master never sees a request."""
-    assert line(name, "said %s", (CANARY,), pathname)["event"] == event
+def test_of_gunicorn_only_the_master_is_quoted(gunicorn_says, level, file, event):
+    """Its workers quote what they refuse; its master never sees a request."""
+    assert gunicorn_says(level, file) == [event]
+
+
+def test_gunicorn_says_nothing_below_info(gunicorn_says):
+    """Its debug messages are what clients sent, whatever level is asked for."""
+    assert gunicorn_says("debug", "/gunicorn/arbiter.py") == []
 
 
 def test_a_part_that_fails_is_not_ready_and_says_nothing_else(caplog):
