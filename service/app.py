@@ -3,29 +3,25 @@
 import logging
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from functools import lru_cache
 from importlib.resources import files
-from ipaddress import ip_address
 from pathlib import Path
 from typing import Any
 
 import orjson
-from flask import Flask, Response, request
+from flask import Flask, Response
 
-from cds_hooks import Feedback, Unauthorized, load_request
+from cds_hooks import Feedback, load_request
 from cds_hooks.blueprint import create_blueprint, register_error_handlers
 from service import __version__
 from service.config import Settings, SettingsError
 from service.observability import ready_report, set_level, watch
+from service.open_mode import only_this_machine
 from service.parts import Clock, Parts, build_parts
 from service.web import create_pages
 
 __all__ = ["create_app", "example_request_file"]
 
 _log = logging.getLogger(__name__)
-
-#: A proxy on this machine has a loopback address; its client may have any.
-_FORWARDED = frozenset({"HTTP_FORWARDED", "HTTP_X_FORWARDED_FOR"})
 
 
 def create_app(settings: Settings, *, clock: Clock | None = None) -> Flask:
@@ -60,7 +56,7 @@ def create_app(settings: Settings, *, clock: Clock | None = None) -> Flask:
     set_level(settings.log_level)
     app = Flask(__name__, static_folder=None)
     watch(app, frozenset(service.id for service in parts.registry))
-    app.before_request(_refuse_other_machines)
+    app.before_request(only_this_machine(settings.public_url))
     app.register_blueprint(
         create_blueprint(parts.registry, on_feedback=_count_feedback)
     )
@@ -95,22 +91,6 @@ def _count_feedback(service_id: str, items: Sequence[Feedback]) -> None:
     """Leave a trace of what clinicians did; storing it is later work."""
     outcomes = Counter(item.outcome for item in items)
     _log.info("feedback", extra={"service": service_id, **outcomes})
-
-
-def _refuse_other_machines() -> None:
-    """Open mode answers this machine only, whatever address gunicorn was bound to."""
-    environ = request.environ
-    if _FORWARDED.isdisjoint(environ) and _is_loopback(environ.get("REMOTE_ADDR", "")):
-        return
-    raise Unauthorized
-
-
-@lru_cache(maxsize=64)
-def _is_loopback(address: str) -> bool:
-    try:
-        return ip_address(address).is_loopback
-    except ValueError:
-        return False
 
 
 def _add_health(app: Flask, parts: Parts) -> None:

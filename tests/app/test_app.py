@@ -37,10 +37,51 @@ def test_open_mode_answers_this_machine(client, address):
     assert answer.status_code == 200
 
 
-@pytest.mark.parametrize("header", ["Forwarded", "X-Forwarded-For"])
+@pytest.mark.parametrize(
+    "header",
+    [
+        "Forwarded",
+        "Via",
+        "X-Client-IP",
+        "X-Forwarded-For",
+        "X-Forwarded-Host",
+        "X-Forwarded-Port",
+        "X-Forwarded-Prefix",
+        "X-Forwarded-Proto",
+        "X-Real-IP",
+    ],
+)
 def test_open_mode_does_not_answer_through_a_proxy(client, header):
     """A proxy on this machine would let everybody in."""
     assert client.get("/cds-services", headers={header: "10.0.0.5"}).status_code == 401
+
+
+@pytest.mark.parametrize(
+    "host",
+    ["cds.hospital.example", "10.0.0.5:8080", "127.0.0.1.evil.example", "", "[::", "@"],
+)
+def test_open_mode_does_not_answer_to_another_name(client, host):
+    """A name made to point here is refused, and so is a proxy that keeps its own."""
+    answer = client.get("/cds-services", environ_overrides={"HTTP_HOST": host})
+    assert answer.status_code == 401
+
+
+@pytest.mark.parametrize(
+    "host", ["localhost", "LOCALHOST:1", "127.0.0.1:8080", "127.9.9.9", "[::1]:80"]
+)
+def test_open_mode_answers_to_the_names_of_this_machine(client, host):
+    """Every loopback name and address counts, with any port."""
+    answer = client.get("/cds-services", environ_overrides={"HTTP_HOST": host})
+    assert answer.status_code == 200
+
+
+def test_open_mode_answers_to_the_public_name(monkeypatch):
+    """A name of this machine that somebody has set is one of its names."""
+    monkeypatch.setenv("SCNEN_PUBLIC_URL", "http://Workstation.example:8080")
+    client = create_app(Settings.from_env(is_open=True)).test_client()
+    for host, status in (("workstation.example:80", 200), ("other.example", 401)):
+        answer = client.get("/cds-services", headers={"Host": host})
+        assert answer.status_code == status
 
 
 def test_discovery_lists_both_services_with_their_templates_in_order(client):
@@ -111,7 +152,21 @@ def test_a_request_id_goes_in_and_out(client, sent):
     assert answer.headers["X-Request-ID"] == sent.lower()
 
 
-@pytest.mark.parametrize("sent", [None, "Smith, John", "1234567", "a" * 65])
+@pytest.mark.parametrize(
+    "sent",
+    [
+        None,
+        "Smith, John",
+        "1234567",
+        "1234567890123456",
+        "12345678901234567890123456789012",
+        "1234-5678-90ab-cdef",
+        "4bf92f3577b34da6a3ce929d0e0e473",
+        "a" * 65,
+        "0b0e7f0a6f0e-4e52-9a55-3d1c3f0f3d11",
+        "0B0E7F0A-6F0E-4E52-9A55-3D1C3F0F3D11\u0660",
+    ],
+)
 def test_what_may_be_a_name_or_number_is_replaced(client, sent):
     """An id of another form never reaches the log."""
     headers = {"X-Request-ID": sent} if sent else {}
