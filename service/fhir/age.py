@@ -34,9 +34,9 @@ def is_adult(
     """
     if not isinstance(patient, dict) or patient.get("resourceType") != "Patient":
         return None
-    if patient.get("id") != patient_id or {"modifierExtension", "implicitRules"} & (
-        patient.keys()
-    ):
+    if "modifierExtension" in patient or "implicitRules" in patient:
+        return None
+    if patient.get("id") != patient_id:
         return None
     born = parse_date(patient.get("birthDate"))
     if born is None or born[0] > on:

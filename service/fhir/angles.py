@@ -14,7 +14,7 @@ _TOLERANCE: Final = 1.0
 _ROUNDING: Final = 1e-9
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Angles:
     """
     The angles and their restoration ratio.

@@ -42,7 +42,7 @@ _SPEAKS_OF_CEMENT: Final = frozenset(
 _NO_CEMENT: Final = frozenset({Reason.NOT_RECORDED, Reason.DATA_ABSENT})
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Context:
     """
     What holds for all vertebrae of a record.

@@ -16,7 +16,7 @@ from service.fhir.times import When
 __all__ = ["Evidence", "Stay", "gather_fractures"]
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(slots=True, eq=False)
 class Evidence:
     """
     What one record says about the place of the fracture.
@@ -45,7 +45,7 @@ class Evidence:
     procedure: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Stay:
     """
     The stay that the call and the operation belong to.

@@ -38,7 +38,7 @@ from service.policy import Eligibility, Windows
 __all__ = ["extract"]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class _Call:
     """What is the same for the whole extraction."""
 
@@ -52,7 +52,17 @@ class _Call:
     intake: Intake
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
+class _Verdict:
+    """What may be assessed, or why nothing may."""
+
+    vertebrae: tuple[OperatedVertebra, ...] = ()
+    not_assessed: Reason | None = None
+    exclusion: str | None = None
+    unchecked: frozenset[str] = frozenset()
+
+
+@dataclass(slots=True)
 class _Found:
     """The records that matter, read and checked."""
 
@@ -119,10 +129,13 @@ def extract(
         intake,
     )
     selections = _select(record, patient_id)
-    extraction = _assess(record, selections, call)
-    return replace(
-        extraction,
+    verdict = _assess(record, selections, call)
+    return Extraction(
+        vertebrae=verdict.vertebrae,
         as_of=now,
+        not_assessed=verdict.not_assessed,
+        exclusion=verdict.exclusion,
+        unchecked=verdict.unchecked,
         rejected=(*sorted(intake.faults.items()), *_junk(selections)),
         other_patient=sum(s.other_patient for s in selections.values()),
     )
@@ -149,15 +162,15 @@ def _junk(selections: Mapping[str, Selection]) -> list[tuple[str, str]]:
 
 def _assess(
     record: PatientRecord, selections: Mapping[str, Selection], call: _Call
-) -> Extraction:
+) -> _Verdict:
     encounter = _own_encounter(record.encounter, call)
     chosen = _choose_operations(selections["Procedure"], encounter, call)
     if not chosen:
-        return _nothing(Reason.NO_ELIGIBLE_OPERATION, call)
+        return _Verdict((), Reason.NO_ELIGIBLE_OPERATION)
     found = _read(record, selections, chosen, encounter, call)
     vertebrae = _vertebrae(found, call)
     if not vertebrae:
-        return _nothing(Reason.NO_ELIGIBLE_OPERATION, call)
+        return _Verdict((), Reason.NO_ELIGIBLE_OPERATION)
     operated = found.stay.operated
     day = (operated or call.now).first_day
     minimum = call.eligibility.minimum_age_years
@@ -171,16 +184,11 @@ def _assess(
         if not was_had
     )
     if adult is False:
-        return replace(_nothing(Reason.UNDER_AGE, call), unchecked=unchecked)
+        return _Verdict((), Reason.UNDER_AGE, unchecked=unchecked)
     exclusion = excluded_by(found.conditions or (), chosen, operated, call.terminology)
     if exclusion is not None:
-        nothing = _nothing(Reason.EXCLUDED_CONDITION, call)
-        return replace(nothing, exclusion=exclusion, unchecked=unchecked)
-    return Extraction(tuple(vertebrae), call.now.start, unchecked=unchecked)
-
-
-def _nothing(reason: Reason, call: _Call) -> Extraction:
-    return Extraction((), call.now.start, not_assessed=reason)
+        return _Verdict((), Reason.EXCLUDED_CONDITION, exclusion, unchecked)
+    return _Verdict(tuple(vertebrae), unchecked=unchecked)
 
 
 def _own_encounter(
@@ -192,7 +200,8 @@ def _own_encounter(
     is_own = (
         encounter.get("id") == call.encounter_id
         and target_id(encounter.get("subject"), "Patient") == call.patient_id
-        and not {"modifierExtension", "implicitRules"} & encounter.keys()
+        and "modifierExtension" not in encounter
+        and "implicitRules" not in encounter
     )
     return encounter if is_own else None
 
@@ -213,6 +222,8 @@ def _choose_operations(
         lookback=timedelta(days=call.windows.lookback_days),
         intake=call.intake,
     )
+    if all(fact.when for fact in chosen):
+        return chosen
     # Without a time of its own, an operation of the stay lies somewhere within it.
     period = read_period(encounter, call.now, call.zone)
     if period is None:

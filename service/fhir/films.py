@@ -12,10 +12,18 @@ from service.fhir.readings import Reading
 from service.fhir.times import When
 from service.policy import Windows
 
-__all__ = ["ROLES", "Candidate", "Role", "Situation", "Verdict", "is_of_other_side"]
+__all__ = [
+    "ROLES",
+    "ROLES_OF",
+    "Candidate",
+    "Role",
+    "Situation",
+    "Verdict",
+    "is_of_other_side",
+]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Situation:
     """
     What decides whether a reading belongs to a vertebra and its operation.
@@ -44,7 +52,7 @@ class Situation:
     windows: Windows
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Candidate:
     """
     A reading with a settled status, a fitting place and time, and a value.
@@ -158,6 +166,14 @@ ROLES: Final[Mapping[str, Role]] = MappingProxyType(
         "cobb_restoration_ratio_percent": Role(
             frozenset({"cobb-restoration-ratio"}), "%", _check_postoperative, _first
         ),
+    }
+)
+
+#: code of the project -> the predictors it may speak of, with their rules
+ROLES_OF: Final[Mapping[str, tuple[tuple[str, Role], ...]]] = MappingProxyType(
+    {
+        target: tuple(item for item in ROLES.items() if target in item[1].targets)
+        for target in frozenset().union(*(role.targets for role in ROLES.values()))
     }
 )
 

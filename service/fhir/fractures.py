@@ -28,7 +28,7 @@ _OVER: Final = frozenset({"inactive", "remission", "resolved"})
 _FRACTURE: Final = "vertebral-fracture"
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(slots=True, eq=False)
 class ConditionFact:
     """
     One Condition that speaks of a fracture or of an exclusion.
@@ -100,8 +100,8 @@ def read_conditions(
     facts = []
     for resource in resources:
         concept = resource.get("code")
-        meanings = list(terminology.conditions.meanings(concept))
-        exclusions = list(terminology.exclusions.meanings(concept))
+        meanings = terminology.conditions.meanings(concept)
+        exclusions = terminology.exclusions.meanings(concept)
         if not (meanings or exclusions):
             continue
         if _status(resource, "verificationStatus") in _VOID:
@@ -267,7 +267,7 @@ def reason_fractures(
     """
     found = []
     for concept in _reasons(fact):
-        meanings = list(terminology.conditions.meanings(concept))
+        meanings = terminology.conditions.meanings(concept)
         place = fracture_place(concept, meanings)
         if place is not None:
             found.append((meanings[0], place))

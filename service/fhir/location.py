@@ -24,7 +24,7 @@ __all__ = ["Location", "locate"]
 _NAMED = 20
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Location:
     """
     Where a vertebra lies.

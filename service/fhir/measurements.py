@@ -6,6 +6,7 @@ from typing import Final
 
 from service.fhir.films import (
     ROLES,
+    ROLES_OF,
     Candidate,
     Role,
     Situation,
@@ -29,7 +30,7 @@ _ROUNDS: Final = 3
 _SAME: Final = 1e-6
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Chosen:
     """
     The outcome for one predictor.
@@ -46,7 +47,7 @@ class Chosen:
     is_signed: bool = False
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class _Refusal:
     """A reading that did not; the further it got, the more it tells."""
 
@@ -87,9 +88,7 @@ def choose_readings(
     passed: dict[str, list[Candidate]] = {name: [] for name in ROLES}
     refused: dict[str, list[_Refusal]] = {name: [] for name in ROLES}
     for reading in readings:
-        for name, role in ROLES.items():
-            if reading.mapped.target not in role.targets:
-                continue
+        for name, role in ROLES_OF.get(reading.mapped.target, ()):
             if is_of_other_side(reading, role, situation):
                 continue
             judged = _judge(reading, role, situation, terminology)
@@ -180,7 +179,8 @@ def _decide(
 ) -> Chosen:
     operated, rounds = situation.operated, 0
     while candidates and operated is not None:
-        deciding = role.decide(candidates, operated)
+        is_one = len(candidates) == 1
+        deciding = candidates if is_one else role.decide(candidates, operated)
         valid = _witnesses(deciding, intake)
         if len(valid) > 1:
             return Chosen(_conflict(valid, deciding))

@@ -15,7 +15,7 @@ from service.fhir.times import When, enclosing, parse_when
 __all__ = ["ProcedureFact", "choose", "read_period", "read_procedures", "read_sites"]
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(slots=True, eq=False)
 class ProcedureFact:
     """
     One performed Procedure whose code speaks of a method.
@@ -121,11 +121,15 @@ def read_sites(sites: object, terminology: Terminology) -> tuple[frozenset[str],
     tuple of frozenset of str
         One place for each body site that is known.
     """
+    if sites is None:
+        return ()
     listed = sites if isinstance(sites, list) else [sites]
     found = []
     for site in listed:
         meanings = [m.place for m in terminology.places.meanings(site)]
-        if meanings:
+        if len(meanings) == 1:
+            found += meanings
+        elif meanings:
             # Codings of one concept are translations: the narrowest holds.
             found.append(ANYWHERE.intersection(*meanings) or union(meanings))
     return tuple(found)

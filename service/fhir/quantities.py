@@ -21,7 +21,7 @@ _SHORT: Final = 40
 _LONGEST_UNIT: Final = 60
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Value:
     """
     A number that may be used.

@@ -24,7 +24,7 @@ _PANEL: Final = "predictor-panel"
 Resource = Mapping[str, Any]
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(slots=True, eq=False)
 class Reading:
     """
     One value, or the place where one should be.

@@ -14,7 +14,7 @@ _ID: Final = re.compile(r"[A-Za-z0-9\-.]{1,64}")
 Resource = Mapping[str, Any]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Selection:
     """
     The resources of one patient.
@@ -52,8 +52,8 @@ def select(entries: Iterable[object], kind: str, patient_id: str) -> Selection:
     Selection
         What was kept, and counts of what was not.
     """
-    kept: list[Resource] = []
-    named: dict[str, int] = {}
+    kept: dict[str, Resource] = {}
+    unnamed: list[Resource] = []
     others = junk = 0
     wanted = f"Patient/{patient_id}"
     for entry in entries:
@@ -61,9 +61,14 @@ def select(entries: Iterable[object], kind: str, patient_id: str) -> Selection:
             junk += 1
         elif not _is_of(entry.get("subject"), wanted, patient_id):
             others += 1
+        elif not isinstance(name := entry.get("id"), str):
+            unnamed.append(entry)
+        elif name not in kept:
+            kept[name] = entry
         else:
-            _keep_newest(entry, kept, named)
-    return Selection(tuple(kept), others, junk)
+            # Overlapping pages repeat a resource; twice the same operation is not two.
+            kept[name] = max(kept[name], entry, key=_version)
+    return Selection((*kept.values(), *unnamed), others, junk)
 
 
 def _is_of(subject: object, wanted: str, patient_id: str) -> bool:
@@ -71,19 +76,6 @@ def _is_of(subject: object, wanted: str, patient_id: str) -> bool:
     if isinstance(subject, dict) and subject.get("reference") == wanted:
         return True
     return target_id(subject, "Patient") == patient_id
-
-
-def _keep_newest(entry: Resource, kept: list[Resource], named: dict[str, int]) -> None:
-    name = entry.get("id")
-    if not isinstance(name, str):
-        kept.append(entry)
-    elif name not in named:
-        named[name] = len(kept)
-        kept.append(entry)
-    else:
-        # Overlapping pages repeat a resource; twice the same operation is not two.
-        position = named[name]
-        kept[position] = max(kept[position], entry, key=_version)
 
 
 def _version(resource: Resource) -> tuple[str, bytes]:

@@ -129,8 +129,8 @@ def _fault_of(resource: Mapping[str, Any]) -> str | None:
     kind = resource["resourceType"]
     content = {name: resource[name] for name in ELEMENTS[kind] if name in resource}
     parts = content.get("component")
-    parts = parts if isinstance(parts, list) else []
-    if any(_is_modified(part) for part in (resource, *parts)):
+    parts = parts if isinstance(parts, list) else ()
+    if _is_modified(resource) or any(map(_is_modified, parts)):
         return "modifierExtension or implicitRules: may turn the meaning round"
     if kind == "Procedure" and not has_known_status(resource):
         return "status: not valid FHIR R4"

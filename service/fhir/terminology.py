@@ -127,13 +127,13 @@ class Lexicon:
             return []
         found = []
         for coding in codings:
-            if isinstance(coding, dict):
-                system, code = coding.get("system"), coding.get("code")
-                if isinstance(system, str) and isinstance(code, str):
-                    table = self._tables.get(system)
-                    meaning = table and table.find(code)
-                    if meaning:
-                        found.append(meaning)
+            system = coding.get("system") if isinstance(coding, dict) else None
+            # Most systems hold no code of the kind: they cost one look-up.
+            table = self._tables.get(system) if isinstance(system, str) else None
+            if table is not None and isinstance(code := coding.get("code"), str):
+                meaning = table.find(code)
+                if meaning is not None:
+                    found.append(meaning)
         return found
 
 
