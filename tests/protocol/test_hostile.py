@@ -18,6 +18,15 @@ PATHS = (
     "booster/feedback",
     "nope",
     "nope/feedback",
+    "/booster",
+    "booster//feedback/",
+    "%2fbooster",
+    "booster%2ffeedback",
+    "../cds-services/booster",
+    "%2e%2e/booster",
+    "..%2f..%2fbooster",
+    "%00",
+    "booster;a=b",
 )
 NAMES = [
     "hook",
@@ -134,6 +143,49 @@ def test_a_right_request_with_one_part_replaced(send, golden, feedback, data):
         part = part[key]
     part[key] = data.draw(anything)
     assert_is_kept_out(send(path, body))
+
+
+LISTS = [
+    ("booster", ("prefetch", "immunizations", "entry")),
+    ("booster", ("prefetch", "immunizations", "link")),
+    ("booster", ("prefetch", "immunizations")),
+    ("booster", ("prefetch",)),
+    ("booster", ("extension",)),
+    ("booster", ("context",)),
+    ("booster", ("context", "userId")),
+    ("booster", ("fhirAuthorization",)),
+    ("booster", ("fhirAuthorization", "scope")),
+    ("full/feedback", ("feedback",)),
+    ("full/feedback", ("feedback", 0)),
+    ("full/feedback", ("feedback", 0, "acceptedSuggestions")),
+    ("full/feedback", ("feedback", 0, "overrideReason")),
+    ("full/feedback", ("feedback", 0, "overrideReasons")),
+    ("full/feedback", ("feedback", 0, "extension")),
+]
+
+
+@settings(thorough, max_examples=60)
+@given(
+    place=st.sampled_from(LISTS),
+    entry=anything,
+    count=st.integers(500, 5000),
+    is_object=st.booleans(),
+)
+def test_large_lists_and_objects_are_answered_in_short(
+    send, golden, feedback, place, entry, count, is_object
+):
+    """However many of whatever, wherever it stands: the answer has an end."""
+    path, (*way, last) = place
+    whole = golden if path == "booster" else {"feedback": [feedback]}
+    body = orjson.loads(orjson.dumps(whole))
+    part = body
+    for key in way:
+        part = part[key]
+    many = {f"{CANARY}{i}": entry for i in range(count)}
+    part[last] = many if is_object else [entry] * count
+    response = send(path, body)
+    assert_is_kept_out(response)
+    assert len(response.data) < 40_000
 
 
 @settings(thorough, max_examples=100)

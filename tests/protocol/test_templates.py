@@ -6,7 +6,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cds_hooks import HOOKS, InvalidTemplate, Registry
+from cds_hooks import (
+    HOOKS,
+    InvalidService,
+    InvalidTemplate,
+    Registry,
+    dump_discovery,
+)
 from cds_hooks.prefetch import lint, resolve
 
 DISCHARGE = HOOKS["encounter-discharge"]
@@ -33,9 +39,11 @@ def refuses(template, match, hook=DISCHARGE):
         "Encounter?_id={{context.encounterId}}",
     ],
 )
-def test_pt_1_reads_and_searches_are_taken(template):
-    """Instance read, type search, or the user alone."""
-    lint(template, DISCHARGE)
+def test_pt_1_reads_and_searches_are_published(services, template):
+    """Instance read, type search, or the user alone; as the author wrote them."""
+    service = replace(services[0], prefetch={"key": template})
+    (listed,) = dump_discovery([service])["services"]
+    assert listed["prefetch"] == {"key": template}
 
 
 @pytest.mark.parametrize(
@@ -68,9 +76,11 @@ def test_pt_1_a_reference_is_not_an_id():
     refuses("Practitioner/{{context.userId}}", "holds Type/id stands alone")
 
 
-def test_pt_2_each_template_has_its_key(services):
-    """A key is a string that is not blank."""
-    assert all(key.strip() for service in services for key in service.prefetch)
+@pytest.mark.parametrize("key", ["", " ", "\t\n"])
+def test_pt_2_each_template_has_its_key(services, key):
+    """A key that is blank is refused when the service is made."""
+    with pytest.raises(InvalidService, match=r"Service.prefetch: a key is blank"):
+        replace(services[0], prefetch={key: "Patient/{{context.patientId}}"})
 
 
 @pytest.mark.parametrize(
