@@ -1,13 +1,17 @@
 """The bundled synthetic patients: one FHIR Bundle and one story each."""
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import date, datetime, timedelta
 from importlib.resources import files
 from typing import Any
 
 import orjson
 
 __all__ = ["SyntheticPatient", "bundled_patients"]
+
+_DATE = re.compile(r"(\d{4}-\d\d-\d\d)(T.*)?")
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +39,36 @@ class SyntheticPatient:
     expected: str
     bundle: Mapping[str, Any] = field(repr=False, compare=False)
 
+    def bundle_at(self, now: datetime) -> Mapping[str, Any]:
+        """
+        Move the stay so that the hook fires within the last day before a moment.
+
+        Parameters
+        ----------
+        now : datetime.datetime
+            The moment, with its zone.
+
+        Returns
+        -------
+        mapping
+            The Bundle with all its dates moved by the same number of whole days, the
+            date of birth too: ages, days between events and times of day stay. A bare
+            year stays as well.
+
+        Examples
+        --------
+        >>> from datetime import UTC
+        >>> patient = bundled_patients()[0]
+        >>> patient.bundle["timestamp"]
+        '2026-03-06T10:00:00+01:00'
+        >>> moment = datetime(2026, 11, 24, 8, 59, tzinfo=UTC)
+        >>> patient.bundle_at(moment)["timestamp"]
+        '2026-11-23T10:00:00+01:00'
+        """
+        since = now - datetime.fromisoformat(self.bundle["timestamp"])
+        moved: Mapping[str, Any] = _moved(self.bundle, timedelta(days=since.days))
+        return moved
+
 
 def bundled_patients() -> tuple[SyntheticPatient, ...]:
     """
@@ -59,3 +93,14 @@ def bundled_patients() -> tuple[SyntheticPatient, ...]:
         )
         for story in stories
     )
+
+
+def _moved(node: Any, by: timedelta) -> Any:  # noqa: ANN401 any JSON
+    """Copy JSON with its dates moved; what only holds a date within a text is kept."""
+    if isinstance(node, dict):
+        return {name: _moved(value, by) for name, value in node.items()}
+    if isinstance(node, list):
+        return [_moved(value, by) for value in node]
+    if isinstance(node, str) and (found := _DATE.fullmatch(node)):
+        return f"{date.fromisoformat(found[1]) + by}{found[2] or ''}"
+    return node

@@ -6,6 +6,7 @@ import sys
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Any
 
 import click
@@ -94,6 +95,7 @@ def demo(  # numpydoc ignore=PR01
 
     Starts the service on a free loopback port, plays the EHR over HTTP and stops the
     service again. SCNEN_* settings apply, so a hospital sees its own policy at work.
+    The patients' dates are moved by whole days, up to now.
     Ends with 0 when every call was answered with 200.
 
     \b
@@ -161,7 +163,8 @@ def _rehearse(
         address = f"{url}/cds-services/{service['id']}"
         click.echo(f"Firing {_HOOK} at {address}", err=True)
         for patient in patients:
-            yield patient, fire(session, address, hook_request(patient.bundle, service))
+            bundle = patient.bundle_at(datetime.now(UTC))
+            yield patient, fire(session, address, hook_request(bundle, service))
     click.echo("Service stopped.\n", err=True)
 
 

@@ -96,8 +96,10 @@ def _suggestions(card: Mapping[str, Any], width: int) -> Iterator[Line]:
 def _action(action: Mapping[str, Any]) -> str:
     resource = action.get("resource", {})
     what = resource.get("resourceType") or action.get("resourceId", "")
-    state = ", ".join(resource[key] for key in ("status", "intent") if key in resource)
-    head = f"{action['type']} {what}" + (f" ({state})" if state else "")
+    state = [resource[key] for key in ("status", "intent") if key in resource]
+    if period := resource.get("occurrencePeriod"):
+        state.append(" to ".join(period.get(end, "…") for end in ("start", "end")))
+    head = f"{action['type']} {what}" + (f" ({', '.join(state)})" if state else "")
     return f"{head}: {action['description']}" if "description" in action else head
 
 

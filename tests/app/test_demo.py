@@ -10,6 +10,7 @@ import sys
 import threading
 import time
 from contextlib import contextmanager
+from datetime import date
 from urllib.parse import urlsplit
 from wsgiref.simple_server import WSGIRequestHandler, make_server
 
@@ -112,6 +113,14 @@ def test_text_shows_a_warning_a_question_and_a_silence(text):
     assert "┃ INFO" in text
     assert "does not mean no risk" in text
     assert "[ ] " in text
+
+
+def test_drafted_orders_show_when_they_are_for(text):
+    """The stay is moved to today, so no period has passed."""
+    periods = re.findall(r"proposal, (\S+) to (\S+)\)", text.replace("\n┃     ", " "))
+    assert len(periods) == 2
+    for start, end in periods:
+        assert date.today() < date.fromisoformat(start) < date.fromisoformat(end)  # noqa: DTZ011 weeks lie between
 
 
 def test_text_ends_with_one_line_for_each_patient(text):

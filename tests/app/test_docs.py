@@ -7,6 +7,7 @@ import shutil
 import subprocess
 import sys
 import tomllib
+from datetime import date
 from pathlib import Path
 
 import pytest
@@ -17,6 +18,7 @@ ROOT = Path(__file__).parents[2]
 PAGES = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md")])
 DECISIONS = sorted(ROOT.glob("docs/decisions/*.md"))
 FENCE = re.compile(r"^```(\w+)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+ISO_DATE = re.compile(r"\b\d{4}-\d\d-\d\d\b")
 EXPECTED = re.compile(r"^\$ (.+)\n((?:(?!\$ ).*\n)*)", re.MULTILINE)
 
 #: Commands that stand in the documentation and are not run here, with the reason.
@@ -156,6 +158,11 @@ def test_the_first_screen_of_the_readme_shows_commands_and_a_card():
         assert needed in first
 
 
+def newest(text):
+    """The last of the dates in a text."""
+    return max(map(date.fromisoformat, ISO_DATE.findall(text)))
+
+
 @pytest.mark.server
 def test_the_card_of_the_readme_is_the_one_that_the_demo_shows():
     """Nobody is promised a card that the service does not give."""
@@ -174,5 +181,8 @@ def test_the_card_of_the_readme_is_the_one_that_the_demo_shows():
     lines = {
         line.rstrip() for line in re.sub(r":\d{4,5}/", ":8080/", shown).splitlines()
     }
-    for line in promised.splitlines():
+    # The demo moves the dates by whole days, all by as many.
+    by = newest(shown.partition("Suggestions")[0]) - newest(promised)
+    moved = ISO_DATE.sub(lambda found: str(date.fromisoformat(found[0]) + by), promised)
+    for line in moved.splitlines():
         assert line == "┃ …" or line in lines

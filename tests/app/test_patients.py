@@ -1,8 +1,10 @@
 """The bundled patients: valid FHIR, marked synthetic, with the risk they state."""
 
+import dataclasses
 import importlib.util
 import math
 import re
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
 import fhirkit
@@ -217,3 +219,37 @@ def test_bounds_of_the_story_span_the_studied_cement_ratios(name, crr, low, high
     assert (round(least, 1 if low % 1 else 0), round(most)) == (low, high)
     assert f"{low} %" in patient.expected
     assert f"{high} %" in patient.expected
+
+
+def dates(node):
+    """Every date and time in JSON, in order, without its place."""
+    if isinstance(node, dict):
+        return [found for value in node.values() for found in dates(value)]
+    if isinstance(node, list):
+        return [found for value in node for found in dates(value)]
+    is_date = isinstance(node, str) and re.fullmatch(r"\d{4}-\d\d-\d\d(T.+)?", node)
+    return [node] if is_date else []
+
+
+def test_moving_a_stay_keeps_every_distance_and_time_of_day(patient):
+    """All dates go by the same whole days, and the hook fires within the last day."""
+    moment = datetime(2028, 2, 29, 7, 30, tzinfo=UTC)
+    moved = patient.bundle_at(moment)
+    fires = datetime.fromisoformat(moved["timestamp"])
+    assert timedelta(0) <= moment - fires < timedelta(days=1)
+    before, after = dates(patient.bundle), dates(moved)
+    assert len(before) == len(after) > 10
+    steps = {
+        date.fromisoformat(new[:10]) - date.fromisoformat(old[:10])
+        for old, new in zip(before, after, strict=True)
+    }
+    assert len(steps) == 1
+    assert [each[10:] for each in before] == [each[10:] for each in after]
+
+
+def test_moving_a_stay_changes_nothing_but_dates(patient):
+    """Moved there and back, the Bundle is what it was; the shipped one is untouched."""
+    home = datetime.fromisoformat(patient.bundle["timestamp"])
+    moved = patient.bundle_at(home + timedelta(days=500))
+    assert moved != patient.bundle
+    assert dataclasses.replace(patient, bundle=moved).bundle_at(home) == patient.bundle

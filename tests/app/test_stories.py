@@ -1,7 +1,7 @@
 """Every bundled patient through the whole service: the answer its story names."""
 
 import math
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 
 import orjson
 import pytest
@@ -84,6 +84,14 @@ class Rehearsal:
         """The response for one patient."""
         bundle = PATIENTS[number].bundle
         self.now = datetime.fromisoformat(bundle["timestamp"]) + later
+        return self._send(bundle, service)
+
+    def fire_at(self, number, moment):
+        """The response for one patient whose dates were moved to a moment."""
+        self.now = moment
+        return self._send(PATIENTS[number].bundle_at(moment), "scnen-discharge")
+
+    def _send(self, bundle, service):
         body = hook_request(bundle, self.services[service])
         response = self.client.post(f"/cds-services/{service}", json=body)
         assert response.status_code == 200, response.text
@@ -133,10 +141,42 @@ def test_card_is_what_the_story_says(rehearsal, number):
         assert words in summary
 
 
+def periods(answer):
+    """Take the periods out of the drafted orders of an answer."""
+    return [
+        action["resource"].pop("occurrencePeriod", None)
+        for card in answer["cards"]
+        for suggestion in card.get("suggestions", ())
+        for action in suggestion["actions"]
+    ]
+
+
 @pytest.mark.parametrize("number", CARDS)
-def test_answer_does_not_depend_on_the_day(rehearsal, number):
-    """Operations of the stay count whenever the hook fires: the demo stays the demo."""
-    assert rehearsal.fire(number) == rehearsal.fire(number, later=timedelta(days=200))
+def test_uuids_and_words_do_not_depend_on_the_day(rehearsal, number):
+    """Whenever the hook fires it is the same card; only passed periods go."""
+    today = rehearsal.fire(number)
+    later = rehearsal.fire(number, later=timedelta(days=200))
+    assert None not in periods(today)
+    assert not any(periods(later))
+    assert today == later
+
+
+@pytest.mark.parametrize("number", CARDS)
+def test_moved_patient_gets_the_same_answer_with_moved_periods(rehearsal, number):
+    """The demo moves the dates: numbers and orders are those of the story."""
+    moment = datetime(2027, 3, 1, 20, tzinfo=UTC)
+    fixed, moved = rehearsal.fire(number), rehearsal.fire_at(number, moment)
+    assert [card["summary"] for card in moved["cards"]] == [
+        card["summary"] for card in fixed["cards"]
+    ]
+    days = (date(2027, 3, 1) - date(2026, 3, 6)).days
+    assert periods(moved) == [
+        {
+            end: str(date.fromisoformat(day) + timedelta(days=days))
+            for end, day in period.items()
+        }
+        for period in periods(fixed)
+    ]
 
 
 @pytest.mark.parametrize("number", CARDS)

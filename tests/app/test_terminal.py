@@ -83,6 +83,21 @@ def test_card_shows_everything_a_clinician_acts_on():
     ]
 
 
+@pytest.mark.parametrize(
+    ("period", "shown"),
+    [
+        ({"start": "2026-03-31", "end": "2026-04-14"}, "2026-03-31 to 2026-04-14"),
+        ({"start": "2026-03-31"}, "2026-03-31 to …"),
+    ],
+)
+def test_order_with_a_period_shows_it(period, shown):
+    """When something is to be done belongs to what is decided on."""
+    resource = {"resourceType": "ServiceRequest", "occurrencePeriod": period}
+    action = {"type": "create", "description": "Draft order", "resource": resource}
+    card = {**CARD, "suggestions": [{"label": "A", "actions": [action]}]}
+    assert f"create ServiceRequest ({shown}): Draft order" in render_card(card)
+
+
 def test_smallest_card_shows_no_empty_headings():
     """What a card does not have leaves no trace."""
     card = {"summary": "Hello.", "indicator": "info", "source": {"label": "A"}}
