@@ -123,7 +123,8 @@ def _with_ratio(angles: Angles, own_system: str) -> Angles:
         is_undefined = computed.reason is Reason.UNDEFINED
         keeps = is_undefined and isinstance(recorded, Measurement)
         return angles if keeps else replace(angles, ratio=computed)
-    return _compare(replace(angles, ratio=computed), recorded, float(computed.value))
+    settled = Angles(before, after, computed, angles.flags)
+    return _compare(settled, recorded, float(computed.value))
 
 
 def _computed(

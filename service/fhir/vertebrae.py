@@ -62,7 +62,7 @@ class Draft:
         When or None
             From the first to the last of its Procedures; None without any time.
         """
-        times = [fact.when for fact in self.facts if fact.when]
+        times = [fact.when for fact in self.known.values() if fact.when]
         return enclosing(times) if times else None
 
     @property
@@ -75,7 +75,7 @@ class Draft:
         tuple of str
             References in a fixed order.
         """
-        return tuple(sorted({fact.source for fact in self.facts}))
+        return tuple(sorted({fact.source for fact in self.known.values()}))
 
     def add(self, act: Act) -> None:
         """
@@ -137,7 +137,9 @@ def cluster(acts: Iterable[Act], fractures: Sequence[Evidence]) -> list[Draft]:
             _place_act(act, drafts)
     if screws:
         _place_screws(screws, fractures, drafts)
-    return sorted(drafts, key=lambda draft: (order(draft.place), draft.sources))
+    if len(drafts) > 1:
+        drafts.sort(key=lambda draft: (order(draft.place), draft.sources))
+    return drafts
 
 
 def _specificity(act: Act) -> tuple[int, tuple[int, ...], str]:

@@ -82,6 +82,13 @@ def test_what_is_no_number_is_still_checked(fhir, codes, value):
     }
 
 
+@pytest.mark.parametrize("part", [None, 5, "x", []])
+def test_component_that_is_none_is_refused(fhir, part):
+    """Junk among the parts of a panel."""
+    panel = fhir.observation("predictor-panel", component=[part])
+    assert not Intake().accepts(panel)
+
+
 @pytest.mark.parametrize("value", [math.nan, math.inf])
 def test_number_without_end_is_no_value(one, fhir, values, value):
     """JSON has no such number; Python has."""

@@ -142,6 +142,15 @@ class TestCement:
         )
         assert one(fhir.procedure("pvp"), bad).segment.reason is Reason.CONFLICT
 
+    @pytest.mark.parametrize("translation", ["lumbar", "spine", "L1"])
+    def test_codings_of_one_site_are_translations(
+        self, one, fhir, values, codes, translation
+    ):
+        """The narrowest of them holds."""
+        site = codes.concept((codes.OWN, translation), (codes.SNOMED, "66794005"))
+        vertebra = one(fhir.procedure("pvp", bodySite=[site]))
+        assert values(vertebra).level == "L1"
+
     def test_both_places_are_named(self, one, fhir):
         """Among records that agree, the two that do not."""
         made = [fhir.condition("S32.010A", id=name * 64) for name in "abc"]
