@@ -1,5 +1,5 @@
 # The service without tests, tools or a package installer in its environment.
-# A site pins the base by digest: --build-arg PYTHON_IMAGE=python@sha256:...
+# Where it is built, the base is pinned by digest: docs/operations.md says how.
 ARG PYTHON_IMAGE=python:3.11-slim-bookworm
 
 FROM ${PYTHON_IMAGE} AS build
