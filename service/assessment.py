@@ -115,7 +115,7 @@ class VertebraAssessment:
     reaches_percentile: bool = False
 
     @property
-    def missing(self) -> dict[str, Missing]:
+    def missing(self) -> dict[str, Missing]:  # numpydoc ignore=RT01
         """The quantities that keep the score from being given, by name."""
         found = findings(self.vertebra)
         wanted = _wanted(self.score)
@@ -126,23 +126,23 @@ class VertebraAssessment:
         }
 
     @property
-    def outside(self) -> Reason | None:
+    def outside(self) -> Reason | None:  # numpydoc ignore=RT01
         """Why the vertebra lies outside what the study looked at, if it does."""
         reasons = map(_reason, findings(self.vertebra).values())
         return next((reason for reason in reasons if reason in OUTSIDE), None)
 
     @property
-    def asks_for_values(self) -> bool:
+    def asks_for_values(self) -> bool:  # numpydoc ignore=RT01
         """Whether a value would make a score possible."""
         return isinstance(self.score, PartialScore)
 
     @property
-    def models_disagree(self) -> bool:
+    def models_disagree(self) -> bool:  # numpydoc ignore=RT01
         """Whether the study's other equation puts the patient into another band."""
         return self.second_band is not None and self.second_band is not self.band
 
     @property
-    def calls_for_follow_up(self) -> bool:
+    def calls_for_follow_up(self) -> bool:  # numpydoc ignore=RT01
         """Whether the policy wants a follow-up suggested."""
         return self.reaches_percentile or self.band in {Band.ABOVE_AVERAGE, Band.HIGH}
 
@@ -176,12 +176,12 @@ class Assessment:
     policy_version: str
 
     @property
-    def not_assessed(self) -> Reason | None:
+    def not_assessed(self) -> Reason | None:  # numpydoc ignore=RT01
         """Why nothing was assessed at all; None if something was."""
         return self.extraction.not_assessed
 
     @property
-    def flags(self) -> tuple[str, ...]:
+    def flags(self) -> tuple[str, ...]:  # numpydoc ignore=RT01
         """What was not checked or not read for this patient, as stable codes."""
         unchecked = [
             f"{name}-not-checked" for name in sorted(self.extraction.unchecked)

@@ -19,7 +19,7 @@ _LINGER_S = 1.0
 _LINGER_BYTES = 65536
 
 
-class TimedSocket(socket.socket):
+class TimedSocket(socket.socket):  # as its base: numpydoc ignore=PR01
     """
     A connection whose requests must arrive within `PATIENCE_S` seconds in total.
 

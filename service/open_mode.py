@@ -35,7 +35,7 @@ _FORWARDED = frozenset(
 
 def only_this_machine(public_url: str) -> Callable[[], None]:
     """
-    Make a check for every request: does it come from this machine, and directly?
+    Make a check that a request comes from this machine itself.
 
     The peer must have a loopback address, no proxy may have left a header, and the
     Host header must name this machine or the public URL. The last also keeps out web

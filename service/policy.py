@@ -129,7 +129,7 @@ class Approval:
     approved_on: date | None = None
 
     @property
-    def is_given(self) -> bool:
+    def is_given(self) -> bool:  # numpydoc ignore=RT01
         """Whether somebody has approved the policy."""
         return bool(self.approved_by) and self.approved_on is not None
 

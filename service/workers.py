@@ -56,7 +56,7 @@ class PlacedLogger(Logger):  # type: ignore[misc] # untyped base
         for name in ("critical", "error", "warning", "info", "debug", "exception"):
             setattr(self, name, getattr(self.error_log, name))
 
-    def access(self, *_: object) -> None:
+    def access(self, *_: object) -> None:  # numpydoc ignore=PR01
         """Write no access log, which would hold paths and headers, nor prepare one."""
 
 

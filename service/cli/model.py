@@ -62,7 +62,7 @@ def model() -> None:
     help="Percentiles only, as in output mode relative: no probability.",
 )
 @_json_option
-def show(
+def show(  # numpydoc ignore=PR01
     artifact: Path | None, model_id: str | None, *, relative: bool, as_json: bool
 ) -> None:
     """
@@ -97,7 +97,9 @@ def show(
     help="Write the artifact there instead; a file that differs is not replaced.",
 )
 @_json_option
-def derive_command(model_id: str | None, folder: Path | None, *, as_json: bool) -> None:
+def derive_command(  # numpydoc ignore=PR01
+    model_id: str | None, folder: Path | None, *, as_json: bool
+) -> None:
     """
     Derive the models from the published tables and print the whole chain.
 
@@ -141,7 +143,9 @@ def derive_command(model_id: str | None, folder: Path | None, *, as_json: bool) 
     type=click.Path(exists=True, dir_okay=False, path_type=Path),
 )
 @_json_option
-def check(artifacts: Sequence[Path], *, as_json: bool) -> None:
+def check(  # numpydoc ignore=PR01
+    artifacts: Sequence[Path], *, as_json: bool
+) -> None:
     """
     Prove that artifacts are whole, and the shipped ones what the derivation gives.
 

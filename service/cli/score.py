@@ -58,7 +58,9 @@ class _Moment(click.ParamType[datetime]):
     type=_Moment(),
     help="Time of the call, e.g. 2026-03-06T10:00:00Z. Default: the clock.",
 )
-def score(file: Path, *, explain: bool, now: datetime | None) -> None:
+def score(  # numpydoc ignore=PR01
+    file: Path, *, explain: bool, now: datetime | None
+) -> None:
     """
     Answer the hook request in FILE and print the response as JSON.
 

@@ -303,7 +303,7 @@ def uncentre(centred: _Array, mean: _Array) -> _Array:
 
 def weighted_quantiles(values: _Array, weight: _Array, levels: _Array) -> _Array:
     """
-    Quantiles of weighted values, by linear interpolation between their mid-weights.
+    Find quantiles of weighted values, linear between their mid-weights.
 
     Parameters
     ----------

@@ -40,7 +40,7 @@ class Scale:
 
     def points(self, value: float) -> float:
         """
-        Points of a value.
+        Give the points of a value.
 
         Parameters
         ----------

@@ -42,7 +42,7 @@ class Coefficient:
     odds_ratio_interval: tuple[float, float]
 
     @property
-    def standard_error(self) -> float:
+    def standard_error(self) -> float:  # numpydoc ignore=RT01
         """Width of the interval of the log odds ratio, over 3.92."""
         low, high = self.odds_ratio_interval
         return math.log(high / low) / 3.92

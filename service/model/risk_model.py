@@ -89,7 +89,7 @@ class Incidence:
     n: int
 
     @property
-    def rate(self) -> float:
+    def rate(self) -> float:  # numpydoc ignore=RT01
         """Share of patients with the outcome."""
         return self.events / self.n
 
@@ -310,7 +310,7 @@ class RiskModel:
     calibration: Calibration | None
 
     @property
-    def valid_until(self) -> date | None:
+    def valid_until(self) -> date | None:  # numpydoc ignore=RT01
         """Last day of use; None for a model that rests on no local calibration."""
         return None if self.calibration is None else self.calibration.valid_until
 
