@@ -138,6 +138,8 @@ def narrowest(places: Iterable[frozenset[str]]) -> frozenset[str]:
         if there is no record.
     """
     distinct = set(places)
+    if len(distinct) == 1:
+        return distinct.pop()
     kept = [p for p in distinct if not any(other < p for other in distinct)]
     return union(kept) if kept else ANYWHERE
 
