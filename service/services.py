@@ -240,6 +240,11 @@ def _record(data: Mapping[str, PrefetchedData]) -> PatientRecord:
         procedures=data["procedures"].resources,
         observations=_all(data["observations"]),
         conditions=_all(data["conditions"]),
+        illegible={
+            _TYPES[key][0]: found.dropped
+            for key, found in data.items()
+            if found.dropped
+        },
     )
 
 
@@ -250,12 +255,8 @@ def _refuse_silence(assessment: Assessment, data: Mapping[str, PrefetchedData]) 
             "prefetch.observations: needed for an eligible operation, but absent,"
             " failed or paged; send the complete result of the template"
         )
-    if assessment.not_assessed is Reason.NO_ELIGIBLE_OPERATION and (
-        data["procedures"].dropped
-        or any(
-            source.startswith("Procedure")
-            for source, _ in assessment.extraction.rejected
-        )
+    if assessment.not_assessed is Reason.NO_ELIGIBLE_OPERATION and any(
+        source.startswith("Procedure") for source, _ in assessment.extraction.rejected
     ):
         raise DataUnavailable(
             "prefetch.procedures: holds entries that are no valid Procedure, and no"

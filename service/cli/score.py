@@ -101,7 +101,8 @@ def _request(file: Path, parts: Parts) -> HookRequest:
     try:
         return load_request(body, hook)
     except CDSHooksError as error:
-        raise click.ClickException(f"{file}: {error.description}") from error
+        told = "; ".join(error.problems) or error.description
+        raise click.ClickException(f"{file}: {told}") from error
 
 
 def _answer(parts: Parts, request: HookRequest) -> dict[str, Any]:

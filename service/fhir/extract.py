@@ -136,7 +136,10 @@ def extract(
         not_assessed=verdict.not_assessed,
         exclusion=verdict.exclusion,
         unchecked=verdict.unchecked,
-        rejected=(*sorted(intake.faults.items()), *_junk(selections)),
+        rejected=(
+            *sorted(intake.faults.items()),
+            *_junk(selections, record.illegible),
+        ),
         other_patient=sum(s.other_patient for s in selections.values()),
     )
 
@@ -152,11 +155,17 @@ def _select(record: PatientRecord, patient_id: str) -> dict[str, Selection]:
     }
 
 
-def _junk(selections: Mapping[str, Selection]) -> list[tuple[str, str]]:
-    return [
-        (f"{kind} (no id)", f"{selection.junk} entries are no {kind}")
+def _junk(
+    selections: Mapping[str, Selection], illegible: Mapping[str, int]
+) -> list[tuple[str, str]]:
+    counts = {
+        kind: selection.junk + illegible.get(kind, 0)
         for kind, selection in selections.items()
-        if selection.junk
+    }
+    return [
+        (f"{kind} (no id)", f"{count} entries are no {kind}")
+        for kind, count in counts.items()
+        if count
     ]
 
 

@@ -1,7 +1,7 @@
 """What an extraction takes in and gives back: values with their sources, or reasons."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date, datetime
 from enum import StrEnum
 from typing import Any, Final
@@ -216,6 +216,8 @@ class PatientRecord:
         All that were sent, maybe none.
     observations, conditions : sequence of Mapping or None
         None if they could not be had; empty if there are none.
+    illegible : Mapping of str to int
+        How many entries beside them were no resources, by resource type.
     """
 
     patient: Mapping[str, Any] | None
@@ -223,6 +225,7 @@ class PatientRecord:
     procedures: Sequence[Mapping[str, Any]]
     observations: Sequence[Mapping[str, Any]] | None
     conditions: Sequence[Mapping[str, Any]] | None
+    illegible: Mapping[str, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

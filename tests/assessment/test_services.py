@@ -13,6 +13,7 @@ from service.patients import bundled_patients
 
 PATIENTS = {patient.name[:2]: patient.bundle for patient in bundled_patients()}
 NOW = datetime(2026, 3, 6, 10, 0, tzinfo=UTC)
+PREDICTORS = "http://scnen-cds.example.org/fhir/CodeSystem/predictors"
 FAILED = {
     "resourceType": "OperationOutcome",
     "issue": [{"severity": "error", "code": "forbidden"}],
@@ -45,6 +46,18 @@ def ask(parts):
         return parts.advice(load_request(body, hook))
 
     return ask
+
+
+@pytest.fixture
+def bundle_of(parts):
+    """What the EHR of a patient answers to one template."""
+
+    def bundle_of(number, key):
+        (service,) = [s for s in parts.registry if s.hook == "encounter-discharge"]
+        entry = {"hook": service.hook, "prefetch": dict(service.prefetch)}
+        return hook_request(PATIENTS[number], entry)["prefetch"][key]
+
+    return bundle_of
 
 
 def paged(body):
@@ -106,12 +119,44 @@ def test_optional_data_that_was_not_had_is_said(ask, key, words, value):
     assert "about 45 of 100" in card.summary
 
 
-def test_a_procedure_that_cannot_be_read_is_not_silence(ask):
-    """An unreadable operation is no "no operation"."""
-    entry = {"resource": None}
-    bundle = {"resourceType": "Bundle", "type": "searchset", "entry": [entry]}
+HIP = {
+    "resourceType": "Procedure",
+    "id": "hip",
+    "status": "completed",
+    "subject": {"reference": "Patient/syn-01"},
+    "code": {"coding": [{"system": "http://snomed.info/sct", "code": "52734007"}]},
+}
+
+
+@pytest.mark.parametrize(
+    "unreadable",
+    [
+        None,
+        HIP
+        | {
+            "id": "spine",
+            "status": None,
+            "encounter": {"reference": "Encounter/syn-01-encounter"},
+            "code": {"coding": [{"system": PREDICTORS, "code": "pvp"}]},
+        },
+    ],
+    ids=["no resource", "no status"],
+)
+def test_a_procedure_that_cannot_be_read_is_not_silence(ask, unreadable):
+    """An unreadable operation beside a readable hip is no "no operation"."""
+    entries = [{"resource": HIP}, {"resource": unreadable}]
+    bundle = {"resourceType": "Bundle", "type": "searchset", "entry": entries}
     with pytest.raises(DataUnavailable, match="no valid Procedure"):
         ask("01", {"procedures": bundle})
+
+
+@pytest.mark.parametrize("key", ["procedures", "observations", "conditions"])
+def test_an_entry_that_cannot_be_read_is_said_on_the_card(ask, bundle_of, key):
+    """One bad entry costs only itself, and not in silence."""
+    bundle = bundle_of("01", key)
+    (card,) = ask("01", {key: bundle | {"entry": [*bundle["entry"], {"x": 1}]}}).cards
+    assert "about 45 of 100" in card.summary
+    assert "Some records could not be read" in card.detail
 
 
 def test_pf_11_resources_of_another_patient_do_not_count(ask):
