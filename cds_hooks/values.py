@@ -38,7 +38,7 @@ REFERENCE = re.compile(r"[A-Z][A-Za-z]{1,63}/(?!\.+\Z)[A-Za-z0-9._-]{1,256}")
 _UUID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 _MAY_BE_EMPTY = (str, dict, list, tuple)
 # What JSON cannot be null or empty without; it may also stand within a text.
-_SUSPECT = re.compile(rb'null|""|\[\]|\{\}')
+_SUSPECT = (b"null", b'""', b"[]", b"{}")
 _PLAIN_JSON = (
     orjson.OPT_PASSTHROUGH_DATACLASS
     | orjson.OPT_PASSTHROUGH_DATETIME
@@ -232,9 +232,10 @@ def check_json(field: str, value: object) -> None:
 def _is_plainly_fit(value: object) -> bool:
     """Whether the JSON text holds nothing that could be null or empty."""
     try:
-        return not _SUSPECT.search(orjson.dumps(value, option=_PLAIN_JSON))
+        text = orjson.dumps(value, option=_PLAIN_JSON)
     except TypeError:
         return False
+    return not any(token in text for token in _SUSPECT)
 
 
 def _walk(field: str, value: object) -> None:

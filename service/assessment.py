@@ -17,7 +17,7 @@ from service.fhir.findings import (
 )
 from service.fhir.terminology import Terminology
 from service.model.artifact import RiskModel
-from service.model.scoring import PartialScore, Score, score
+from service.model.scoring import PartialScore, Score, plain_risk, score
 from service.policy import Bands, Policy
 
 __all__ = [
@@ -99,8 +99,8 @@ class VertebraAssessment:
     score : Score or PartialScore or None
         Result of the chosen model, partial while a predictor is missing; None where
         the vertebra lies outside the study.
-    second_score : Score or None
-        Result of the study's other equation for the same patient, if it has one.
+    second_risk : float or None
+        Risk by the study's other equation for the same patient, if it gives one.
     band, second_band : Band or None
         Bands of the two risks; None without a risk and in output mode ``relative``.
     reaches_percentile : bool
@@ -109,7 +109,7 @@ class VertebraAssessment:
 
     vertebra: OperatedVertebra
     score: Score | PartialScore | None
-    second_score: Score | None = None
+    second_risk: float | None = None
     band: Band | None = None
     second_band: Band | None = None
     reaches_percentile: bool = False
@@ -344,11 +344,11 @@ class Assessor:
             reached = first.percentile >= self.policy.bands.relative_percentile
             return VertebraAssessment(vertebra, first, reaches_percentile=reached)
         band = Band.of(first.risk, self.policy.bands)
-        second = score(self.second_model, inputs) if self.second_model else None
-        if not isinstance(second, Score):
+        other = plain_risk(self.second_model, inputs) if self.second_model else None
+        if other is None:
             return VertebraAssessment(vertebra, first, band=band)
-        other = Band.of(second.risk, self.policy.bands)
-        return VertebraAssessment(vertebra, first, second, band, other)
+        second_band = Band.of(other, self.policy.bands)
+        return VertebraAssessment(vertebra, first, other, band, second_band)
 
 
 def describe_model(model: RiskModel, mode: OutputMode) -> dict[str, str]:

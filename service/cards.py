@@ -1,8 +1,8 @@
 """From an assessment to the cards a clinician sees."""
 
-import hashlib
 import uuid
 from dataclasses import dataclass, replace
+from hashlib import blake2b, sha256
 from typing import Any
 
 import orjson
@@ -90,7 +90,7 @@ class CardComposer:
     ) -> None:
         self._policy = policy
         # BLAKE2 takes keys of at most 64 bytes: any length is hashed into 32.
-        self._secret_key = hashlib.sha256(secret_key).digest()
+        self._secret_key = sha256(secret_key).digest()
         self._wording = Wording(locale)
         words = self._wording.words
         # Both modes, since a local calibration can expire while the service runs.
@@ -264,9 +264,8 @@ class CardComposer:
 
     def _uuid(self, *parts: str | None) -> str:
         """Derive a name-based UUID that cannot be guessed without the key."""
-        name = orjson.dumps(parts)
-        digest = hashlib.blake2b(name, key=self._secret_key, digest_size=16).digest()
-        return str(uuid.UUID(bytes=digest, version=5))
+        digest = blake2b(orjson.dumps(parts), key=self._secret_key, digest_size=16)
+        return str(uuid.UUID(bytes=digest.digest(), version=5))
 
 
 def _sources(

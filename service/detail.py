@@ -151,9 +151,10 @@ def _uncertainty(
     }
     parts = [say[name] % _of_100(found) for name, found in ranges.items() if found]
     sentences = [say["of-100"] % {"ranges": "; ".join(parts)}]
-    if item.models_disagree and item.second_score and assessment.second_model:
-        other = {"n": of_100(item.second_score.risk)}
-        sentences.append(say[assessment.second_model.id] % other)
+    second = assessment.second_model
+    if item.models_disagree and item.second_risk is not None and second:
+        other = {"n": of_100(item.second_risk)}
+        sentences.append(say[second.id] % other)
     return sentences
 
 

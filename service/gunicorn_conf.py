@@ -58,6 +58,10 @@ logconfig_dict: dict[str, Any] = {
 }
 
 
+#: New objects between two looks for cycles; Python's own number is 700.
+_OBJECTS_BETWEEN_COLLECTIONS = 50_000
+
+
 def when_ready(_server: object) -> None:
     """
     Keep what was loaded before the fork out of the workers' garbage collection.
@@ -69,3 +73,6 @@ def when_ready(_server: object) -> None:
     """
     gc.collect()
     gc.freeze()
+    # A request makes thousands of short-lived objects and no cycles to speak of: look
+    # for cycles after some requests, not some thirty times in each.
+    gc.set_threshold(_OBJECTS_BETWEEN_COLLECTIONS)

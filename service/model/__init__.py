@@ -13,7 +13,13 @@ from service.model.artifact import (
     load_model,
 )
 from service.model.risk_model import RiskModel
-from service.model.scoring import PartialScore, Score, percentile, score
+from service.model.scoring import (
+    PartialScore,
+    Score,
+    percentile,
+    plain_risk,
+    score,
+)
 
 __all__ = [
     "ArtifactError",
@@ -26,6 +32,7 @@ __all__ = [
     "load_bundled",
     "load_model",
     "percentile",
+    "plain_risk",
     "risk",
     "score",
     "standard_error",

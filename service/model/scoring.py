@@ -20,6 +20,7 @@ __all__ = [
     "PartialScore",
     "Score",
     "percentile",
+    "plain_risk",
     "score",
 ]
 
@@ -174,6 +175,37 @@ def score(model: RiskModel, inputs: Inputs) -> Score | PartialScore:
     if len(known) < len(row):
         return _incomplete(model, plan, values)
     return _complete(model, plan, values, known)
+
+
+def plain_risk(model: RiskModel, inputs: Inputs) -> float | None:
+    """
+    Give the risk of one patient and nothing else, for a comparison of models.
+
+    Parameters
+    ----------
+    model : RiskModel
+        The model.
+    inputs : Mapping[str, float or str or None]
+        As for `score`.
+
+    Returns
+    -------
+    float or None
+        Probability in (0, 1); None if a predictor of the model is missing.
+
+    Raises
+    ------
+    ValueError
+        As `score` does.
+    """
+    values = _checked(inputs)
+    log_odds = model.intercept.value
+    for quantity, slope in zip(model.predictors, model.coefficients, strict=True):
+        value = values[quantity.name]
+        if value is None:
+            return None
+        log_odds += slope * value
+    return _expit(log_odds)
 
 
 def percentile(model: RiskModel, linear_predictor: float) -> float:

@@ -19,6 +19,7 @@ from service.model import (
     load_bundled,
     load_model,
     percentile,
+    plain_risk,
     risk,
     score,
     standard_error,
@@ -149,6 +150,13 @@ def test_no_reading_error_unless_the_ratio_is_that_of_two_angles(
     """Without both angles behind the ratio nothing is said about their error."""
     found = score(nomogram, patient | change)
     assert found.reading_error is None
+
+
+@given(patient=patients(), model=models)
+def test_the_plain_risk_is_that_of_the_score(patient, model):
+    """Two ways to one number, and to none when something is missing."""
+    assert plain_risk(model, patient) == pytest.approx(score(model, patient).risk)
+    assert plain_risk(model, patient | {"cement_ratio_percent": None}) is None
 
 
 def test_a_missing_predictor_leaves_bounds_and_no_number(nomogram, patient):
