@@ -55,6 +55,8 @@ def create_app(settings: Settings, *, clock: Clock | None = None) -> Flask:
     _rehearse(parts)
     set_level(settings.log_level)
     app = Flask(__name__, static_folder=None)
+    # Flask's own answer to OPTIONS is an empty page that nobody has described.
+    app.config["PROVIDE_AUTOMATIC_OPTIONS"] = False
     watch(app, frozenset(service.id for service in parts.registry))
     app.before_request(only_this_machine(settings.public_url))
     app.register_blueprint(
