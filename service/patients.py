@@ -60,10 +60,10 @@ class SyntheticPatient:
         >>> from datetime import UTC
         >>> patient = bundled_patients()[0]
         >>> patient.bundle["timestamp"]
-        '2026-03-06T10:00:00+01:00'
+        '2026-03-06T10:30:00+01:00'
         >>> moment = datetime(2026, 11, 24, 8, 59, tzinfo=UTC)
         >>> patient.bundle_at(moment)["timestamp"]
-        '2026-11-23T10:00:00+01:00'
+        '2026-11-23T10:30:00+01:00'
         """
         since = now - datetime.fromisoformat(self.bundle["timestamp"])
         moved: Mapping[str, Any] = _moved(self.bundle, timedelta(days=since.days))
