@@ -13,10 +13,14 @@ _INVISIBLE = ((0x00, 0x20), (0x7F, 0xA0), (0x200E, 0x2010), (0x202A, 0x202F))
 _ISOLATES = (0x2066, 0x206A)
 _ESCAPES: Mapping[int, str | None] = MappingProxyType(
     {code: None for bounds in (*_INVISIBLE, _ISOLATES) for code in range(*bounds)}
-    | {ord(mark): f"\\{mark}" for mark in r"\`*_{}[]()#+-.!|~:@="}
+    | {ord(mark): f"\\{mark}" for mark in r"\`*_[]|~@"}
     # Entities, not backslashes: no client's filter for tags can stumble over them.
     | {ord("<"): "&lt;", ord(">"): "&gt;", ord("&"): "&amp;"}
 )
+# What makes a heading, a list or a rule, but only where a line begins.
+_AT_START = re.compile(r"(?:(?=[#+=-])|\d+(?=[.)](?:\s|\Z)))")
+# What some renderers turn into a link without being asked.
+_ADDRESS = re.compile(r"(?i)(?<=\bwww)\.|:(?=//)")
 
 
 def escape_markdown(text: str) -> str:
@@ -38,7 +42,10 @@ def escape_markdown(text: str) -> str:
     >>> print(escape_markdown("<b>L1</b>\n| 25 %"))
     &lt;b&gt;L1&lt;/b&gt; \| 25 %
     """
-    return " ".join(text.split()).translate(_ESCAPES)
+    line = " ".join(text.split()).translate(_ESCAPES)
+    line = _ADDRESS.sub(r"\\\g<0>", line)
+    start = _AT_START.match(line)
+    return f"{start[0]}\\{line[start.end() :]}" if start else line
 
 
 def has_raw_html(text: str) -> bool:

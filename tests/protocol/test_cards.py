@@ -1,5 +1,6 @@
 """CARD, SRC, SUG, ACT, LINK, SYS: what each part of an answer may hold."""
 
+import re
 from html import unescape
 
 import pytest
@@ -347,3 +348,40 @@ def test_sys_1_there_are_no_system_actions_unless_a_service_gives_them(send, gol
 def test_sys_2_system_actions_are_described_too(send, chart):
     """Optional in the specification, always sent here."""
     assert all(a["description"] for a in send("full", chart).json["systemActions"])
+
+
+@pytest.mark.parametrize(
+    "text", ["Observation/syn-01-b.2, 41.0 %", "before: 15° (L1), 2 + 3 = 5 #4"]
+)
+def test_card_6_what_is_harmless_stays_readable(text):
+    """Some clients show Markdown as it stands: no backslash where none is needed."""
+    assert escape_markdown(text) == text
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        *(
+            "# a",
+            "- a",
+            "+ a",
+            "1. a",
+            "12) a",
+            "===",
+            "---",
+            "#",
+            "* a",
+            "> a",
+            "    a",
+        ),
+        *("see HTTPS://evil.example/x", "www.evil.example", "WWW.evil.example"),
+        "a@evil.example",
+    ],
+)
+def test_card_6_a_line_of_a_record_is_a_plain_paragraph(text):
+    """No list, heading, rule or link, also for a renderer that looks for addresses."""
+    escaped = escape_markdown(text)
+    shown = MarkdownIt("commonmark").render(f"before\n{escaped}")
+    assert shown.count("<") == 2
+    assert unescape(shown[3:-5]) == f"before\n{text.strip()}"
+    assert not re.search(r"(?i)www\.|(?<!\\)://|(?<!\\)@", escaped)
