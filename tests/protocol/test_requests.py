@@ -209,7 +209,8 @@ def test_req_11_an_unknown_service_is_404_for_every_method(
     assert "Allow" not in response.headers
     assert problems(response)[0].startswith("No such service")
     known = client.open("/cds-services/booster", method=method)
-    assert (known.status_code, known.headers["Allow"]) == (405, "OPTIONS, POST")
+    assert known.status_code == 405
+    assert set(known.allow) == {"OPTIONS", "POST"}
 
 
 def test_req_11_unknown_services_are_told_below_a_base_of_its_own(services):
