@@ -17,6 +17,8 @@ _ESCAPES: Mapping[int, str | None] = MappingProxyType(
     # Entities, not backslashes: no client's filter for tags can stumble over them.
     | {ord("<"): "&lt;", ord(">"): "&gt;", ord("&"): "&amp;"}
 )
+# Words and numbers that mean nothing to any renderer, one blank between them at most.
+_PLAIN = re.compile(r"[A-Za-z][A-Za-z0-9/,.%()°;-]*(?: [A-Za-z0-9/,.%()°;-]+)*")
 # What makes a heading, a list or a rule, but only where a line begins.
 _AT_START = re.compile(r"(?:(?=[#+=-])|\d+(?=[.)](?:\s|\Z)))")
 # What some renderers turn into a link without being asked.
@@ -42,6 +44,8 @@ def escape_markdown(text: str) -> str:
     >>> print(escape_markdown("<b>L1</b>\n| 25 %"))
     &lt;b&gt;L1&lt;/b&gt; \| 25 %
     """
+    if _PLAIN.fullmatch(text) and "www" not in text.lower():
+        return text
     line = " ".join(text.split()).translate(_ESCAPES)
     line = _ADDRESS.sub(r"\\\g<0>", line)
     start = _AT_START.match(line)

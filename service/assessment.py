@@ -117,12 +117,12 @@ class VertebraAssessment:
     @property
     def missing(self) -> dict[str, Missing]:  # numpydoc ignore=RT01
         """The quantities that keep the score from being given, by name."""
-        found = findings(self.vertebra)
         wanted = _wanted(self.score)
         return {
             name: item
-            for name, item in found.items()
-            if isinstance(item, Missing) and name in wanted
+            for name in PREDICTORS
+            if name in wanted
+            and isinstance(item := getattr(self.vertebra, name), Missing)
         }
 
     @property
