@@ -16,11 +16,11 @@ unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo serve setup test check bench lock
+.PHONY: help demo serve setup test check bench lock messages
 
 help: ## List the targets
 	@echo "scnen-cds: start with 'make demo'."
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-6s %s\n", $$1, $$2 }' Makefile
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' Makefile
 
 demo: $(VENV)/runtime.stamp ## Start the service, show the cards of synthetic patients, stop
 	@$(PY) -m service demo
@@ -48,6 +48,10 @@ bench: $(VENV)/setup.stamp ## Measure against the floor with wrk
 	@command -v wrk >/dev/null || { \
 	  echo "make bench needs wrk: apt-get install wrk, or brew install wrk"; exit 1; }
 	$(PY) benchmarks/run.py
+
+messages: $(VENV)/setup.stamp ## List the words of the cards for translators
+	$(VENV)/bin/pybabel -q extract -F service/locales/babel.cfg --no-location --no-wrap \
+	  --sort-output --omit-header -o service/locales/cards.pot service/templates/cards
 
 lock: ## Resolve the packages anew and write both lock files
 	@set -eu; tools=$$(mktemp -d); trap 'rm -rf "$$tools"' EXIT; \
