@@ -89,7 +89,8 @@ def acts_of(
         )
         waiting += [(fact, meaning) for meaning in fact.meanings if meaning.requires]
         acts += _single_acts(fact, plain) if plain else []
-    _combine(acts, waiting, zone)
+    if waiting:
+        _combine(acts, waiting, zone)
     return acts
 
 

@@ -59,7 +59,8 @@ def settle_angles(
     before, after = preoperative.result, postoperative.result
     is_signed = preoperative.is_signed and postoperative.is_signed
     flags: frozenset[Flag] = frozenset()
-    if not is_signed:
+    # A sign can only be in doubt where an angle is negative.
+    if not is_signed and (_is_negative(before) or _is_negative(after)):
         settled = _settle_signs(preoperative, postoperative)
         if settled != (before, after) and isinstance(settled[0], Measurement):
             flags = frozenset({Flag.SIGNS_NORMALISED})
@@ -75,6 +76,10 @@ def settle_angles(
         ratio = Missing(Reason.CONFLICT, "; ".join(details), tuple(candidates))
         return Angles(before, after, ratio, flags, details)
     return _with_ratio(Angles(before, after, recorded.result, flags), own_system)
+
+
+def _is_negative(angle: Measurement | Missing) -> bool:
+    return isinstance(angle, Measurement) and float(angle.value) < 0
 
 
 def _settle_signs(
@@ -104,10 +109,7 @@ def _is_doubtful(before: Chosen, after: Chosen, numbers: list[float]) -> bool:
     if len(numbers) > 1 and min(numbers) < 0 < max(numbers):
         return True
     return any(
-        isinstance(item.result, Measurement)
-        and float(item.result.value) < 0
-        and not item.is_signed
-        for item in (before, after)
+        _is_negative(item.result) and not item.is_signed for item in (before, after)
     )
 
 

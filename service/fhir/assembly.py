@@ -146,18 +146,19 @@ def assemble(
 def _method(
     draft: Draft, sources: tuple[str, ...], when: When | None
 ) -> Measurement | Missing:
-    if {"pvp", "pkp"} <= draft.methods:
+    if "pvp" in draft.methods and "pkp" in draft.methods:
         said = (quoted(name.upper(), _teller(draft, name)) for name in ("pvp", "pkp"))
         detail = f"two methods of augmentation of one vertebra: {' and '.join(said)}"
         return Missing(Reason.CONFLICT, detail, sources)
     name = PEDICLE_SCREW if PEDICLE_SCREW in draft.methods else min(draft.methods)
     acts = [act for act in draft.acts if name in act.methods]
-    codes = [code for act in acts for code in act.codes if code.target == name]
+    codes = [code for act in acts for code in act.codes]
+    first = next(code for code in codes if code.target == name)
     return Measurement(
         value=_METHODS[name],
         unit=None,
-        as_found=", ".join(sorted({code.code for act in acts for code in act.codes})),
-        code=Coding(codes[0].system, codes[0].code),
+        as_found=", ".join(sorted({code.code for code in codes})),
+        code=Coding(first.system, first.code),
         source=", ".join(sources),
         time=when.stated if when else None,
         status=draft.facts[0].resource["status"],
@@ -192,20 +193,18 @@ def _operation(when: When | None, sources: tuple[str, ...]) -> Operation:
 
 def _flags(draft: Draft, location: Location, context: Context) -> frozenset[Flag]:
     has_screws = PEDICLE_SCREW in draft.methods
-    stated = {
-        Flag.TWO_METHODS: has_screws and len(draft.methods) > 1,
-        Flag.METHOD_INFERRED: has_screws and _is_inferred(draft),
-        Flag.FRACTURE_NOT_DOCUMENTED: (
-            context.conditions_were_had and not location.is_documented
-        ),
-        Flag.OPERATION_TIME_NOT_RECORDED: any(
-            fact.is_time_of_stay for fact in draft.facts
-        ),
-        Flag.PATHOLOGICAL_FRACTURE: context.is_pathological,
-        Flag.SEVERAL_VERTEBRAE: context.is_several,
-        Flag.NUMBER_UNKNOWN: draft.number_unknown,
-    }
-    return frozenset(flag for flag, holds in stated.items() if holds)
+    is_undocumented = context.conditions_were_had and not location.is_documented
+    has_own_times = not [fact for fact in draft.facts if fact.is_time_of_stay]
+    stated = (
+        (Flag.TWO_METHODS, has_screws and len(draft.methods) > 1),
+        (Flag.METHOD_INFERRED, has_screws and _is_inferred(draft)),
+        (Flag.FRACTURE_NOT_DOCUMENTED, is_undocumented),
+        (Flag.OPERATION_TIME_NOT_RECORDED, not has_own_times),
+        (Flag.PATHOLOGICAL_FRACTURE, context.is_pathological),
+        (Flag.SEVERAL_VERTEBRAE, context.is_several),
+        (Flag.NUMBER_UNKNOWN, draft.number_unknown),
+    )
+    return frozenset([flag for flag, holds in stated if holds])
 
 
 def _is_inferred(draft: Draft) -> bool:

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta, tzinfo
-from typing import Any
+from typing import Any, Final
 
 from service.fhir.acts import acts_of
 from service.fhir.age import is_adult
@@ -36,6 +36,8 @@ from service.fhir.vertebrae import Draft, cluster
 from service.policy import Eligibility, Windows
 
 __all__ = ["extract"]
+
+_NOTHING: Final[frozenset[str]] = frozenset()
 
 
 @dataclass(slots=True)
@@ -158,14 +160,10 @@ def _select(record: PatientRecord, patient_id: str) -> dict[str, Selection]:
 def _junk(
     selections: Mapping[str, Selection], illegible: Mapping[str, int]
 ) -> list[tuple[str, str]]:
-    counts = {
-        kind: selection.junk + illegible.get(kind, 0)
-        for kind, selection in selections.items()
-    }
     return [
         (f"{kind} (no id)", f"{count} entries are no {kind}")
-        for kind, count in counts.items()
-        if count
+        for kind, selection in selections.items()
+        if (count := selection.junk + illegible.get(kind, 0))
     ]
 
 
@@ -184,14 +182,11 @@ def _assess(
     day = (operated or call.now).first_day
     minimum = call.eligibility.minimum_age_years
     adult = is_adult(record.patient, call.patient_id, day, minimum)
-    unchecked = frozenset(
-        name
-        for name, was_had in (
-            ("age", adult is not None),
-            ("exclusions", found.conditions is not None),
-        )
-        if not was_had
-    )
+    unchecked = _NOTHING
+    if adult is None:
+        unchecked |= {"age"}
+    if found.conditions is None:
+        unchecked |= {"exclusions"}
     if adult is False:
         return _Verdict((), Reason.UNDER_AGE, unchecked=unchecked)
     exclusion = excluded_by(found.conditions or (), chosen, operated, call.terminology)

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
+from functools import lru_cache
 from types import MappingProxyType
 from typing import Final
 
@@ -102,6 +103,7 @@ def _check_postoperative(
     return None
 
 
+@lru_cache(maxsize=16)
 def _days(number: int) -> timedelta:
     return timedelta(days=number)
 

@@ -98,10 +98,11 @@ def read_conditions(
         In a fixed order; refuted and erroneous ones are left out.
     """
     facts = []
+    meanings_of = terminology.conditions.meanings
+    exclusions_of = terminology.exclusions.meanings
     for resource in resources:
         concept = resource.get("code")
-        meanings = terminology.conditions.meanings(concept)
-        exclusions = terminology.exclusions.meanings(concept)
+        meanings, exclusions = meanings_of(concept), exclusions_of(concept)
         if not (meanings or exclusions):
             continue
         if _status(resource, "verificationStatus") in _VOID:

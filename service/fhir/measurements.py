@@ -28,6 +28,7 @@ _NAMED: Final = 20
 _ROUNDS: Final = 3
 #: Values that differ by less come from the conversion of units.
 _SAME: Final = 1e-6
+_NOT_RECORDED: Final = Missing(Reason.NOT_RECORDED)
 
 
 @dataclass(slots=True)
@@ -242,7 +243,7 @@ def _conflict(valid: Sequence[Candidate], deciding: Sequence[Candidate]) -> Miss
 
 def _missing(refused: Sequence[_Refusal]) -> Missing:
     if not refused:
-        return Missing(Reason.NOT_RECORDED)
+        return _NOT_RECORDED
     best = min(refused, key=lambda r: (-r.gate, r.reason, r.source))
     sources = dict.fromkeys(r.source for r in refused if r.reason is best.reason)
     return Missing(best.reason, best.detail, tuple(sources)[:_NAMED])

@@ -75,8 +75,9 @@ def read_procedures(
     """
     counted = {"completed", "in-progress"} if in_progress_counts else {"completed"}
     facts = []
+    meanings_of = terminology.methods.meanings
     for resource in resources:
-        meanings = tuple(terminology.methods.meanings(resource.get("code")))
+        meanings = meanings_of(resource.get("code"))
         # One without a proper status is kept until it is named as refused.
         if meanings and (
             not has_known_status(resource) or resource["status"] in counted
@@ -85,13 +86,14 @@ def read_procedures(
                 ProcedureFact(
                     resource=resource,
                     source=source_of(resource),
-                    meanings=meanings,
+                    meanings=tuple(meanings),
                     encounter=target_id(resource.get("encounter"), "Encounter"),
                     when=_performed(resource, zone),
                     sites=read_sites(resource.get("bodySite"), terminology),
                 )
             )
-    return sorted(facts, key=lambda fact: fact.source)
+    facts.sort(key=lambda fact: fact.source)
+    return facts
 
 
 def _performed(resource: Mapping[str, Any], zone: tzinfo) -> When | None:
@@ -126,12 +128,13 @@ def read_sites(sites: object, terminology: Terminology) -> tuple[frozenset[str],
     listed = sites if isinstance(sites, list) else [sites]
     found = []
     for site in listed:
-        meanings = [m.place for m in terminology.places.meanings(site)]
+        meanings = terminology.places.meanings(site)
         if len(meanings) == 1:
-            found += meanings
+            found.append(meanings[0].place)
         elif meanings:
             # Codings of one concept are translations: the narrowest holds.
-            found.append(ANYWHERE.intersection(*meanings) or union(meanings))
+            places = [meaning.place for meaning in meanings]
+            found.append(ANYWHERE.intersection(*places) or union(places))
     return tuple(found)
 
 

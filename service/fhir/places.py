@@ -41,6 +41,7 @@ PLACES: Final[Mapping[str, frozenset[str]]] = MappingProxyType(
         "spine": ANYWHERE,
     }
 )
+_NAMES: Final = {levels: name for name, levels in PLACES.items()}
 
 
 def level_of(place: frozenset[str]) -> str | None:
@@ -119,7 +120,8 @@ def union(places: Iterable[frozenset[str]]) -> frozenset[str]:
     frozenset of str
         Levels of any of them.
     """
-    return frozenset().union(*places)
+    listed = list(places)
+    return listed[0] if len(listed) == 1 else frozenset().union(*listed)
 
 
 def narrowest(places: Iterable[frozenset[str]]) -> frozenset[str]:
@@ -175,7 +177,7 @@ def describe(place: frozenset[str]) -> str:
     str
         A level, a region, or levels joined by a stroke.
     """
-    for name, levels in PLACES.items():
-        if place == levels:
-            return name
+    name = _NAMES.get(place)
+    if name is not None:
+        return name
     return "/".join(sorted(place, key=lambda level: _RANK.get(level, len(_ORDER))))

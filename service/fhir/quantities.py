@@ -114,13 +114,13 @@ def _read_quantity(
 ) -> tuple[float, str, str]:
     if quantity.get("comparator") is not None:
         raise _Refused(Reason.COMPARATOR, _short(quantity["comparator"]))
-    number = _number(quantity.get("value"))
+    number = _number(value := quantity.get("value"))
     spelled, code = _text(quantity.get("unit")), _text(quantity.get("code"))
     unit = _unit(spelled, code, _text(quantity.get("system")), terminology)
     if unit is None:
         unit = _default_unit(mapped, terminology)
     stated = (spelled or code or "")[:_LONGEST_UNIT]
-    return number, unit, f"{quantity['value']} {stated}".rstrip()
+    return number, unit, f"{value} {stated}".rstrip()
 
 
 def _unit(

@@ -85,13 +85,15 @@ def read_observations(
     list of Reading
         In a fixed order; erroneous and cancelled ones are left out.
     """
-    readings = []
+    readings: list[Reading] = []
+    meanings_of = terminology.measurements.meanings
     for resource in resources:
-        found = _elements(resource, terminology)
-        if not found:
+        meanings = meanings_of(resource.get("code"))
+        if not meanings:
             continue
+        found = _elements(resource, meanings[0], terminology)
         status = resource.get("status")
-        if isinstance(status, str) and status in _LOOKED_AT:
+        if found and isinstance(status, str) and status in _LOOKED_AT:
             source = source_of(resource)
             when = _effective(resource, zone)
             encounter = target_id(resource.get("encounter"), "Encounter")
@@ -102,18 +104,16 @@ def read_observations(
                 )
                 for element, mapped in found
             ]
-    return sorted(readings, key=lambda reading: (reading.source, reading.mapped.target))
+    readings.sort(key=lambda reading: (reading.source, reading.mapped.target))
+    return readings
 
 
 def _elements(
-    resource: Resource, terminology: Terminology
+    resource: Resource, mapped: MappedCode, terminology: Terminology
 ) -> list[tuple[Resource, MappedCode]]:
     """Give the Observation itself, or the components of a panel."""
-    meanings = terminology.measurements.meanings(resource.get("code"))
-    if not meanings:
-        return []
-    if meanings[0].target != _PANEL:
-        return [(resource, meanings[0])]
+    if mapped.target != _PANEL:
+        return [(resource, mapped)]
     components = resource.get("component")
     found: list[tuple[Resource, MappedCode]] = []
     for component in components if isinstance(components, list) else ():

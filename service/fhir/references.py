@@ -55,11 +55,15 @@ def select(entries: Iterable[object], kind: str, patient_id: str) -> Selection:
     kept: dict[str, Resource] = {}
     unnamed: list[Resource] = []
     others = junk = 0
-    wanted = f"Patient/{patient_id}"
+    own = f"Patient/{patient_id}"
     for entry in entries:
         if not isinstance(entry, dict) or entry.get("resourceType") != kind:
             junk += 1
-        elif not _is_of(entry.get("subject"), wanted, patient_id):
+            continue
+        subject = entry.get("subject")
+        # Most references are written the short way; the others are taken apart.
+        is_plain = isinstance(subject, dict) and subject.get("reference") == own
+        if not is_plain and target_id(subject, "Patient") != patient_id:
             others += 1
         elif not isinstance(name := entry.get("id"), str):
             unnamed.append(entry)
@@ -69,13 +73,6 @@ def select(entries: Iterable[object], kind: str, patient_id: str) -> Selection:
             # Overlapping pages repeat a resource; twice the same operation is not two.
             kept[name] = max(kept[name], entry, key=_version)
     return Selection((*kept.values(), *unnamed), others, junk)
-
-
-def _is_of(subject: object, wanted: str, patient_id: str) -> bool:
-    """Most references are written the short way; the others are taken apart."""
-    if isinstance(subject, dict) and subject.get("reference") == wanted:
-        return True
-    return target_id(subject, "Patient") == patient_id
 
 
 def _version(resource: Resource) -> tuple[str, bytes]:
@@ -107,6 +104,9 @@ def target_id(reference: object, kind: str) -> str | None:
     text = reference.get("reference") if isinstance(reference, dict) else None
     if not isinstance(text, str):
         return None
+    found, _, name = text.partition("/")
+    if "/" not in name:  # most are written the short way
+        return (name or None) if found == kind else None
     parts = text.split("/_history/", 1)[0].rsplit("/", 2)
     if len(parts) < 2 or parts[-2] != kind:  # noqa: PLR2004 type and id
         return None

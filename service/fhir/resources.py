@@ -82,10 +82,11 @@ class Intake:
         Fault by reference of the resource.
     """
 
-    __slots__ = ("faults",)
+    __slots__ = ("_judged", "faults")
 
     def __init__(self) -> None:
         self.faults: dict[str, str] = {}
+        self._judged: dict[int, bool] = {}
 
     def accepts(self, resource: Mapping[str, Any]) -> bool:
         """
@@ -101,10 +102,14 @@ class Intake:
         bool
             False if it is no valid resource; the fault is kept.
         """
-        fault = _fault_of(resource)
-        if fault is not None:
-            self.faults[source_of(resource)] = fault
-        return fault is None
+        # The record outlives the intake, and with it the identity of a resource.
+        is_sound = self._judged.get(id(resource))
+        if is_sound is None:
+            fault = _fault_of(resource)
+            if fault is not None:
+                self.faults[source_of(resource)] = fault
+            is_sound = self._judged[id(resource)] = fault is None
+        return is_sound
 
 
 def has_known_status(procedure: Mapping[str, Any]) -> bool:
@@ -130,7 +135,7 @@ def _fault_of(resource: Mapping[str, Any]) -> str | None:
     content = {name: resource[name] for name in ELEMENTS[kind] if name in resource}
     parts = content.get("component")
     parts = parts if isinstance(parts, list) else ()
-    if _is_modified(resource) or any(map(_is_modified, parts)):
+    if _is_modified(resource) or (parts and any(map(_is_modified, parts))):
         return "modifierExtension or implicitRules: may turn the meaning round"
     if kind == "Procedure" and not has_known_status(resource):
         return "status: not valid FHIR R4"

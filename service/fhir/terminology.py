@@ -122,18 +122,21 @@ class Lexicon:
         list of MappedCode
             One for each coding that is mapped, in their order.
         """
+        found: list[MappedCode] = []
         codings = concept.get("coding") if isinstance(concept, dict) else None
         if not isinstance(codings, list):
-            return []
-        found = []
+            return found
+        tables = self._tables
         for coding in codings:
             system = coding.get("system") if isinstance(coding, dict) else None
             # Most systems hold no code of the kind: they cost one look-up.
-            table = self._tables.get(system) if isinstance(system, str) else None
-            if table is not None and isinstance(code := coding.get("code"), str):
-                meaning = table.find(code)
-                if meaning is not None:
-                    found.append(meaning)
+            if (
+                isinstance(system, str)
+                and system in tables
+                and isinstance(code := coding.get("code"), str)
+                and (meaning := tables[system].find(code)) is not None
+            ):
+                found.append(meaning)
         return found
 
 
@@ -163,9 +166,9 @@ class Terminology:
         sorted_out = _sort_out(entries)
         tables: dict[Kind, dict[str, _Table]] = {kind: {} for kind in Kind}
         for (kind, system), codes in sorted_out.items():
-            table = _Table(system, codes)
+            sheet = _Table(system, codes)
             for spelling in spellings(system):
-                tables[kind][spelling] = table
+                tables[kind][spelling] = sheet
         self._lexicons = {kind: Lexicon(tables[kind]) for kind in Kind}
         self.methods = self._lexicons[Kind.METHOD]
         self.places = self._lexicons[Kind.PLACE]
@@ -173,6 +176,12 @@ class Terminology:
         self.exclusions = self._lexicons[Kind.EXCLUSION]
         self.measurements = self._lexicons[Kind.MEASUREMENT]
         self._units = self._lexicons[Kind.UNIT]
+        # Spellings first: what people write stands there.
+        self._written = [
+            table
+            for system in (_SPELLINGS, UCUM)
+            if (table := tables[Kind.UNIT].get(system)) is not None
+        ]
         self.query_codes = tuple(
             (mapped.system, mapped.code)
             for (kind, system), codes in sorted_out.items()
@@ -219,9 +228,12 @@ class Terminology:
         """
         if system is not None:
             found = self._units.find(system, code)
-        else:
-            found = self._units.find(_SPELLINGS, code) or self._units.find(UCUM, code)
-        return None if found is None else found.target
+            return None if found is None else found.target
+        for table in self._written:
+            found = table.find(code)
+            if found is not None:
+                return found.target
+        return None
 
 
 def load_terminology(

@@ -8,13 +8,16 @@ from functools import lru_cache
 
 __all__ = ["When", "at", "enclosing", "parse_date", "parse_when"]
 
-_DATE = re.compile(r"(\d{4})(?:-(\d\d)(?:-(\d\d))?)?", re.ASCII)
+_MONTH = re.compile(r"(\d{4})(?:-(\d\d))?", re.ASCII)
 _INSTANT = re.compile(
     r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d+)?(?:Z|[+-]\d\d:\d\d)", re.ASCII
 )
 
 #: No time is longer; what is kept in memory is bounded by it.
 _LONGEST = 40
+_DATE_LENGTH = 10
+_DAY = timedelta(days=1)
+_TICK = timedelta(microseconds=1)
 
 #: Clocks on Earth differ from UTC by at most so much.
 _WESTERNMOST = timedelta(hours=-12)
@@ -139,10 +142,10 @@ def _parse(text: str, zone: tzinfo) -> When | None:
             day = stated.date()
             return When(instant, instant, stated, day, day)
         first, after = _days(text)
-        last = after - timedelta(days=1)
+        last = after - _DAY
         return When(
             _midnight(first, zone),
-            _midnight(after, zone) - timedelta(microseconds=1),
+            _midnight(after, zone) - _TICK,
             first if first == last else None,
             first,
             last,
@@ -170,7 +173,7 @@ def parse_date(text: object) -> tuple[date, date] | None:
         return None
     try:
         first, after = _days(text)
-        return first, after - timedelta(days=1)
+        return first, after - _DAY
     except (ValueError, OverflowError):
         return None
 
@@ -225,14 +228,15 @@ def enclosing(times: Iterable[When]) -> When:
 
 def _days(text: str) -> tuple[date, date]:
     """First day of a date, month or year, and the day after its last."""
-    match = _DATE.fullmatch(text)
+    # Python takes other forms of ISO 8601 as well; strokes there leave one only.
+    if len(text) == _DATE_LENGTH and text[4] == text[7] == "-":
+        first = date.fromisoformat(text)
+        return first, first + _DAY
+    match = _MONTH.fullmatch(text)
     if match is None:
         raise ValueError
     year = int(match[1])
     month = int(match[2]) if match[2] else None
-    if match[3]:
-        first = date(year, month or 1, int(match[3]))
-        return first, first + timedelta(days=1)
     first = date(year, month or 1, 1)
     if month is None:
         return first, date(year + 1, 1, 1)

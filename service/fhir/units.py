@@ -46,6 +46,10 @@ PHYSICAL_RANGES: Final[Mapping[str, tuple[float, float]]] = MappingProxyType(
         "cobb-restoration-ratio": (-200.0, 200.0),
     }
 )
+_DIMENSIONS: Final = {
+    quantity: "ratio" if quantity.endswith(("ratio", "ratio-ap")) else "angle"
+    for quantity in PHYSICAL_RANGES
+}
 
 
 def dimension_of(quantity: str) -> str | None:
@@ -62,6 +66,4 @@ def dimension_of(quantity: str) -> str | None:
     str or None
         ``"angle"`` or ``"ratio"``; None if it is no quantity.
     """
-    if quantity not in PHYSICAL_RANGES:
-        return None
-    return "ratio" if quantity.endswith(("ratio", "ratio-ap")) else "angle"
+    return _DIMENSIONS.get(quantity)

@@ -113,13 +113,13 @@ class Draft:
         )
 
 
-def cluster(acts: Iterable[Act], fractures: Sequence[Evidence]) -> list[Draft]:
+def cluster(acts: Sequence[Act], fractures: Sequence[Evidence]) -> list[Draft]:
     """
     Gather the acts of each vertebra.
 
     Parameters
     ----------
-    acts : iterable of Act
+    acts : sequence of Act
         All acts of the chosen operations.
     fractures : sequence of Evidence
         Fractures of the stay: they decide which vertebra screws were for.
@@ -129,7 +129,7 @@ def cluster(acts: Iterable[Act], fractures: Sequence[Evidence]) -> list[Draft]:
     list of Draft
         Vertebrae from the head downwards.
     """
-    listed = sorted(acts, key=_specificity)
+    listed = sorted(acts, key=_specificity) if len(acts) > 1 else acts
     screws = [act for act in listed if PEDICLE_SCREW in act.methods]
     drafts: list[Draft] = []
     for act in listed:
