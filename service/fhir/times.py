@@ -2,13 +2,14 @@
 
 import re
 from collections.abc import Iterable
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta, tzinfo
 from functools import lru_cache
 
 __all__ = ["When", "at", "enclosing", "parse_date", "parse_when"]
 
-_MONTH = re.compile(r"(\d{4})(?:-(\d\d))?", re.ASCII)
+_DATE = re.compile(r"(\d{4})(?:-(\d\d)(?:-(\d\d))?)?", re.ASCII)
 _INSTANT = re.compile(
     r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d+)?(?:Z|[+-]\d\d:\d\d)", re.ASCII
 )
@@ -230,13 +231,16 @@ def _days(text: str) -> tuple[date, date]:
     """First day of a date, month or year, and the day after its last."""
     # Python takes other forms of ISO 8601 as well; strokes there leave one only.
     if len(text) == _DATE_LENGTH and text[4] == text[7] == "-":
-        first = date.fromisoformat(text)
-        return first, first + _DAY
-    match = _MONTH.fullmatch(text)
+        with suppress(ValueError):
+            return (first := date.fromisoformat(text)), first + _DAY
+    match = _DATE.fullmatch(text)
     if match is None:
         raise ValueError
     year = int(match[1])
     month = int(match[2]) if match[2] else None
+    if match[3]:
+        first = date(year, month or 1, int(match[3]))
+        return first, first + _DAY
     first = date(year, month or 1, 1)
     if month is None:
         return first, date(year + 1, 1, 1)
