@@ -237,14 +237,13 @@ def _days(text: str) -> tuple[date, date]:
     if match is None:
         raise ValueError
     year = int(match[1])
-    month = int(match[2]) if match[2] else None
+    if match[2] is None:
+        return date(year, 1, 1), date(year + 1, 1, 1)
+    month = int(match[2])
     if match[3]:
-        first = date(year, month or 1, int(match[3]))
+        first = date(year, month, int(match[3]))
         return first, first + _DAY
-    first = date(year, month or 1, 1)
-    if month is None:
-        return first, date(year + 1, 1, 1)
-    return first, date(year + month // 12, month % 12 + 1, 1)
+    return date(year, month, 1), date(year + month // 12, month % 12 + 1, 1)
 
 
 def _midnight(day: date, zone: tzinfo) -> datetime:

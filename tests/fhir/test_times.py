@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from service.fhir.findings import Flag, Reason
-from service.fhir.times import parse_when
+from service.fhir.times import parse_date, parse_when
 
 ZONES = [timezone(timedelta(hours=hours)) for hours in (0, 4, -9)]
 OFFSETS = st.integers(-12 * 60, 14 * 60).map(lambda m: timezone(timedelta(minutes=m)))
@@ -181,3 +181,12 @@ def test_without_a_stay_nothing_stands_in(one, fhir):
     vertebra = one(*made, encounter=None)
     assert Flag.OPERATION_TIME_NOT_RECORDED not in vertebra.flags
     assert vertebra.cobb_postoperative_deg.reason is Reason.TIME_UNCLEAR
+
+
+@pytest.mark.parametrize(
+    "text", ["2026-00", "2026-00-04", "2026-13", "2026-02-30", "0000", "26-01-01", ""]
+)
+def test_what_is_no_date_is_not_read_as_one(text):
+    """A month 00 is no January."""
+    assert parse_when(text, UTC) is None
+    assert parse_date(text) is None
