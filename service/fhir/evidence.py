@@ -35,6 +35,8 @@ class Evidence:
         Status of the resource.
     procedure : str or None
         The Procedure that refers to it as its reason; None if the stay speaks for it.
+    onset : When or None
+        When the fracture happened, where recorded.
     """
 
     source: str
@@ -43,6 +45,7 @@ class Evidence:
     when: When | None = None
     status: str | None = None
     procedure: str | None = None
+    onset: When | None = None
 
 
 @dataclass(slots=True)
@@ -143,11 +146,13 @@ def _diagnosed(
         name = name if isinstance(name, str) else ""
         if name in referring:
             for procedure in referring[name]:
-                yield Evidence(fact.source, *said, procedure=procedure)
+                yield Evidence(
+                    fact.source, *said, procedure=procedure, onset=fact.onset
+                )
         elif name in stay.diagnoses or speaks_for_stay(
             fact, stay.encounters, stay.operated, stay.window
         ):
-            yield Evidence(fact.source, *said)
+            yield Evidence(fact.source, *said, onset=fact.onset)
 
 
 def _referring(procedures: Iterable[ProcedureFact]) -> dict[str, list[str]]:

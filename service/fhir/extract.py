@@ -313,18 +313,24 @@ def _readings(
         place=place,
         is_alone=is_alone,
         operated=draft.when,
-        injured=_injury(found.conditions or (), place),
+        injured=_injury(found.fractures, draft, place),
         now=call.now,
         windows=call.windows,
     )
     return choose_readings(found.readings, situation, call.terminology, call.intake)
 
 
-def _injury(conditions: Iterable[ConditionFact], place: frozenset[str]) -> When | None:
-    """Take the earliest onset: a film of the first of two fractures still serves."""
+def _injury(
+    fractures: Iterable[Evidence], draft: Draft, place: frozenset[str]
+) -> When | None:
+    """Take the last onset before the operation: an older fracture is another one."""
+    sources, operated = draft.sources, draft.when
     onsets = [
-        fact.onset
-        for fact in conditions
-        if fact.onset and fact.place and fact.place & place
+        f.onset
+        for f in fractures
+        if f.onset
+        and f.place & place
+        and (f.procedure is None or f.procedure in sources)
+        and not (operated and operated.is_before(f.onset))
     ]
-    return min(onsets, key=lambda onset: onset.start, default=None)
+    return max(onsets, key=lambda onset: onset.start, default=None)

@@ -133,10 +133,16 @@ def _fact(
         exclusion=exclusions[0].target if exclusions else None,
         is_active=_status(resource, "clinicalStatus") not in _OVER,
         encounter=target_id(resource.get("encounter"), "Encounter"),
-        onset=parse_when(resource.get("onsetDateTime"), zone),
+        onset=_onset(resource, zone),
         recorded=parse_when(resource.get("recordedDate"), zone),
         abated=parse_when(resource.get("abatementDateTime"), zone),
     )
+
+
+def _onset(resource: Mapping[str, Any], zone: tzinfo) -> When | None:
+    period = resource.get("onsetPeriod")
+    began = period.get("start") if isinstance(period, dict) else None
+    return parse_when(resource.get("onsetDateTime", began), zone)
 
 
 def _status(resource: Mapping[str, Any], field: str) -> str | None:

@@ -1,0 +1,58 @@
+"""Conditions: when a fracture happened, what is over, and what was not checked."""
+
+import pytest
+
+CLINICAL = "http://terminology.hl7.org/CodeSystem/condition-clinical"
+ONSET = "2024-04-28"
+
+
+def status(code, system=CLINICAL):
+    """A clinical status."""
+    return {"coding": [{"system": system, "code": code}]}
+
+
+class TestInjury:
+    """A film counts from after the injury that the operation treated."""
+
+    def old(self, fhir, **more):
+        """An osteoporotic fracture of long ago, at no stated level."""
+        fields = {"encounter": None, "clinicalStatus": status("resolved"), **more}
+        return fhir.condition("M80.08XA", onsetDateTime="2010-01-01", **fields)
+
+    def film(self, one, fhir, *conditions):
+        """The preoperative angle of a film from before the injury of April."""
+        return one(
+            fhir.procedure("pkp", sites=["L1"]),
+            *conditions,
+            fhir.pre(2, at="2024-04-20T09:00:00+08:00"),
+        )
+
+    def test_old_fracture_does_not_let_a_film_from_before_the_injury_in(
+        self, one, fhir, values
+    ):
+        """The old one is no evidence, so its onset is not the injury."""
+        new = fhir.condition("S32.010A", onsetDateTime=ONSET)
+        found = self.film(one, fhir, new, self.old(fhir))
+        assert values(found).pre == "stale"
+
+    def test_last_of_several_injuries_counts(self, one, fhir, values):
+        """Osteoporosis with fracture runs for years; the fall was in April."""
+        new = fhir.condition("S32.010A", onsetDateTime=ONSET)
+        long_known = fhir.condition("M80.08XA", onsetDateTime="2010-01-01")
+        assert values(self.film(one, fhir, new, long_known)).pre == "stale"
+
+    def test_onset_may_be_a_period(self, one, fhir, values):
+        """Its start is when the fracture happened."""
+        new = fhir.condition("S32.010A", onsetPeriod={"start": ONSET})
+        assert values(self.film(one, fhir, new)).pre == "stale"
+
+    @pytest.mark.parametrize("period", [{}, [], "2024", {"start": 5}, {"end": ONSET}])
+    def test_period_without_start_tells_no_onset(self, one, fhir, values, period):
+        """Nothing is guessed: the film is judged by its age alone."""
+        new = fhir.condition("S32.010A", onsetPeriod=period)
+        assert values(self.film(one, fhir, new)).pre == 2
+
+    def test_fracture_of_another_vertebra_is_another_injury(self, one, fhir, values):
+        """Only what counts for this vertebra dates its injury."""
+        other = fhir.condition("S32.030A", onsetDateTime=ONSET)
+        assert values(self.film(one, fhir, other)).pre != "stale"
