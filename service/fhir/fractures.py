@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import timedelta, tzinfo
+from types import MappingProxyType
 from typing import Any, Final
 
 from service.fhir.conceptmaps import MappedCode
@@ -26,6 +27,19 @@ __all__ = [
 _VOID: Final = frozenset({"refuted", "entered-in-error"})
 _OVER: Final = frozenset({"inactive", "remission", "resolved"})
 _FRACTURE: Final = "vertebral-fracture"
+#: element -> its code system, and the codes there
+_STATUSES: Final[Mapping[str, tuple[str, frozenset[str]]]] = MappingProxyType(
+    {
+        "clinicalStatus": (
+            "http://terminology.hl7.org/CodeSystem/condition-clinical",
+            _OVER | {"active", "recurrence", "relapse"},
+        ),
+        "verificationStatus": (
+            "http://terminology.hl7.org/CodeSystem/condition-ver-status",
+            _VOID | {"unconfirmed", "provisional", "differential", "confirmed"},
+        ),
+    }
+)
 
 
 @dataclass(slots=True, eq=False)
@@ -146,13 +160,18 @@ def _onset(resource: Mapping[str, Any], zone: tzinfo) -> When | None:
 
 
 def _status(resource: Mapping[str, Any], field: str) -> str | None:
+    """The coding of the standard's system counts, else any of its codes."""
+    system, known = _STATUSES[field]
     concept = resource.get(field)
     codings = concept.get("coding") if isinstance(concept, dict) else None
+    found: str | None = None
     for coding in codings if isinstance(codings, list) else ():
-        if isinstance(coding, dict) and isinstance(coding.get("code"), str):
-            code: str = coding["code"]
-            return code
-    return None
+        code = coding.get("code") if isinstance(coding, dict) else None
+        if isinstance(code, str) and code in known:
+            if coding.get("system") == system:
+                return code
+            found = found or code
+    return found
 
 
 def fracture_place(

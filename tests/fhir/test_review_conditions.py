@@ -2,13 +2,22 @@
 
 import pytest
 
+from service.fhir.findings import Reason
+
+LOCAL = "http://hospital.example.org/codes"
+VERIFIED = "http://terminology.hl7.org/CodeSystem/condition-ver-status"
 CLINICAL = "http://terminology.hl7.org/CodeSystem/condition-clinical"
 ONSET = "2024-04-28"
 
 
 def status(code, system=CLINICAL):
     """A clinical status."""
-    return {"coding": [{"system": system, "code": code}]}
+    return coded((system, code))
+
+
+def coded(*pairs):
+    """A status of several codings."""
+    return {"coding": [{"system": system, "code": code} for system, code in pairs]}
 
 
 class TestInjury:
@@ -56,3 +65,28 @@ class TestInjury:
         """Only what counts for this vertebra dates its injury."""
         other = fhir.condition("S32.030A", onsetDateTime=ONSET)
         assert values(self.film(one, fhir, other)).pre != "stale"
+
+
+class TestStatus:
+    """A status is read from the coding of the standard, wherever it stands."""
+
+    @pytest.mark.parametrize(
+        ("field", "pairs", "excludes"),
+        [
+            ("verificationStatus", [(LOCAL, "R"), (VERIFIED, "refuted")], False),
+            ("verificationStatus", [(LOCAL, "refuted"), (VERIFIED, "confirmed")], True),
+            ("verificationStatus", [(LOCAL, "refuted")], False),
+            ("clinicalStatus", [(LOCAL, "Z"), (CLINICAL, "resolved")], False),
+            ("clinicalStatus", [(LOCAL, "inactive"), (CLINICAL, "active")], True),
+            ("clinicalStatus", [(LOCAL, "Z"), (LOCAL, "inactive")], False),
+            ("clinicalStatus", [(LOCAL, "Z")], True),
+            ("clinicalStatus", [(CLINICAL, "Z")], True),
+        ],
+    )
+    def test_coding_of_the_standard_counts(
+        self, run, typical, fhir, field, pairs, excludes
+    ):
+        """A tumour that was refuted or is over does not exclude, an active one does."""
+        found = run(*typical, fhir.condition("C79.51", **{field: coded(*pairs)}))
+        assert (found.not_assessed is Reason.EXCLUDED_CONDITION) is excludes
+        assert not found.rejected
