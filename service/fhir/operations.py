@@ -6,7 +6,7 @@ from datetime import timedelta, tzinfo
 from typing import Any
 
 from service.fhir.conceptmaps import MappedCode
-from service.fhir.places import ANYWHERE, union
+from service.fhir.places import ANYWHERE, distinct, union
 from service.fhir.references import source_of, target_id
 from service.fhir.resources import Intake, has_known_status
 from service.fhir.terminology import Terminology
@@ -33,7 +33,8 @@ class ProcedureFact:
     when : When or None
         When it began.
     sites : tuple of frozenset of str
-        Its body sites, those that are known.
+        Its body sites, those that are known; a region beside a level of it adds
+        nothing.
     is_time_of_stay : bool
         Whether the period of the encounter stands in for the time.
     """
@@ -89,7 +90,7 @@ def read_procedures(
                     meanings=tuple(meanings),
                     encounter=target_id(resource.get("encounter"), "Encounter"),
                     when=_performed(resource, zone),
-                    sites=read_sites(resource.get("bodySite"), terminology),
+                    sites=distinct(read_sites(resource.get("bodySite"), terminology)),
                 )
             )
     facts.sort(key=lambda fact: fact.source)

@@ -11,6 +11,7 @@ __all__ = [
     "PLACES",
     "THORACIC",
     "describe",
+    "distinct",
     "level_of",
     "narrowest",
     "order",
@@ -124,6 +125,26 @@ def union(places: Iterable[frozenset[str]]) -> frozenset[str]:
     return listed[0] if len(listed) == 1 else frozenset().union(*listed)
 
 
+def distinct(places: Iterable[frozenset[str]]) -> tuple[frozenset[str], ...]:
+    """
+    Leave out what a more exact place beside it says already.
+
+    Parameters
+    ----------
+    places : iterable of frozenset of str
+        Body sites of one record.
+
+    Returns
+    -------
+    tuple of frozenset of str
+        Each once, in their order, without those that hold another one.
+    """
+    listed = tuple(dict.fromkeys(places))
+    if len(listed) < 2:  # noqa: PLR2004 one place holds no other
+        return listed
+    return tuple(p for p in listed if not any(other < p for other in listed))
+
+
 def narrowest(places: Iterable[frozenset[str]]) -> frozenset[str]:
     """
     Join the places of several records; a coarse record of a place adds nothing to it.
@@ -139,10 +160,7 @@ def narrowest(places: Iterable[frozenset[str]]) -> frozenset[str]:
         Their levels, without those named only by a record that covers another; all
         if there is no record.
     """
-    distinct = set(places)
-    if len(distinct) == 1:
-        return distinct.pop()
-    kept = [p for p in distinct if not any(other < p for other in distinct)]
+    kept = distinct(places)
     return union(kept) if kept else ANYWHERE
 
 
