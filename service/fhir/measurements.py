@@ -58,7 +58,7 @@ class _Refusal:
     source: str
 
 
-_LEVEL_GATE, _TIME_GATE, _STATUS_GATE, _VALUE_GATE = range(4)
+_LEVEL_GATE, _TIME_GATE, _STATUS_GATE, _VALUE_GATE, _MEANING_GATE = range(5)
 
 
 def choose_readings(
@@ -97,6 +97,8 @@ def choose_readings(
                 passed[name].append(judged)
             else:
                 refused[name].append(judged)
+                if judged.gate == _MEANING_GATE:
+                    intake.accepts(reading.resource)  # so that its fault is named
     if situation.is_alone and len(_levels(passed)) > 1:
         _drop_levels(passed, refused)
     return {
@@ -121,6 +123,9 @@ def _judge(
             verdict = role.check(reading, when, operated, situation)
     if verdict is None and reading.status not in FINAL:
         gate, verdict = _STATUS_GATE, (Reason.STATUS_NOT_FINAL, reading.status)
+    if verdict is None and reading.contradiction:
+        said = quoted(reading.contradiction, reading.source)
+        gate, verdict = _MEANING_GATE, (Reason.CONFLICT, said)
     if verdict is None and when is not None:
         value = value_of(reading.element, reading.mapped, terminology)
         if not isinstance(value, Fault):
@@ -179,6 +184,10 @@ def _decide(
     intake: Intake,
 ) -> Chosen:
     operated, rounds = situation.operated, 0
+    if any(refusal.gate == _MEANING_GATE for refusal in refused):
+        return Chosen(
+            _missing(refused)
+        )  # what it says is not known: nothing else serves
     while candidates and operated is not None:
         is_one = len(candidates) == 1
         deciding = candidates if is_one else role.decide(candidates, operated)

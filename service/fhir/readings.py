@@ -8,7 +8,7 @@ from typing import Any, Final
 from service.fhir.conceptmaps import MappedCode
 from service.fhir.operations import read_sites
 from service.fhir.places import ANYWHERE, union
-from service.fhir.references import source_of, target_id
+from service.fhir.references import Contested, source_of, target_id
 from service.fhir.terminology import Terminology
 from service.fhir.times import When, enclosing, parse_when
 
@@ -20,6 +20,7 @@ FINAL: Final = frozenset({"final", "amended", "corrected"})
 NOT_YET_FINAL: Final = frozenset({"preliminary", "registered", "unknown"})
 _LOOKED_AT: Final = FINAL | NOT_YET_FINAL
 _PANEL: Final = "predictor-panel"
+_VERSIONS: Final = "versions that differ, none is the newest"
 
 Resource = Mapping[str, Any]
 
@@ -48,6 +49,8 @@ class Reading:
     place : frozenset of str or None
         Levels that it may concern; empty if it names a place that cannot be read; None
         if it names none.
+    contradiction : str
+        Why it means nothing, though it speaks of the predictor; empty if it is sound.
     """
 
     resource: Resource
@@ -58,6 +61,7 @@ class Reading:
     when: When | None
     encounter: str | None
     place: frozenset[str] | None
+    contradiction: str = ""
 
 
 def read_observations(
@@ -98,9 +102,18 @@ def read_observations(
             when = _effective(resource, zone)
             encounter = target_id(resource.get("encounter"), "Encounter")
             place = _place(resource, terminology, known_places)
+            doubt = _VERSIONS if isinstance(resource, Contested) else ""
             readings += [
                 Reading(
-                    resource, element, source, mapped, status, when, encounter, place
+                    resource,
+                    element,
+                    source,
+                    mapped,
+                    status,
+                    when,
+                    encounter,
+                    place,
+                    doubt,
                 )
                 for element, mapped in found
             ]

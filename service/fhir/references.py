@@ -3,15 +3,26 @@
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from datetime import UTC
 from typing import Any, Final
 
 import orjson
 
-__all__ = ["Selection", "select", "source_of", "target_id"]
+from service.fhir.times import parse_when
+
+__all__ = ["Contested", "Selection", "select", "source_of", "target_id"]
 
 _ID: Final = re.compile(r"[A-Za-z0-9\-.]{1,64}")
+#: Servers that number their versions; FHIR allows other marks, which have no order.
+_NUMBER: Final = re.compile(r"\d{1,64}", re.ASCII)
 
 Resource = Mapping[str, Any]
+
+
+class Contested(dict[str, Any]):
+    """One of several versions of a resource that differ: none is known to be newer."""
+
+    __slots__ = ()
 
 
 @dataclass(slots=True)
@@ -22,7 +33,8 @@ class Selection:
     Attributes
     ----------
     resources : tuple of Mapping
-        Each resource once, in its newest version.
+        Each resource once, in its newest version; all versions as `Contested` where the
+        record does not tell which that is.
     other_patient : int
         How many belong to others, or to nobody.
     junk : int
@@ -53,6 +65,7 @@ def select(entries: Iterable[object], kind: str, patient_id: str) -> Selection:
         What was kept, and counts of what was not.
     """
     kept: dict[str, Resource] = {}
+    repeated: dict[str, list[Resource]] = {}
     unnamed: list[Resource] = []
     others = junk = 0
     own = f"Patient/{patient_id}"
@@ -71,18 +84,46 @@ def select(entries: Iterable[object], kind: str, patient_id: str) -> Selection:
             kept[name] = entry
         else:
             # Overlapping pages repeat a resource; twice the same operation is not two.
-            kept[name] = max(kept[name], entry, key=_version)
-    return Selection((*kept.values(), *unnamed), others, junk)
+            repeated.setdefault(name, [kept[name]]).append(entry)
+    contested: list[Resource] = []
+    for name, versions in repeated.items():
+        newest = _newest(versions)
+        kept[name] = newest[0]
+        if len(newest) > 1:
+            del kept[name]
+            contested += [Contested(version) for version in newest]
+    return Selection((*kept.values(), *contested, *unnamed), others, junk)
 
 
-def _version(resource: Resource) -> tuple[str, bytes]:
-    meta = resource.get("meta")
-    updated = meta.get("lastUpdated") if isinstance(meta, dict) else None
+def _newest(versions: list[Resource]) -> list[Resource]:
+    """Keep the newest version, or all between which the record does not decide."""
+    for key in (_updated, _version_number):
+        read = [(key(version.get("meta")), version) for version in versions]
+        marks = [mark for mark, _ in read if mark is not None]
+        if len(marks) == len(versions):
+            last = max(marks)
+            versions = [version for mark, version in read if mark == last]
+    return list({_content(version): version for version in versions}.values())
+
+
+def _updated(meta: object) -> float | None:
+    said = meta.get("lastUpdated") if isinstance(meta, dict) else None
+    when = parse_when(said, UTC)
+    return when.start.timestamp() if when and when.start == when.end else None
+
+
+def _version_number(meta: object) -> float | None:
+    said = meta.get("versionId") if isinstance(meta, dict) else None
+    return int(said) if isinstance(said, str) and _NUMBER.fullmatch(said) else None
+
+
+def _content(version: Resource) -> bytes | int:
+    """Write down what a version says; what cannot be written equals nothing else."""
+    said = {name: value for name, value in version.items() if name != "meta"}
     try:
-        content = orjson.dumps(resource, option=orjson.OPT_SORT_KEYS)
+        return orjson.dumps(said, option=orjson.OPT_SORT_KEYS)
     except TypeError:
-        content = b""
-    return (updated if isinstance(updated, str) else "", content)
+        return id(version)
 
 
 def target_id(reference: object, kind: str) -> str | None:

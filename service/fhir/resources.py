@@ -12,7 +12,7 @@ from fhir.resources.R4B.observation import Observation
 from fhir.resources.R4B.procedure import Procedure
 from fhir.resources.R4B.reference import Reference
 
-from service.fhir.references import source_of
+from service.fhir.references import Contested, source_of
 
 __all__ = ["ELEMENTS", "Intake", "has_known_status"]
 
@@ -131,6 +131,8 @@ def has_known_status(procedure: Mapping[str, Any]) -> bool:
 
 
 def _fault_of(resource: Mapping[str, Any]) -> str | None:
+    if isinstance(resource, Contested):
+        return "id: stands for versions that differ, and none is the newest"
     kind = resource["resourceType"]
     content = {name: resource[name] for name in ELEMENTS[kind] if name in resource}
     parts = content.get("component")
