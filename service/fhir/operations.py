@@ -6,7 +6,7 @@ from datetime import timedelta, tzinfo
 from typing import Any
 
 from service.fhir.conceptmaps import MappedCode
-from service.fhir.places import ANYWHERE, distinct, union
+from service.fhir.places import ANYWHERE, distinct
 from service.fhir.references import source_of, target_id
 from service.fhir.resources import Intake, has_known_status
 from service.fhir.terminology import Terminology
@@ -35,6 +35,8 @@ class ProcedureFact:
     sites : tuple of frozenset of str
         Its body sites, those that are known; a region beside a level of it adds
         nothing.
+    has_unread_site : bool
+        Whether one of several body sites is not known: it may be another vertebra.
     is_time_of_stay : bool
         Whether the period of the encounter stands in for the time.
     """
@@ -45,6 +47,7 @@ class ProcedureFact:
     encounter: str | None
     when: When | None
     sites: tuple[frozenset[str], ...]
+    has_unread_site: bool = False
     is_time_of_stay: bool = False
 
 
@@ -83,18 +86,29 @@ def read_procedures(
         if meanings and (
             not has_known_status(resource) or resource["status"] in counted
         ):
-            facts.append(
-                ProcedureFact(
-                    resource=resource,
-                    source=source_of(resource),
-                    meanings=tuple(meanings),
-                    encounter=target_id(resource.get("encounter"), "Encounter"),
-                    when=_performed(resource, zone),
-                    sites=distinct(read_sites(resource.get("bodySite"), terminology)),
-                )
-            )
+            facts.append(_fact(resource, tuple(meanings), terminology, zone))
     facts.sort(key=lambda fact: fact.source)
     return facts
+
+
+def _fact(
+    resource: Mapping[str, Any],
+    meanings: tuple[MappedCode, ...],
+    terminology: Terminology,
+    zone: tzinfo,
+) -> ProcedureFact:
+    listed = resource.get("bodySite")
+    sites = read_sites(listed, terminology)
+    number = len(listed) if isinstance(listed, list) else 1
+    return ProcedureFact(
+        resource=resource,
+        source=source_of(resource),
+        meanings=meanings,
+        encounter=target_id(resource.get("encounter"), "Encounter"),
+        when=_performed(resource, zone),
+        sites=distinct(sites),
+        has_unread_site=number > max(1, len(sites)),
+    )
 
 
 def _performed(resource: Mapping[str, Any], zone: tzinfo) -> When | None:
@@ -122,7 +136,8 @@ def read_sites(sites: object, terminology: Terminology) -> tuple[frozenset[str],
     Returns
     -------
     tuple of frozenset of str
-        One place for each body site that is known.
+        One place for each body site that is known; an empty one where the codings of
+        a concept contradict each other.
     """
     if sites is None:
         return ()
@@ -134,8 +149,7 @@ def read_sites(sites: object, terminology: Terminology) -> tuple[frozenset[str],
             found.append(meanings[0].place)
         elif meanings:
             # Codings of one concept are translations: the narrowest holds.
-            places = [meaning.place for meaning in meanings]
-            found.append(ANYWHERE.intersection(*places) or union(places))
+            found.append(ANYWHERE.intersection(*(m.place for m in meanings)))
     return tuple(found)
 
 

@@ -30,7 +30,8 @@ class Draft:
     tellers : dict of tuple to ProcedureFact
         Which Procedure first told of each code.
     number_unknown : bool
-        Whether the same act stands there twice without levels.
+        Whether the same act stands there twice without levels, or at several sites of
+        which one cannot be read.
     """
 
     place: frozenset[str]
@@ -89,6 +90,7 @@ class Draft:
         self.acts.append(act)
         self.known |= {id(fact): fact for fact in act.facts}
         self.methods |= act.methods
+        self.number_unknown |= any(fact.has_unread_site for fact in act.facts)
         for code in act.codes:
             self.tellers.setdefault((code.system, code.code), act.facts[0])
 

@@ -2,6 +2,8 @@
 
 import pytest
 
+from service.fhir.findings import Flag, Reason
+
 LUMBAR_REGION = ("http://snomed.info/sct", "73903008")
 WHOLE_SPINE = ("http://snomed.info/sct", "421060004")
 
@@ -31,3 +33,28 @@ class TestSites:
         """T12 and the lumbar spine: which one is meant is open."""
         found = values(one(fhir.procedure("pkp", sites=["T12", LUMBAR_REGION])))
         assert found.segment == "region-not-level"
+
+    def test_site_whose_codings_contradict_blocks(self, one, fhir, codes):
+        """One concept that is L1 and L3 is neither."""
+        both = codes.concept((codes.SNOMED, "66794005"), (codes.SNOMED, "36470004"))
+        vertebra = one(fhir.procedure("pkp", bodySite=[both]), fhir.pre(level="L3"))
+        assert vertebra.segment.reason is Reason.CONFLICT
+        assert "codes that contradict each other" in vertebra.segment.detail
+        assert vertebra.level is None
+
+    @pytest.mark.parametrize("other", [{"text": "L3"}, {"coding": [{"code": "x"}]}])
+    def test_site_that_cannot_be_read_may_be_another_vertebra(
+        self, one, fhir, values, other
+    ):
+        """Films without a level may be of either."""
+        procedure = fhir.procedure("pkp", sites=["L1"])
+        procedure["bodySite"].append(other)
+        vertebra = one(procedure, fhir.pre(), fhir.post(level="L1"))
+        assert Flag.NUMBER_UNKNOWN in vertebra.flags
+        assert (values(vertebra).pre, values(vertebra).post) == ("region-not-level", 5)
+
+    def test_only_site_that_cannot_be_read_says_nothing(self, one, fhir, values):
+        """It is the one vertebra, wherever it lies."""
+        vertebra = one(fhir.procedure("pkp", bodySite=[{"text": "L1"}]), fhir.pre())
+        assert Flag.NUMBER_UNKNOWN not in vertebra.flags
+        assert values(vertebra).pre == 20
