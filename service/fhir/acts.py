@@ -8,7 +8,7 @@ from typing import Final
 
 from service.fhir.conceptmaps import MappedCode
 from service.fhir.operations import ProcedureFact
-from service.fhir.places import ANYWHERE, level_of, segment_of, union
+from service.fhir.places import ANYWHERE, distinct, level_of, segment_of, union
 
 __all__ = ["PEDICLE_SCREW", "Act", "acts_of"]
 
@@ -103,17 +103,40 @@ def _names_spine(fact: ProcedureFact) -> bool:
 
 
 def _single_acts(fact: ProcedureFact, plain: tuple[MappedCode, ...]) -> list[Act]:
-    """One act; a cement augmentation of several vertebrae is one of each."""
-    methods = {meaning.target for meaning in plain}
-    region = ANYWHERE.intersection(*(meaning.place for meaning in plain))
-    region = region or union(meaning.place for meaning in plain)
-    site = union(fact.sites) if fact.sites else ANYWHERE
-    levels = {place for place in fact.sites if level_of(place)}
-    is_several = len(levels) > 1 and PEDICLE_SCREW not in methods
-    # Two levels across T12/L1 in one record: which one is meant cannot be told.
-    if is_several and segment_of(union(levels)):
-        return [Act(set(methods), plain, [fact], level, region) for level in levels]
-    return [Act(methods, plain, [fact], site, region)]
+    """One act for each body part; each vertebra of a cement augmentation apart."""
+    if PEDICLE_SCREW in {meaning.target for meaning in plain}:
+        return [_act(fact, plain, fact.sites)]
+    acts: list[Act] = []
+    for codes in _by_body_part(plain):
+        region = ANYWHERE.intersection(*(code.place for code in codes))
+        # A site that no code fits stays with all of them: they contradict it.
+        sites = tuple(site for site in fact.sites if site & region) or fact.sites
+        levels = [site for site in sites if level_of(site)]
+        # Two levels across T12/L1 by one code: which one is meant cannot be told.
+        if len(levels) > 1 and segment_of(union(levels)):
+            acts += [_act(fact, codes, (level,)) for level in levels]
+        else:
+            acts.append(_act(fact, codes, sites))
+    return acts
+
+
+def _by_body_part(plain: tuple[MappedCode, ...]) -> list[tuple[MappedCode, ...]]:
+    """Group the codes of one Procedure so that each group has a place in common."""
+    if ANYWHERE.intersection(*(code.place for code in plain)):
+        return [plain]
+    parts = distinct(code.place for code in plain)
+    return [tuple(code for code in plain if part <= code.place) for part in parts]
+
+
+def _act(
+    fact: ProcedureFact,
+    codes: tuple[MappedCode, ...],
+    sites: tuple[frozenset[str], ...],
+) -> Act:
+    methods = {code.target for code in codes}
+    region = ANYWHERE.intersection(*(code.place for code in codes))
+    region = region or union(code.place for code in codes)
+    return Act(methods, codes, [fact], union(sites) if sites else ANYWHERE, region)
 
 
 @dataclass(frozen=True, slots=True)

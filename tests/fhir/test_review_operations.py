@@ -58,3 +58,37 @@ class TestSites:
         vertebra = one(fhir.procedure("pkp", bodySite=[{"text": "L1"}]), fhir.pre())
         assert Flag.NUMBER_UNKNOWN not in vertebra.flags
         assert values(vertebra).pre == 20
+
+
+class TestBodyParts:
+    """One Procedure whose codings are of a thoracic and of a lumbar vertebra."""
+
+    def test_sites_go_with_the_codes_they_fit(self, run, fhir, values):
+        """Two vertebrae, each with its own films."""
+        found = run(
+            fhir.pcs("0PU43JZ", "0QU03JZ", sites=["T12", "L3"]),
+            fhir.cement(40, level="T12"),
+            fhir.cement(60, level="L3"),
+        )
+        told = [values(v) for v in found.vertebrae]
+        assert [(v.level, v.segment, v.cement) for v in told] == [
+            ("T12", "thoracic", 40),
+            ("L3", "lumbar", 60),
+        ]
+
+    def test_without_sites_they_are_two_vertebrae(self, run, fhir, values):
+        """A film without a level may be of either."""
+        found = run(fhir.pcs("0PU43JZ", "0QU03JZ"), fhir.cement())
+        told = [values(v) for v in found.vertebrae]
+        assert [v.segment for v in told] == ["thoracic", "lumbar"]
+        assert {v.cement for v in told} == {"region-not-level"}
+
+    def test_reposition_completes_its_own_body_part(self, run, fhir, values):
+        """Kyphoplasty below, vertebroplasty above."""
+        found = run(fhir.pcs("0PU43JZ", "0QU03JZ", "0QS03ZZ", sites=["T12", "L3"]))
+        assert [values(v).method for v in found.vertebrae] == ["pvp", "pkp"]
+
+    def test_site_that_fits_only_one_code_blocks(self, one, fhir):
+        """Cement of a thoracic vertebra at L1 cannot be."""
+        vertebra = one(fhir.pcs("0PU43JZ", "0QU03JZ", sites=["L1"]), fhir.cement())
+        assert vertebra.segment.reason is Reason.CONFLICT
