@@ -1,13 +1,13 @@
 """Observations and components that speak of a predictor, with time and place."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import tzinfo
 from typing import Any, Final
 
 from service.fhir.conceptmaps import MappedCode
 from service.fhir.operations import read_sites
-from service.fhir.places import ANYWHERE, union
+from service.fhir.places import ANYWHERE
 from service.fhir.references import Contested, source_of, target_id
 from service.fhir.terminology import Terminology
 from service.fhir.times import When, enclosing, parse_when
@@ -20,7 +20,10 @@ FINAL: Final = frozenset({"final", "amended", "corrected"})
 NOT_YET_FINAL: Final = frozenset({"preliminary", "registered", "unknown"})
 _LOOKED_AT: Final = FINAL | NOT_YET_FINAL
 _PANEL: Final = "predictor-panel"
+_ANGLE: Final = "cobb-angle"
+_REFINED: Final = frozenset({"cobb-preoperative", "cobb-postoperative"})
 _VERSIONS: Final = "versions that differ, none is the newest"
+_CODES: Final = "codes of different meanings"
 
 Resource = Mapping[str, Any]
 
@@ -95,46 +98,55 @@ def read_observations(
         meanings = meanings_of(resource.get("code"))
         if not meanings:
             continue
-        found = _elements(resource, meanings[0], terminology)
+        found = _elements(resource, meanings, terminology)
         status = resource.get("status")
         if found and isinstance(status, str) and status in _LOOKED_AT:
             source = source_of(resource)
             when = _effective(resource, zone)
             encounter = target_id(resource.get("encounter"), "Encounter")
             place = _place(resource, terminology, known_places)
-            doubt = _VERSIONS if isinstance(resource, Contested) else ""
-            readings += [
-                Reading(
-                    resource,
-                    element,
-                    source,
-                    mapped,
-                    status,
-                    when,
-                    encounter,
-                    place,
-                    doubt,
-                )
-                for element, mapped in found
-            ]
+            versions = _VERSIONS if isinstance(resource, Contested) else ""
+            for element, mapped, doubt in found:
+                said = resource, element, source, mapped, status, when, encounter, place
+                readings.append(Reading(*said, doubt or versions))
     readings.sort(key=lambda reading: (reading.source, reading.mapped.target))
     return readings
 
 
+#: Element that holds the value, what its code means, and why it does not.
+_Element = tuple[Resource, MappedCode, str]
+
+
 def _elements(
-    resource: Resource, mapped: MappedCode, terminology: Terminology
-) -> list[tuple[Resource, MappedCode]]:
+    resource: Resource, meanings: Sequence[MappedCode], terminology: Terminology
+) -> list[_Element]:
     """Give the Observation itself, or the components of a panel."""
-    if mapped.target != _PANEL:
-        return [(resource, mapped)]
+    meant, doubt = _agreed(meanings)
+    found = [(resource, mapped, doubt) for mapped in meant if mapped.target != _PANEL]
+    if len(found) == len(meant):
+        return found
     components = resource.get("component")
-    found: list[tuple[Resource, MappedCode]] = []
     for component in components if isinstance(components, list) else ():
         if isinstance(component, dict):
             inner = terminology.measurements.meanings(component.get("code"))
-            if inner and inner[0].target != _PANEL:
-                found.append((component, inner[0]))
+            meant, inner_doubt = _agreed(inner)
+            found += [
+                (component, mapped, doubt or inner_doubt)
+                for mapped in meant
+                if mapped.target != _PANEL
+            ]
     return found
+
+
+def _agreed(meanings: Sequence[MappedCode]) -> tuple[list[MappedCode], str]:
+    """Codings of one concept are translations: they must mean the same."""
+    if len(meanings) < 2:  # noqa: PLR2004 nothing to compare
+        return list(meanings), ""
+    meant = {mapped.target: mapped for mapped in reversed(meanings)}
+    if len(meant) > 1 and meant.keys() & _REFINED:
+        # An angle before or after the operation is an angle all the same.
+        meant.pop(_ANGLE, None)
+    return list(meant.values()), _CODES if len(meant) > 1 else ""
 
 
 def _effective(resource: Resource, zone: tzinfo) -> When | None:
@@ -158,12 +170,14 @@ def _place(
     """Read body site and focus; one that cannot be read may be any other vertebra."""
     place: frozenset[str] | None = None
     if "bodySite" in resource:
-        place = union(read_sites(resource["bodySite"], terminology))
+        # Codings of one site are translations: without a level in common they say none.
+        said = [m.place for m in terminology.places.meanings(resource["bodySite"])]
+        place = ANYWHERE.intersection(*said) if said else frozenset()
     focus = resource.get("focus")
     for reference in focus if isinstance(focus, list) else ():
         if target_id(reference, "Patient") is None:
-            said = _focus_place(reference, known_places)
-            place = said if place is None else place & said
+            focused = _focus_place(reference, known_places)
+            place = focused if place is None else place & focused
     return place
 
 
@@ -194,7 +208,7 @@ def segment_place(reading: Reading, terminology: Terminology) -> frozenset[str] 
         Levels; None if the value names no place that is known.
     """
     value = reading.element.get("valueCodeableConcept")
-    if "dataAbsentReason" in reading.element:
+    if "dataAbsentReason" in reading.element or reading.contradiction:
         return None
     said = read_sites(value, terminology)
     if said:

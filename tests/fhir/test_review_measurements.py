@@ -120,3 +120,92 @@ class TestVersions:
         """Whether it excludes is not known, so it is reported."""
         versions = [fhir.condition(code, id="k") for code in ("C79.51", "M46.26")]
         assert "Condition/k" in dict(run(*typical, *versions).rejected)
+
+
+class TestCodesOfOneConcept:
+    """Codings of one concept are translations of each other."""
+
+    @pytest.mark.parametrize(
+        ("pair", "missing"),
+        [
+            (("cobb-preoperative", "cobb-postoperative"), {"pre", "post", "crr"}),
+            (("cobb-restoration-ratio", "cement-ratio-ap"), {"cement", "crr"}),
+            (("predictor-panel", "cement-ratio-ap"), {"cement"}),
+            (("cobb-angle", "cement-ratio-ap"), {"cement", "post", "crr"}),
+        ],
+    )
+    @pytest.mark.parametrize("turn", [1, -1])
+    def test_two_meanings_are_a_conflict(
+        self, one, fhir, codes, typical, values, pair, missing, turn
+    ):
+        """Whichever stands first; a sound record beside it does not heal it."""
+        film = fhir.cement(52, id="x1")
+        film["code"] = codes.concept(*((codes.OWN, code) for code in pair[::turn]))
+        vertebra = one(*typical, film)
+        said = vars(values(vertebra))
+        assert {name for name, value in said.items() if value == "conflict"} == missing
+        assert any("Observation/x1" in conflict for conflict in vertebra.conflicts)
+
+    def test_component_with_two_meanings_is_a_conflict(
+        self, one, fhir, codes, typical, values
+    ):
+        """As an Observation of its own would be."""
+        pair = ((codes.OWN, "cement-ratio-ap"), (codes.OWN, "cobb-restoration-ratio"))
+        component = {
+            "code": codes.concept(*pair),
+            "valueQuantity": codes.quantity(52, "%"),
+        }
+        panel = fhir.observation("predictor-panel", None, component=[component])
+        assert values(one(*typical[:3], typical[4], panel)).cement == "conflict"
+
+    @pytest.mark.parametrize("turn", [1, -1])
+    def test_angle_and_its_refinement_agree(
+        self, one, fhir, codes, typical, values, turn
+    ):
+        """A preoperative angle is an angle."""
+        pair = [(codes.OWN, "cobb-angle"), (codes.OWN, "cobb-preoperative")][::turn]
+        film = {**fhir.pre(20), "code": codes.concept(*pair)}
+        assert values(one(typical[0], film, *typical[2:])).pre == 20
+
+    def test_one_meaning_said_twice_is_one(self, one, fhir, codes, typical, values):
+        """Two codings, one target."""
+        pair = [(codes.OWN, "cement-ratio-ap")] * 2
+        ratio = {**fhir.cement(52), "code": codes.concept(*pair)}
+        assert values(one(*typical[:3], typical[4], ratio)).cement == 52
+
+    def test_segment_under_two_meanings_says_no_place(
+        self, one, fhir, codes, typical, values
+    ):
+        """What else it may be is not known."""
+        pair = ((codes.OWN, "fracture-segment"), (codes.OWN, "cement-ratio-ap"))
+        said = {
+            **fhir.fracture_segment("T12", at=codes.AFTER),
+            "code": codes.concept(*pair),
+        }
+        found = values(one(*typical, said))
+        assert (found.segment, found.cement) == ("lumbar", "conflict")
+
+
+class TestSitesOfOneConcept:
+    """A body site whose codings have no level in common names none."""
+
+    @pytest.mark.parametrize("operated", ["L1", "L3"])
+    def test_two_levels_serve_neither_vertebra(
+        self, one, fhir, codes, values, operated
+    ):
+        """It may be a film of either."""
+        both = codes.concept(
+            (codes.SNOMED, "66794005"), (codes.SNOMED, "36470004")
+        )  # L1, L3
+        ratio = fhir.cement(52, bodySite=both)
+        vertebra = one(
+            fhir.procedure("pkp", sites=[operated]), fhir.pre(20), fhir.post(5), ratio
+        )
+        assert values(vertebra).cement == "other-level"
+
+    def test_region_and_level_are_the_level(self, one, fhir, codes, values):
+        """The lumbar spine (73903008 in the survey) holds L1 (66794005)."""
+        both = codes.concept((codes.SNOMED, "73903008"), (codes.SNOMED, "66794005"))
+        ratio = fhir.cement(52, bodySite=both)
+        vertebra = one(fhir.procedure("pkp", sites=["L1"]), ratio)
+        assert values(vertebra).cement == 52
