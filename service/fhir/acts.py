@@ -190,7 +190,7 @@ def _completions(
             settled.add(id(act))
             _complete(act, fact, meaning)
         if not own:
-            when = fact.when and (fact.when.start, fact.when.end)
+            when = fact.when, fact.lasted
             key = (meaning.system, meaning.code, fact.encounter, when, fact.sites)
             groups.setdefault(key, _Completion(meaning, [])).facts.append(fact)
     return sorted(groups.values(), key=lambda group: not group.facts[0].sites)
@@ -231,12 +231,10 @@ def _complete(act: Act, fact: ProcedureFact, meaning: MappedCode) -> None:
 
 
 def _is_one_operation(fact: ProcedureFact, act: Act, zone: tzinfo) -> bool:
-    """Same encounter, same day, and body sites that do not exclude each other."""
+    """Same encounter, same time, and body sites that do not exclude each other."""
     other = act.facts[0]
     if fact.encounter and other.encounter and fact.encounter != other.encounter:
         return False
     if fact.sites and not union(fact.sites) & act.site:
         return False
-    if fact.when is None or other.when is None:
-        return True  # nothing in the record sets them apart
-    return fact.when.shares_day(other.when, zone)
+    return fact.may_be_one_with(other, zone)

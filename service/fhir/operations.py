@@ -35,6 +35,8 @@ class ProcedureFact:
     sites : tuple of frozenset of str
         Its body sites, those that are known; a region beside a level of it adds
         nothing.
+    lasted : When or None
+        From its beginning to its end, where both are recorded.
     has_unread_site : bool
         Whether one of several body sites is not known: it may be another vertebra.
     is_time_of_stay : bool
@@ -47,8 +49,33 @@ class ProcedureFact:
     encounter: str | None
     when: When | None
     sites: tuple[frozenset[str], ...]
+    lasted: When | None = None
     has_unread_site: bool = False
     is_time_of_stay: bool = False
+
+    def may_be_one_with(self, other: "ProcedureFact", zone: tzinfo) -> bool:
+        """
+        Tell whether the times allow that both belong to one operation.
+
+        Parameters
+        ----------
+        other : ProcedureFact
+            Another Procedure.
+        zone : datetime.tzinfo
+            In which a day begins and ends.
+
+        Returns
+        -------
+        bool
+            True if they share a day, or time past midnight, or if one has no time.
+        """
+        if self.when is None or other.when is None:
+            return True  # nothing in the record sets them apart
+        if self.when.shares_day(other.when, zone):
+            return True
+        if self.lasted is None and other.lasted is None:
+            return False
+        return (self.lasted or self.when).overlaps(other.lasted or other.when)
 
 
 def read_procedures(
@@ -100,26 +127,33 @@ def _fact(
     listed = resource.get("bodySite")
     sites = read_sites(listed, terminology)
     number = len(listed) if isinstance(listed, list) else 1
+    when, lasted = _performed(resource, zone)
     return ProcedureFact(
         resource=resource,
         source=source_of(resource),
         meanings=meanings,
         encounter=target_id(resource.get("encounter"), "Encounter"),
-        when=_performed(resource, zone),
+        when=when,
         sites=distinct(sites),
+        lasted=lasted,
         has_unread_site=number > max(1, len(sites)),
     )
 
 
-def _performed(resource: Mapping[str, Any], zone: tzinfo) -> When | None:
-    if "performedPeriod" in resource:
-        period = resource["performedPeriod"]
-        return parse_when(period.get("start"), zone) if _is_object(period) else None
-    return parse_when(resource.get("performedDateTime"), zone)
-
-
-def _is_object(value: object) -> bool:
-    return isinstance(value, dict)
+def _performed(
+    resource: Mapping[str, Any], zone: tzinfo
+) -> tuple[When | None, When | None]:
+    """When it began, and how long it lasted."""
+    if "performedPeriod" not in resource:
+        return parse_when(resource.get("performedDateTime"), zone), None
+    period = resource["performedPeriod"]
+    if not isinstance(period, dict):
+        return None, None
+    start = parse_when(period.get("start"), zone)
+    end = parse_when(period.get("end"), zone)
+    if start is None or end is None or end.is_before(start):
+        return start, None
+    return start, enclosing([start, end])
 
 
 def read_sites(sites: object, terminology: Terminology) -> tuple[frozenset[str], ...]:

@@ -102,15 +102,26 @@ class When:
         Returns
         -------
         bool
-            True if they share one as written, or in the zone.
+            True if they share one in the zone. Days as written count as well where a
+            date has no time, or where both were written by clocks of one offset.
         """
-        if self.first_day <= other.last_day and other.first_day <= self.last_day:
+        if (
+            (self.has_bare_date or other.has_bare_date or self._is_by_clock_of(other))
+            and self.first_day <= other.last_day
+            and other.first_day <= self.last_day
+        ):
             return True
         first, last = (time.astimezone(zone).date() for time in (self.start, self.end))
         begun, over = (
             time.astimezone(zone).date() for time in (other.start, other.end)
         )
         return first <= over and begun <= last
+
+    def _is_by_clock_of(self, other: "When") -> bool:
+        one, two = self.stated, other.stated
+        if not isinstance(one, datetime) or not isinstance(two, datetime):
+            return False
+        return one.utcoffset() == two.utcoffset()
 
 
 def parse_when(text: object, zone: tzinfo) -> When | None:

@@ -1,11 +1,15 @@
 """Operations that are recorded in several parts, doubtfully, or with odd sites."""
 
+from datetime import datetime, timedelta, timezone
+
 import pytest
 
 from service.fhir.findings import Flag, Reason
 
 LUMBAR_REGION = ("http://snomed.info/sct", "73903008")
 WHOLE_SPINE = ("http://snomed.info/sct", "421060004")
+CHINA = timezone(timedelta(hours=8))
+NOW_IN_CHINA = datetime(2024, 5, 6, 16, tzinfo=CHINA)
 
 
 class TestSites:
@@ -92,3 +96,57 @@ class TestBodyParts:
         """Cement of a thoracic vertebra at L1 cannot be."""
         vertebra = one(fhir.pcs("0PU43JZ", "0QU03JZ", sites=["L1"]), fhir.cement())
         assert vertebra.segment.reason is Reason.CONFLICT
+
+
+class TestPairs:
+    """Which Procedures are of one operation."""
+
+    @pytest.mark.parametrize(
+        ("supplement", "reposition", "method"),
+        [
+            ("2024-05-02T08:00:00+08:00", "2024-05-02T23:00:00Z", "pvp"),
+            ("2024-05-02T08:00:00+08:00", "2024-05-02T15:00:00Z", "pkp"),
+            ("2024-05-02T08:00:00+08:00", "2024-05-01T23:30:00Z", "pkp"),
+            ("2024-05-02T23:50:00+08:00", "2024-05-03T00:10:00+08:00", "pvp"),
+            ("2024-05-02", "2024-05-02T23:00:00Z", "pkp"),
+        ],
+    )
+    def test_day_of_two_instants_is_the_hospital_s(
+        self, one, fhir, values, supplement, reposition, method
+    ):
+        """As written only where one of them is a date without time."""
+        vertebra = one(
+            fhir.pcs("0QU03JZ", at=supplement),
+            fhir.pcs("0QS03ZZ", at=reposition),
+            now=NOW_IN_CHINA,
+        )
+        assert values(vertebra).method == method
+
+    @pytest.mark.parametrize(
+        ("end", "method"),
+        [
+            ("2024-05-03T01:00:00+08:00", "pkp"),
+            ("2024-05-03T00:05:00+08:00", "pvp"),
+            ("2024-05-01T00:00:00+08:00", "pvp"),
+            (None, "pvp"),
+        ],
+    )
+    def test_operation_past_midnight_is_one(self, one, fhir, values, end, method):
+        """The end of its period tells; one before the start does not."""
+        period = {"start": "2024-05-02T23:50:00+08:00"} | ({"end": end} if end else {})
+        vertebra = one(
+            fhir.pcs("0QU03JZ", at=None, performedPeriod=period),
+            fhir.pcs("0QS03ZZ", at="2024-05-03T00:10:00+08:00"),
+            now=NOW_IN_CHINA,
+        )
+        assert values(vertebra).method == method
+
+    def test_overlapping_periods_are_one_operation(self, one, fhir, values):
+        """Each with its own beginning."""
+        first = ("2024-05-02T23:00:00+08:00", "2024-05-03T00:30:00+08:00")
+        second = ("2024-05-03T00:10:00+08:00", "2024-05-03T00:40:00+08:00")
+        procedures = [
+            fhir.pcs(code, at=None, performedPeriod={"start": start, "end": end})
+            for code, (start, end) in (("0QU03JZ", first), ("0QS03ZZ", second))
+        ]
+        assert values(one(*procedures, now=NOW_IN_CHINA)).method == "pkp"
