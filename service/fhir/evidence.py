@@ -1,11 +1,12 @@
 """Fractures of the stay, from all records that speak of one."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
+from typing import Any
 
 from service.fhir.conceptmaps import MappedCode
-from service.fhir.fractures import ConditionFact, reason_fractures, speaks_for_stay
+from service.fhir.fractures import ConditionFact, reason_fractures
 from service.fhir.operations import ProcedureFact
 from service.fhir.readings import FINAL, Reading, segment_place
 from service.fhir.references import target_id
@@ -13,7 +14,7 @@ from service.fhir.resources import Intake
 from service.fhir.terminology import Terminology
 from service.fhir.times import When
 
-__all__ = ["Evidence", "Stay", "gather_fractures"]
+__all__ = ["Evidence", "Stay", "diagnosis_ids", "gather_fractures"]
 
 
 @dataclass(slots=True, eq=False)
@@ -72,6 +73,28 @@ class Stay:
     operated: When | None
     window: timedelta
     now: When
+
+
+def diagnosis_ids(encounter: Mapping[str, Any] | None) -> frozenset[str]:
+    """
+    List the Conditions that an encounter names as its diagnoses.
+
+    Parameters
+    ----------
+    encounter : Mapping or None
+        The Encounter.
+
+    Returns
+    -------
+    frozenset of str
+        Their ids.
+    """
+    listed = encounter.get("diagnosis") if encounter else None
+    if not isinstance(listed, list):
+        return frozenset()
+    conditions = (item.get("condition") for item in listed if isinstance(item, dict))
+    ids = (target_id(condition, "Condition") for condition in conditions)
+    return frozenset(name for name in ids if name)
 
 
 def gather_fractures(
@@ -149,10 +172,20 @@ def _diagnosed(
                 yield Evidence(
                     fact.source, *said, procedure=procedure, onset=fact.onset
                 )
-        elif name in stay.diagnoses or speaks_for_stay(
-            fact, stay.encounters, stay.operated, stay.window
-        ):
+        elif name in stay.diagnoses or _speaks_for_stay(fact, stay):
             yield Evidence(fact.source, *said, onset=fact.onset)
+
+
+def _speaks_for_stay(fact: ConditionFact, stay: Stay) -> bool:
+    """Without encounter: active, and coded as first stay or dated shortly before."""
+    if fact.encounter is not None:
+        return fact.encounter in stay.encounters
+    if not fact.is_active:
+        return False
+    began = fact.onset or fact.recorded
+    if began is None or stay.operated is None:
+        return fact.has_index_character
+    return stay.operated.start - began.end <= stay.window
 
 
 def _referring(procedures: Iterable[ProcedureFact]) -> dict[str, list[str]]:

@@ -8,7 +8,8 @@ from typing import Any, Final
 from service.fhir.acts import acts_of
 from service.fhir.age import is_adult
 from service.fhir.assembly import Context, assemble, is_eligible
-from service.fhir.evidence import Evidence, Stay, gather_fractures
+from service.fhir.evidence import Evidence, Stay, diagnosis_ids, gather_fractures
+from service.fhir.exclusions import excluded_by, has_unread_exclusion
 from service.fhir.films import ROLES, Situation
 from service.fhir.findings import (
     Extraction,
@@ -17,12 +18,7 @@ from service.fhir.findings import (
     PatientRecord,
     Reason,
 )
-from service.fhir.fractures import (
-    ConditionFact,
-    diagnosis_ids,
-    excluded_by,
-    read_conditions,
-)
+from service.fhir.fractures import ConditionFact, read_conditions
 from service.fhir.location import locate
 from service.fhir.measurements import Chosen, choose_readings
 from service.fhir.operations import ProcedureFact, choose, read_period, read_procedures
@@ -185,11 +181,21 @@ def _assess(
     unchecked = _NOTHING
     if adult is None:
         unchecked |= {"age"}
-    if found.conditions is None:
+    exclusion = excluded_by(
+        found.conditions or (),
+        chosen,
+        operated,
+        call.terminology,
+        call.zone,
+        call.intake,
+    )
+    resources = selections["Condition"].resources
+    if found.conditions is None or has_unread_exclusion(
+        resources, chosen, call.terminology, call.intake
+    ):
         unchecked |= {"exclusions"}
     if adult is False:
         return _Verdict((), Reason.UNDER_AGE, unchecked=unchecked)
-    exclusion = excluded_by(found.conditions or (), chosen, operated, call.terminology)
     if exclusion is not None:
         return _Verdict((), Reason.EXCLUDED_CONDITION, exclusion, unchecked)
     return _Verdict(tuple(vertebrae), unchecked=unchecked)

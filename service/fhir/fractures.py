@@ -1,8 +1,8 @@
-"""Conditions and reasons: which vertebra broke, and what excludes a patient."""
+"""Conditions and reasons: which vertebra broke, when, and whether it is over."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from datetime import timedelta, tzinfo
+from datetime import tzinfo
 from types import MappingProxyType
 from typing import Any, Final
 
@@ -16,12 +16,11 @@ from service.fhir.times import When, parse_when
 
 __all__ = [
     "ConditionFact",
-    "diagnosis_ids",
-    "excluded_by",
     "fracture_place",
+    "is_void",
     "read_conditions",
+    "reason_concepts",
     "reason_fractures",
-    "speaks_for_stay",
 ]
 
 _VOID: Final = frozenset({"refuted", "entered-in-error"})
@@ -119,11 +118,28 @@ def read_conditions(
         meanings, exclusions = meanings_of(concept), exclusions_of(concept)
         if not (meanings or exclusions):
             continue
-        if _status(resource, "verificationStatus") in _VOID:
+        if is_void(resource):
             continue
         if intake.accepts(resource):
             facts.append(_fact(resource, meanings, exclusions, terminology, zone))
     return sorted(facts, key=lambda fact: fact.source)
+
+
+def is_void(resource: Mapping[str, Any]) -> bool:
+    """
+    Tell whether a Condition is refuted or was entered by mistake.
+
+    Parameters
+    ----------
+    resource : Mapping
+        The Condition.
+
+    Returns
+    -------
+    bool
+        True if it says nothing about the patient.
+    """
+    return _status(resource, "verificationStatus") in _VOID
 
 
 def _fact(
@@ -137,6 +153,7 @@ def _fact(
     sites = read_sites(resource.get("bodySite"), terminology)
     if place is not None and sites:
         place &= union(sites)
+    is_active = _status(resource, "clinicalStatus") not in _OVER
     return ConditionFact(
         resource=resource,
         source=source_of(resource),
@@ -145,11 +162,11 @@ def _fact(
         has_index_character=any(m.index_characters for m in meanings),
         is_pathological=any(m.target != _FRACTURE for m in meanings),
         exclusion=exclusions[0].target if exclusions else None,
-        is_active=_status(resource, "clinicalStatus") not in _OVER,
+        is_active=is_active,
         encounter=target_id(resource.get("encounter"), "Encounter"),
         onset=_onset(resource, zone),
         recorded=parse_when(resource.get("recordedDate"), zone),
-        abated=parse_when(resource.get("abatementDateTime"), zone),
+        abated=_abated(resource, zone, is_active=is_active),
     )
 
 
@@ -157,6 +174,19 @@ def _onset(resource: Mapping[str, Any], zone: tzinfo) -> When | None:
     period = resource.get("onsetPeriod")
     began = period.get("start") if isinstance(period, dict) else None
     return parse_when(resource.get("onsetDateTime", began), zone)
+
+
+def _abated(
+    resource: Mapping[str, Any], zone: tzinfo, *, is_active: bool
+) -> When | None:
+    """The end of a period; its start alone only of what is said to be over."""
+    period = resource.get("abatementPeriod")
+    if not isinstance(period, dict):
+        return parse_when(resource.get("abatementDateTime"), zone)
+    ended = parse_when(period.get("end"), zone)
+    if ended or is_active:
+        return ended
+    return parse_when(period.get("start"), zone)
 
 
 def _status(resource: Mapping[str, Any], field: str) -> str | None:
@@ -215,64 +245,6 @@ def _is_index_stay(concept: Mapping[str, Any], meaning: MappedCode) -> bool:
     return False
 
 
-def diagnosis_ids(encounter: Mapping[str, Any] | None) -> frozenset[str]:
-    """
-    List the Conditions that an encounter names as its diagnoses.
-
-    Parameters
-    ----------
-    encounter : Mapping or None
-        The Encounter.
-
-    Returns
-    -------
-    frozenset of str
-        Their ids.
-    """
-    listed = encounter.get("diagnosis") if encounter else None
-    if not isinstance(listed, list):
-        return frozenset()
-    conditions = (item.get("condition") for item in listed if isinstance(item, dict))
-    ids = (target_id(condition, "Condition") for condition in conditions)
-    return frozenset(name for name in ids if name)
-
-
-def speaks_for_stay(
-    fact: ConditionFact,
-    encounters: frozenset[str],
-    operated: When | None,
-    window: timedelta,
-) -> bool:
-    """
-    Tell whether a fracture was a diagnosis of the stay.
-
-    Parameters
-    ----------
-    fact : ConditionFact
-        The Condition.
-    encounters : frozenset of str
-        Ids of the encounters of call and operation.
-    operated : When or None
-        When the operation took place.
-    window : datetime.timedelta
-        How long before the operation a fracture outside any encounter may lie.
-
-    Returns
-    -------
-    bool
-        True if it belongs to the stay. One without encounter does so if it is active
-        and its code says first stay, or its date lies shortly before the operation.
-    """
-    if fact.encounter is not None:
-        return fact.encounter in encounters
-    if not fact.is_active:
-        return False
-    began = fact.onset or fact.recorded
-    if began is None or operated is None:
-        return fact.has_index_character
-    return operated.start - began.end <= window
-
-
 def reason_fractures(
     fact: ProcedureFact, terminology: Terminology
 ) -> list[tuple[MappedCode, frozenset[str]]]:
@@ -292,7 +264,7 @@ def reason_fractures(
         Code and place of each.
     """
     found = []
-    for concept in _reasons(fact):
+    for concept in reason_concepts(fact):
         meanings = terminology.conditions.meanings(concept)
         place = fracture_place(concept, meanings)
         if place is not None:
@@ -300,43 +272,20 @@ def reason_fractures(
     return found
 
 
-def excluded_by(
-    conditions: Iterable[ConditionFact],
-    procedures: Iterable[ProcedureFact],
-    operated: When | None,
-    terminology: Terminology,
-) -> str | None:
+def reason_concepts(fact: ProcedureFact) -> list[Mapping[str, Any]]:
     """
-    Find a condition that lies outside what was studied.
+    List the reasons that a Procedure gives as codes.
 
     Parameters
     ----------
-    conditions : iterable of ConditionFact
-        Conditions of the patient.
-    procedures : iterable of ProcedureFact
-        The chosen Procedures, whose reasons count too.
-    operated : When or None
-        When the operation took place.
-    terminology : Terminology
-        Knows the exclusions.
+    fact : ProcedureFact
+        The Procedure.
 
     Returns
     -------
-    str or None
-        Its group, as a code of the project.
+    list of Mapping
+        CodeableConcepts.
     """
-    for fact in conditions:
-        is_over = fact.abated and operated and fact.abated.is_before(operated)
-        if fact.exclusion and fact.is_active and not is_over:
-            return fact.exclusion
-    for procedure in procedures:
-        for concept in _reasons(procedure):
-            for meaning in terminology.exclusions.meanings(concept):
-                return meaning.target
-    return None
-
-
-def _reasons(fact: ProcedureFact) -> list[Mapping[str, Any]]:
     reasons = fact.resource.get("reasonCode")
     listed = reasons if isinstance(reasons, list) else []
     return [concept for concept in listed if isinstance(concept, dict)]

@@ -90,3 +90,122 @@ class TestStatus:
         found = run(*typical, fhir.condition("C79.51", **{field: coded(*pairs)}))
         assert (found.not_assessed is Reason.EXCLUDED_CONDITION) is excludes
         assert not found.rejected
+
+
+class TestExclusionInTime:
+    """What was there at the operation excludes, whatever became of it."""
+
+    @pytest.mark.parametrize(
+        ("change", "excludes"),
+        [
+            ({"abatementDateTime": "2024-05-05"}, True),
+            ({"abatementDateTime": "2024-05-02"}, True),
+            ({"abatementDateTime": "2024-04-01"}, False),
+            ({"abatementPeriod": {"start": "2024-04-01", "end": "2024-05-05"}}, True),
+            ({"abatementPeriod": {"start": "2020-01-01", "end": "2020-02-01"}}, False),
+            ({"abatementPeriod": {"start": "2024-05-05"}}, True),
+            ({"abatementPeriod": {"start": "2020-01-01"}}, False),
+            ({"abatementPeriod": []}, False),
+            ({"abatementString": "last year"}, False),
+            ({}, False),
+        ],
+    )
+    def test_resolved_infection(self, run, typical, fhir, change, excludes):
+        """Resolved since the operation: active at it. Without an end: over."""
+        infection = fhir.condition(
+            "M46.26", clinicalStatus=status("resolved"), **change
+        )
+        found = run(*typical, infection)
+        assert (found.not_assessed is Reason.EXCLUDED_CONDITION) is excludes
+
+    @pytest.mark.parametrize(
+        ("period", "excludes"),
+        [
+            ({"start": "2020-01-01", "end": "2020-02-01"}, False),
+            ({"start": "2020-01-01"}, True),
+        ],
+    )
+    def test_infection_without_status(self, run, typical, fhir, period, excludes):
+        """A period of abatement that goes on is no end."""
+        infection = fhir.condition(
+            "M46.26", clinicalStatus=None, abatementPeriod=period
+        )
+        found = run(*typical, infection)
+        assert (found.not_assessed is Reason.EXCLUDED_CONDITION) is excludes
+
+
+class TestUnreadExclusion:
+    """A refused Condition that might exclude leaves the exclusions unchecked."""
+
+    @pytest.mark.parametrize(
+        "change",
+        [
+            {"clinicalStatus": "active"},
+            {"modifierExtension": [{"url": "http://a.example", "valueBoolean": True}]},
+        ],
+    )
+    @pytest.mark.parametrize(
+        ("code", "unchecked"), [("C79.51", {"exclusions"}), ("S32.010A", set())]
+    )
+    def test_is_said(self, run, typical, fhir, change, code, unchecked):
+        """Scored, refused by name, and not called checked."""
+        found = run(*typical[:4], fhir.condition(code, **change))
+        assert found.rejected
+        assert found.unchecked == unchecked
+        assert len(found.vertebrae) == 1
+
+    def test_refuted_one_need_not_be_read(self, run, typical, fhir):
+        """It would not have excluded."""
+        refuted = coded((VERIFIED, "refuted"))
+        tumour = fhir.condition(
+            "C79.51", verificationStatus=refuted, clinicalStatus="active"
+        )
+        assert run(*typical, tumour).unchecked == set()
+
+
+class TestContainedReason:
+    """A Procedure may hold its reason within itself."""
+
+    def held(self, typical, fhir, reference="#x", **more):
+        """The typical patient, operated on for a metastasis."""
+        tumour = fhir.condition("C79.51", id="x", encounter=None, **more)
+        operation, *others = typical
+        held = {"contained": [5, tumour], "reasonReference": [{"reference": reference}]}
+        return [{**operation, **held}, *others]
+
+    def test_excludes(self, run, typical, fhir):
+        """As a reason of its own would."""
+        found = run(*self.held(typical, fhir, subject=None))
+        assert found.exclusion == "tumour-fracture"
+
+    def test_excludes_without_conditions(self, run, typical, fhir):
+        """It comes with the Procedure."""
+        found = run(*self.held(typical, fhir), conditions=None)
+        assert found.exclusion == "tumour-fracture"
+
+    @pytest.mark.parametrize(
+        "change",
+        [
+            {"reference": "#y"},
+            {"reference": 5},
+            {"resourceType": "Observation"},
+            {"verificationStatus": coded((VERIFIED, "refuted"))},
+            {"clinicalStatus": status("resolved")},
+        ],
+    )
+    def test_must_be_named_and_active(self, run, typical, fhir, change):
+        """Anything else that is held says nothing."""
+        found = run(*self.held(typical, fhir, **change))
+        assert found.not_assessed is None
+        assert found.unchecked == set()
+
+    def test_unreadable_one_is_unchecked(self, run, typical, fhir):
+        """Nobody knows what it would have said."""
+        found = run(*self.held(typical, fhir, clinicalStatus="active"))
+        assert found.unchecked == {"exclusions"}
+
+    @pytest.mark.parametrize("held", [None, 5, {}, "x", [None], [{"id": 5}]])
+    def test_junk_says_nothing(self, run, typical, held):
+        """Bad entries cost only themselves."""
+        typical[0] |= {"contained": held, "reasonReference": [{"reference": "#x"}, 5]}
+        assert len(run(*typical).vertebrae) == 1
