@@ -29,8 +29,8 @@ def is_adult(
     Returns
     -------
     bool or None
-        False also where the birth date (a year, a month) leaves it open; None if there
-        is no usable birth date.
+        False also where the birth date (a year, a month) leaves it open, or lies after
+        that day; None if there is no usable birth date.
     """
     if not isinstance(patient, dict) or patient.get("resourceType") != "Patient":
         return None
@@ -39,7 +39,7 @@ def is_adult(
     if patient.get("id") != patient_id:
         return None
     born = parse_date(patient.get("birthDate"))
-    if born is None or born[0] > on:
+    if born is None:
         return None
     youngest = born[1]
     had_birthday = (on.month, on.day) >= (youngest.month, youngest.day)

@@ -125,7 +125,6 @@ def test_under_age_comes_before_exclusion(run, fhir, typical):
         {"resourceType": "Patient", "id": "p2", "birthDate": "2015"},
         {"resourceType": "Patient", "id": "p1", "birthDate": "long ago"},
         {"resourceType": "Patient", "id": "p1", "birthDate": 1950},
-        {"resourceType": "Patient", "id": "p1", "birthDate": "2099-01-01"},
         {"resourceType": "Patient", "id": "p1", "birthDate": "9999"},
         {"resourceType": "Patient", "id": "p1", "birthDate": "1950-02-30"},
         {
