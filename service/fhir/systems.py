@@ -16,8 +16,14 @@ _OPCS = "https://fhir.hl7.org.uk/CodeSystem/OPCS-4"
 _ALIASES: Final[Mapping[str, tuple[str, ...]]] = MappingProxyType(
     {
         "http://snomed.info/sct": ("urn:oid:2.16.840.1.113883.6.96",),
-        _ICD_10_PCS: ("http://terminology.hl7.org/CodeSystem/icd10PCS",),
-        _ICD_10_CM: ("http://terminology.hl7.org/CodeSystem/icd10CM",),
+        _ICD_10_PCS: (
+            "urn:oid:2.16.840.1.113883.6.4",
+            "http://terminology.hl7.org/CodeSystem/icd10PCS",
+        ),
+        _ICD_10_CM: (
+            "urn:oid:2.16.840.1.113883.6.90",
+            "http://terminology.hl7.org/CodeSystem/icd10CM",
+        ),
         _ICD_10: ("http://terminology.hl7.org/CodeSystem/icd10",),
         "http://hl7.org/fhir/sid/icd-9-cm": (
             "urn:oid:2.16.840.1.113883.6.104",
