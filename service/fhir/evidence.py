@@ -162,7 +162,7 @@ def _diagnosed(
 ) -> Iterator[Evidence]:
     referring = _referring(procedures)
     for fact in conditions:
-        if fact.place is None:
+        if fact.place is None or _began_since(fact, stay):
             continue
         said = fact.code, fact.place, fact.onset or fact.recorded
         name = fact.resource.get("id")
@@ -172,8 +172,23 @@ def _diagnosed(
                 yield Evidence(
                     fact.source, *said, procedure=procedure, onset=fact.onset
                 )
-        elif name in stay.diagnoses or _speaks_for_stay(fact, stay):
+        elif not _is_bygone(fact, stay) and (
+            name in stay.diagnoses or _speaks_for_stay(fact, stay)
+        ):
             yield Evidence(fact.source, *said, onset=fact.onset)
+
+
+def _began_since(fact: ConditionFact, stay: Stay) -> bool:
+    """By its onset only: what happened before may be recorded late."""
+    return bool(fact.onset and stay.operated and stay.operated.is_before(fact.onset))
+
+
+def _is_bygone(fact: ConditionFact, stay: Stay) -> bool:
+    """An old fracture, healed long ago, may still be written down in the stay."""
+    last = fact.abated or fact.onset
+    if fact.is_active or last is None or stay.operated is None:
+        return False
+    return stay.operated.start - last.end > stay.window
 
 
 def _speaks_for_stay(fact: ConditionFact, stay: Stay) -> bool:

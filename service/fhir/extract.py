@@ -204,12 +204,13 @@ def _assess(
 def _own_encounter(
     encounter: Mapping[str, Any] | None, call: _Call
 ) -> Mapping[str, Any] | None:
-    """Take the Encounter only if it is the one of the call, of this patient."""
+    """Take the Encounter only if it is the one of the call, and took place."""
     if not isinstance(encounter, dict) or encounter.get("resourceType") != "Encounter":
         return None
     is_own = (
         encounter.get("id") == call.encounter_id
         and target_id(encounter.get("subject"), "Patient") == call.patient_id
+        and encounter.get("status") not in ("entered-in-error", "cancelled")
         and "modifierExtension" not in encounter
         and "implicitRules" not in encounter
     )

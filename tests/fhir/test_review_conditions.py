@@ -3,6 +3,7 @@
 import pytest
 
 from service.fhir.findings import Reason
+from service.fhir.systems import canonical
 
 LOCAL = "http://hospital.example.org/codes"
 VERIFIED = "http://terminology.hl7.org/CodeSystem/condition-ver-status"
@@ -209,3 +210,117 @@ class TestContainedReason:
         """Bad entries cost only themselves."""
         typical[0] |= {"contained": held, "reasonReference": [{"reference": "#x"}, 5]}
         assert len(run(*typical).vertebrae) == 1
+
+
+class TestFractureInTime:
+    """Only a fracture that was there at the operation speaks for it."""
+
+    @pytest.mark.parametrize(
+        ("change", "counts"),
+        [
+            ({"onsetDateTime": "2024-05-05"}, False),
+            ({"onsetPeriod": {"start": "2024-05-05"}}, False),
+            ({"onsetDateTime": "2024-05-05", "encounter": None}, False),
+            ({"onsetDateTime": "2024-05-02"}, True),
+            ({"onsetDateTime": "2024-05"}, True),
+            ({"recordedDate": "2024-05-05"}, True),
+        ],
+    )
+    def test_screws_before_the_fracture_are_degenerative_surgery(
+        self, run, fhir, change, counts
+    ):
+        """A fall after the operation was not its cause; a late record may be."""
+        found = run(
+            fhir.procedure("pedicle-screw-fixation", sites=["L1"]),
+            fhir.condition("S32.010A", **change),
+        )
+        assert bool(found.vertebrae) is counts
+
+    def test_later_fracture_of_another_level_does_not_block(self, one, fhir, values):
+        """The operated vertebra stays where it is."""
+        later = fhir.condition("S32.030A", onsetDateTime="2024-05-05")
+        vertebra = one(fhir.procedure("pkp", sites=["L1"]), later)
+        assert values(vertebra).segment == "lumbar"
+        assert vertebra.level == "L1"
+
+    def test_late_reading_of_the_segment_counts(self, run, fhir):
+        """An Observation may be read after the operation."""
+        reading = fhir.fracture_segment("L1", at="2024-05-05T10:00:00+08:00")
+        screws = fhir.procedure("pedicle-screw-fixation", sites=["L1"])
+        assert run(screws, reading).vertebrae
+
+    @pytest.mark.parametrize(
+        ("change", "counts"),
+        [
+            ({"onsetDateTime": "2015-01-01"}, False),
+            ({"abatementDateTime": "2015-06-01"}, False),
+            ({"onsetDateTime": "2024-01-10", "abatementDateTime": "2024-05-04"}, True),
+            ({"onsetDateTime": "2024-04-20"}, True),
+            ({"recordedDate": "2015-01-01"}, True),
+            ({}, True),
+        ],
+    )
+    @pytest.mark.parametrize("is_diagnosis", [False, True])
+    def test_healed_fracture_of_the_record(
+        self, run, fhir, change, counts, is_diagnosis
+    ):
+        """Healed years ago: history, even if this stay wrote it down."""
+        old = fhir.condition(
+            ("http://hl7.org/fhir/sid/icd-10", "S32.0"),
+            id="old",
+            clinicalStatus=status("resolved"),
+            **({"encounter": None} if is_diagnosis else {}),
+            **change,
+        )
+        named = [{"condition": {"reference": "Condition/old"}}] if is_diagnosis else []
+        found = run(
+            fhir.procedure("pedicle-screw-fixation", sites=["L1"]),
+            old,
+            encounter=fhir.encounter(diagnosis=named),
+        )
+        assert bool(found.vertebrae) is counts
+
+    @pytest.mark.parametrize(
+        ("encounter_status", "counts"),
+        [
+            ("finished", True),
+            ("entered-in-error", False),
+            ("cancelled", False),
+            (["cancelled"], True),
+        ],
+    )
+    def test_encounter_that_never_was_has_no_diagnoses(
+        self, run, fhir, encounter_status, counts
+    ):
+        """What it names says nothing."""
+        old = fhir.condition("S32.010A", id="x", encounter=None, onsetDateTime="2020")
+        encounter = fhir.encounter(
+            status=encounter_status,
+            diagnosis=[{"condition": {"reference": "Condition/x"}}],
+        )
+        screws = fhir.procedure("pedicle-screw-fixation")
+        assert bool(run(screws, old, encounter=encounter).vertebrae) is counts
+
+
+@pytest.mark.parametrize("born", ["2024-05-03", "2025", "2099-01-01"])
+def test_birth_after_the_operation_is_no_adult(run, typical, fhir, born):
+    """A wrong date or a wrong patient: nobody is assessed."""
+    assert run(*typical, patient=fhir.patient(born)).not_assessed is Reason.UNDER_AGE
+
+
+@pytest.mark.parametrize(
+    ("oid", "system"),
+    [
+        ("2.16.840.1.113883.6.90", "http://hl7.org/fhir/sid/icd-10-cm"),
+        ("2.16.840.1.113883.6.4", "http://www.cms.gov/Medicare/Coding/ICD10"),
+    ],
+)
+def test_code_systems_by_their_hl7_identifiers(oid, system):
+    """As HL7 registered them."""
+    assert canonical(f"urn:oid:{oid}") == system
+
+
+def test_exclusion_coded_under_an_identifier(run, typical, fhir):
+    """A converted document names its systems so."""
+    tumour = fhir.condition(("urn:oid:2.16.840.1.113883.6.90", "C79.51"))
+    assert run(*typical, tumour).exclusion == "tumour-fracture"
