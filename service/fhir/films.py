@@ -85,8 +85,14 @@ def _check_preoperative(
         return Reason.TIME_UNCLEAR, "on the day of the operation"
     if situation.injured and when.is_before(situation.injured):
         return Reason.STALE, "before the injury"
-    if operated.start - when.end > _days(situation.windows.preoperative_max_age_days):
+    oldest = _days(situation.windows.preoperative_max_age_days)
+    if operated.start - when.end > oldest:
         return Reason.STALE, ""
+    is_vague = _is_vague(when)
+    if is_vague and operated.start - when.start > oldest:
+        return Reason.TIME_UNCLEAR, "maybe too old"
+    if is_vague and situation.injured and when.start < situation.injured.start:
+        return Reason.TIME_UNCLEAR, "maybe before the injury"
     return None
 
 
@@ -98,9 +104,17 @@ def _check_postoperative(
     is_coded = reading.mapped.target != "cobb-angle"
     if not is_coded and not operated.is_before(when):
         return Reason.TIME_UNCLEAR, "on the day of the operation"
-    if when.start - operated.end > _days(situation.windows.postoperative_days):
+    latest = _days(situation.windows.postoperative_days)
+    if when.start - operated.end > latest:
         return Reason.OUTSIDE_WINDOW, ""
+    if _is_vague(when) and when.end - operated.end > latest:
+        return Reason.TIME_UNCLEAR, "maybe too late"
     return None
+
+
+def _is_vague(when: When) -> bool:
+    """More than a day: a month, a year, a long period; one day of 25 hours is one."""
+    return when.first_day != when.last_day and when.end - when.start > _days(1)
 
 
 @lru_cache(maxsize=16)

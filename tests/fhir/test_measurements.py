@@ -139,9 +139,10 @@ class TestBeforeOrAfter:
         assert found.pre in {"time-unclear", "stale"}
         assert not isinstance(found.post, float)
 
-    def test_month_before_the_operation_tells(self, with_pvp, fhir):
-        """A month covers all its days; no single time is claimed."""
-        found = with_pvp(fhir.angle(20, "2024-04")).cobb_preoperative_deg
+    def test_month_before_the_operation_tells(self, one, fhir):
+        """April covers all its thirty days; no single time is claimed."""
+        operation = fhir.procedure("pvp", sites=["L1"], at="2024-05-01")
+        found = one(operation, fhir.angle(20, "2024-04")).cobb_preoperative_deg
         assert (found.value, found.time) == (20, None)
 
     @pytest.mark.parametrize(

@@ -1,5 +1,7 @@
 """Records that speak with two tongues: versions, codes, units and times that clash."""
 
+from datetime import UTC, datetime
+
 import pytest
 
 from service.fhir.findings import Missing, Reason
@@ -209,3 +211,73 @@ class TestSitesOfOneConcept:
         ratio = fhir.cement(52, bodySite=both)
         vertebra = one(fhir.procedure("pkp", sites=["L1"]), ratio)
         assert values(vertebra).cement == 52
+
+
+def _period(start, end):
+    return {"at": None, "effectivePeriod": {"start": start, "end": end}}
+
+
+class TestVagueTimes:
+    """Operated on 2 May: a window is met if every time that is possible meets it."""
+
+    @pytest.mark.parametrize(
+        "time",
+        [
+            {"at": "2024"},
+            {"at": "2024-05"},
+            _period("2024-05-03", "2024-06-20"),
+            _period("2024-05-15T08:00:00+08:00", "2024-05-17T08:00:00+08:00"),
+        ],
+    )
+    @pytest.mark.parametrize("quantity", ["post", "cement"])
+    def test_film_that_may_be_too_late(
+        self, one, fhir, typical, values, time, quantity
+    ):
+        """The favourable end alone would let it pass."""
+        rest = [typical[0], typical[1], typical[4]]
+        film = getattr(fhir, quantity)(**time)
+        found = vars(values(one(*rest, film)))
+        assert found[quantity] == "time-unclear"
+
+    @pytest.mark.parametrize(
+        "time",
+        [
+            {"at": "2024-05-16"},
+            _period("2024-05-03", "2024-05-10"),
+            _period("2024-05-15T22:00:00+08:00", "2024-05-16T09:00:00+08:00"),
+        ],
+    )
+    def test_film_that_lies_within_serves(self, one, fhir, typical, values, time):
+        """The fourteenth day whole, a week of the stay, a night."""
+        film = fhir.post(5, **time)
+        later = {"now": datetime(2024, 5, 20, 8, tzinfo=UTC)}
+        assert values(one(*typical[:2], *typical[3:], film, **later)).post == 5
+
+    def test_film_that_is_surely_too_late(self, one, fhir, typical, values):
+        """The next month lies outside whatever its day."""
+        film = fhir.post(5, **_period("2024-05-20", "2024-06-20"))
+        later = {"now": datetime(2024, 7, 1, 8, tzinfo=UTC)}
+        found = values(one(*typical[:2], *typical[3:], film, **later))
+        assert found.post == "outside-window"
+
+    @pytest.mark.parametrize(
+        ("time", "expected"),
+        [
+            ({"at": "2024"}, "time-unclear"),
+            ({"at": "2024-04"}, "time-unclear"),
+            (_period("2024-03-20", "2024-05-01"), "time-unclear"),
+            (_period("2024-04-03", "2024-05-01"), 20),
+            ({"at": "2024-04-02"}, 20),
+            ({"at": "2024-03"}, "stale"),
+        ],
+    )
+    def test_film_that_may_be_too_old(self, one, fhir, typical, values, time, expected):
+        """Thirty days before, which begin on 2 April at ten."""
+        found = values(one(typical[0], *typical[2:], fhir.pre(20, **time)))
+        assert found.pre == expected
+
+    def test_film_that_may_be_from_before_the_injury(self, one, fhir, typical, values):
+        """It would show the vertebra as it was."""
+        film = fhir.pre(20, **_period("2024-04-20", "2024-04-30"))
+        injury = fhir.condition("S32.010A", onsetDateTime="2024-04-28")
+        assert values(one(typical[0], film, injury)).pre == "time-unclear"
