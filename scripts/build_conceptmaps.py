@@ -49,11 +49,32 @@ TARGETS = {
     "unit.alias.deg": ("units", "degree"),
     "unit.alias.rad": ("units", "radian"),
     "unit.alias.%": ("units", "percent"),
+    "unit.spelled.fraction": ("units", "fraction"),
+    "unit.spelled.other": ("units", None),
     "observation.cobb": ("observations", None),
     **{
         f"level.{level}": ("body-sites", level)
         for level in [*(f"T{n}" for n in range(1, 13)), *(f"L{n}" for n in range(1, 6))]
     },
+}
+
+#: Spellings that the survey does not list, by concept: other words for a unit that is
+#: known, and units of other quantities, which contradict any code of ours.
+SPELT = {
+    "unit.spelled.fraction": ("fraction", "ratio", "proportion"),
+    "unit.spelled.other": (
+        *("arc minute", "arc minutes", "arcminute", "arcminutes", "arcmin", "\u2032"),
+        *("arc second", "arc seconds", "arcsecond", "arcseconds", "arcsec", "\u2033"),
+        *("'", "''", '"', "gon", "grad", "mm", "mm2", "mm^2", "mm²", "mm3", "mm³"),
+        *("cm", "cm2", "cm^2", "cm²", "cm3", "cm³", "ml", "cc", "permille", "‰"),
+    ),
+}
+
+#: Why a code has no meaning here, by concept.
+UNMATCHED = {
+    "observation.cobb": "No plane, level or time, maybe a scoliosis angle: it serves"
+    " only where a site maps it.",
+    "unit.spelled.other": "Neither degrees nor a ratio.",
 }
 
 #: A survey row that names a segment under this concept is an approach, not a site.
@@ -165,7 +186,12 @@ def concept_maps(rows: Sequence[Mapping[str, Any]]) -> dict[str, dict[str, Any]]
     dict of str to dict
         ConceptMap by file name without ending.
     """
-    return {name: _concept_map(name, rows) for name in TITLES}
+    spelt = [
+        {"system": SPELLINGS, "code": code, "concept": concept, "match": "exact"}
+        for concept, codes in SPELT.items()
+        for code in codes
+    ]
+    return {name: _concept_map(name, [*rows, *spelt]) for name in TITLES}
 
 
 def _concept_map(name: str, rows: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
@@ -203,11 +229,7 @@ def _element(row: Mapping[str, Any]) -> dict[str, Any]:
 def _target(row: Mapping[str, Any]) -> dict[str, Any]:
     code = TARGETS[row["concept"]][1]
     if code is None:
-        return {
-            "equivalence": "unmatched",
-            "comment": "No plane, level or time, maybe a scoliosis angle: it serves"
-            " only where a site maps it.",
-        }
+        return {"equivalence": "unmatched", "comment": UNMATCHED[row["concept"]]}
     target: dict[str, Any] = {"code": code, "equivalence": _equivalence(row)}
     if row.get("inferred") or row.get("weak"):
         target["comment"] = "The code does not name the method itself."

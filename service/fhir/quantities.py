@@ -137,7 +137,11 @@ def _unit(
         found = terminology.unit(canonical(system) if system else None, code)
     if not found:
         raise _Refused(Reason.UNIT_UNKNOWN, _short(code or spelled))
-    if of_spelling and of_spelling != found:
+    if (
+        spelled is not None
+        and of_spelling != found
+        and (of_spelling or terminology.is_other_unit(spelled))
+    ):
         detail = f"unit {_short(spelled)}, code {_short(code)}"
         raise _Refused(Reason.UNIT_UNKNOWN, detail)
     return found

@@ -32,6 +32,8 @@ __all__ = [
 DEFAULT_BASE: Final = "http://scnen-cds.example.org/fhir"
 _CODE_SYSTEM: Final = "/CodeSystem/predictors"
 _SPELLINGS: Final = f"{DEFAULT_BASE}/CodeSystem/unit-spellings"
+#: Codes of UCUM differ by case (rad, RAD); what people write does not.
+_UNITS_AS_WRITTEN: Final = ((_SPELLINGS, str), (UCUM, str), (_SPELLINGS, str.casefold))
 
 #: So many answers are kept for each system and kind, for codes up to that length.
 _KEPT: Final = 4096
@@ -50,6 +52,11 @@ class _Table:
         lengths = {len(code) for code in self._prefixes}
         self._lengths = tuple(sorted(lengths, reverse=True))
         self._seen: dict[str, MappedCode | None] = {}
+
+    def is_unmatched(self, code: str) -> bool:
+        """Tell whether the maps say of a code that it means nothing of ours."""
+        found = self._exact.get(normalise(self._system, code))
+        return found is not None and found.kind is None
 
     def find(self, code: str) -> MappedCode | None:
         """Find a code; the same codes come again and again, so answers are kept."""
@@ -176,10 +183,9 @@ class Terminology:
         self.exclusions = self._lexicons[Kind.EXCLUSION]
         self.measurements = self._lexicons[Kind.MEASUREMENT]
         self._units = self._lexicons[Kind.UNIT]
-        # Spellings first: what people write stands there.
         self._written = [
-            table
-            for system in (_SPELLINGS, UCUM)
+            (table, write)
+            for system, write in _UNITS_AS_WRITTEN
             if (table := tables[Kind.UNIT].get(system)) is not None
         ]
         self.query_codes = tuple(
@@ -229,11 +235,29 @@ class Terminology:
         if system is not None:
             found = self._units.find(system, code)
             return None if found is None else found.target
-        for table in self._written:
-            found = table.find(code)
+        for table, write in self._written:
+            found = table.find(write(code))
             if found is not None:
                 return found.target
         return None
+
+    def is_other_unit(self, spelling: str) -> bool:
+        """
+        Tell whether a spelling is known as that of another kind of unit.
+
+        Parameters
+        ----------
+        spelling : str
+            What people write.
+
+        Returns
+        -------
+        bool
+            True for millimetres; False for units that serve, and for free text.
+        """
+        return any(
+            table.is_unmatched(write(spelling)) for table, write in self._written
+        )
 
 
 def load_terminology(

@@ -281,3 +281,57 @@ class TestVagueTimes:
         film = fhir.pre(20, **_period("2024-04-20", "2024-04-30"))
         injury = fhir.condition("S32.010A", onsetDateTime="2024-04-28")
         assert values(one(typical[0], film, injury)).pre == "time-unclear"
+
+
+class TestUnitsBesideCodes:
+    """A unit is for people, its code for machines: they must not contradict."""
+
+    @pytest.mark.parametrize(
+        ("name", "unit", "code"),
+        [
+            *[("cement", unit, "%") for unit in ("fraction", "ratio", "Proportion")],
+            *[
+                ("cement", unit, "%")
+                for unit in ("mm", "mm2", "mm²", "cm", "cm2", "cm²")
+            ],
+            *[("cement", unit, "1") for unit in ("MM2", "ml")],
+            *[("pre", unit, "deg") for unit in ("arc minutes", "arc minute", "arcmin")],
+            *[("pre", unit, "deg") for unit in ("\u2032", "Arc Minutes", "ratio")],
+        ],
+    )
+    def test_contradicting_spelling_is_unknown(
+        self, one, fhir, codes, typical, name, unit, code
+    ):
+        """52 mm2 are no 52 %, and 20 arc minutes no 20 degrees."""
+        value = {"value": 0.5, "unit": unit, "system": codes.UCUM, "code": code}
+        vertebra = one(typical[0], getattr(fhir, name)(value))
+        fields = {
+            "cement": vertebra.cement_ratio_percent,
+            "pre": vertebra.cobb_preoperative_deg,
+        }
+        assert fields[name].reason is Reason.UNIT_UNKNOWN
+        assert unit in fields[name].detail
+
+    @pytest.mark.parametrize("unit", ["fraction", "ratio", "proportion", "Fraction"])
+    @pytest.mark.parametrize("code", ["1", None])
+    def test_fraction_is_multiplied_by_100(
+        self, one, fhir, codes, typical, values, unit, code
+    ):
+        """As its code 1 says, and without a code as well."""
+        value = {"value": 0.52, "unit": unit}
+        if code:
+            value |= {"system": codes.UCUM, "code": code}
+        assert values(one(typical[0], fhir.cement(value))).cement == pytest.approx(52)
+
+    @pytest.mark.parametrize("unit", ["mm", "arcmin", "RAD"])
+    def test_other_unit_without_code_is_unknown(self, one, fhir, typical, values, unit):
+        """A unit of absorbed dose is no radian either."""
+        found = values(one(typical[0], fhir.pre({"value": 1, "unit": unit})))
+        assert found.pre == "unit-unknown"
+
+    def test_free_text_beside_a_code_is_left_alone(
+        self, one, fhir, codes, typical, values
+    ):
+        """The code is enough."""
+        value = {"value": 52, "unit": "of area", "system": codes.UCUM, "code": "%"}
+        assert values(one(typical[0], fhir.cement(value))).cement == 52
