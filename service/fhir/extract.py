@@ -1,13 +1,14 @@
 """From a patient's resources to the predictors of each operated vertebra."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime, timedelta, tzinfo
 from typing import Any, Final
 
 from service.fhir.acts import acts_of
 from service.fhir.age import is_adult
 from service.fhir.assembly import Context, assemble, is_eligible
+from service.fhir.choice import Choice, choose
 from service.fhir.evidence import Evidence, Stay, diagnosis_ids, gather_fractures
 from service.fhir.exclusions import excluded_by, has_unread_exclusion
 from service.fhir.films import ROLES, Situation
@@ -21,7 +22,7 @@ from service.fhir.findings import (
 from service.fhir.fractures import ConditionFact, read_conditions
 from service.fhir.location import locate
 from service.fhir.measurements import Chosen, choose_readings
-from service.fhir.operations import ProcedureFact, choose, read_period, read_procedures
+from service.fhir.operations import ProcedureFact, read_period, read_procedures
 from service.fhir.places import union
 from service.fhir.readings import Reading, read_observations
 from service.fhir.references import Selection, select, target_id
@@ -167,7 +168,8 @@ def _assess(
     record: PatientRecord, selections: Mapping[str, Selection], call: _Call
 ) -> _Verdict:
     encounter = _own_encounter(record.encounter, call)
-    chosen = _choose_operations(selections["Procedure"], encounter, call)
+    choice = _choose_operations(selections["Procedure"], encounter, call)
+    chosen = choice.operations
     if not chosen:
         return _Verdict((), Reason.NO_ELIGIBLE_OPERATION)
     found = _read(record, selections, chosen, encounter, call)
@@ -219,30 +221,22 @@ def _own_encounter(
 
 def _choose_operations(
     selection: Selection, encounter: Mapping[str, Any] | None, call: _Call
-) -> list[ProcedureFact]:
+) -> Choice:
     facts = read_procedures(
         selection.resources,
         call.terminology,
         call.zone,
         in_progress_counts=call.eligibility.in_progress_counts,
     )
-    chosen = choose(
+    return choose(
         facts,
         encounter_id=call.encounter_id,
+        stay=read_period(encounter, call.now, call.zone),
         now=call.now,
-        lookback=timedelta(days=call.windows.lookback_days),
+        zone=call.zone,
+        windows=call.windows,
         intake=call.intake,
     )
-    if all(fact.when for fact in chosen):
-        return chosen
-    # Without a time of its own, an operation of the stay lies somewhere within it.
-    period = read_period(encounter, call.now, call.zone)
-    if period is None:
-        return chosen
-    return [
-        fact if fact.when else replace(fact, when=period, is_time_of_stay=True)
-        for fact in chosen
-    ]
 
 
 def _read(

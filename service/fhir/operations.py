@@ -1,18 +1,21 @@
-"""Which operation: performed Procedures of the encounter, or of the look-back."""
+"""Procedures that speak of a method: what they say, when and where."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from datetime import timedelta, tzinfo
-from typing import Any
+from datetime import tzinfo
+from typing import Any, Final
 
 from service.fhir.conceptmaps import MappedCode
 from service.fhir.places import ANYWHERE, distinct
 from service.fhir.references import source_of, target_id
-from service.fhir.resources import Intake, has_known_status
+from service.fhir.resources import has_known_status
 from service.fhir.terminology import Terminology
 from service.fhir.times import When, enclosing, parse_when
 
-__all__ = ["ProcedureFact", "choose", "read_period", "read_procedures", "read_sites"]
+__all__ = ["ProcedureFact", "read_period", "read_procedures", "read_sites"]
+
+#: Begun, for all that is known: not performed, but not surely left undone.
+_OPEN: Final = frozenset({"in-progress", "unknown"})
 
 
 @dataclass(slots=True, eq=False)
@@ -39,6 +42,8 @@ class ProcedureFact:
         From its beginning to its end, where both are recorded.
     has_unread_site : bool
         Whether one of several body sites is not known: it may be another vertebra.
+    is_open : bool
+        Whether its status leaves open that it was performed.
     is_time_of_stay : bool
         Whether the period of the encounter stands in for the time.
     """
@@ -51,6 +56,7 @@ class ProcedureFact:
     sites: tuple[frozenset[str], ...]
     lasted: When | None = None
     has_unread_site: bool = False
+    is_open: bool = False
     is_time_of_stay: bool = False
 
     def may_be_one_with(self, other: "ProcedureFact", zone: tzinfo) -> bool:
@@ -86,7 +92,7 @@ def read_procedures(
     in_progress_counts: bool,
 ) -> list[ProcedureFact]:
     """
-    Pick the performed Procedures that speak of a method, and those without status.
+    Pick the Procedures that speak of a method and were, or may have been, performed.
 
     Parameters
     ----------
@@ -104,16 +110,21 @@ def read_procedures(
     list of ProcedureFact
         In a fixed order, whatever the order of the resources.
     """
-    counted = {"completed", "in-progress"} if in_progress_counts else {"completed"}
     facts = []
     meanings_of = terminology.methods.meanings
     for resource in resources:
         meanings = meanings_of(resource.get("code"))
+        if not meanings:
+            continue
         # One without a proper status is kept until it is named as refused.
-        if meanings and (
-            not has_known_status(resource) or resource["status"] in counted
-        ):
-            facts.append(_fact(resource, tuple(meanings), terminology, zone))
+        status = resource["status"] if has_known_status(resource) else "completed"
+        is_open = status in _OPEN
+        if status == "completed" or is_open:
+            fact = _fact(resource, tuple(meanings), terminology, zone)
+            fact.is_open = is_open and not (
+                in_progress_counts and status == "in-progress"
+            )
+            facts.append(fact)
     facts.sort(key=lambda fact: fact.source)
     return facts
 
@@ -185,42 +196,6 @@ def read_sites(sites: object, terminology: Terminology) -> tuple[frozenset[str],
             # Codings of one concept are translations: the narrowest holds.
             found.append(ANYWHERE.intersection(*(m.place for m in meanings)))
     return tuple(found)
-
-
-def choose(
-    facts: Sequence[ProcedureFact],
-    *,
-    encounter_id: str | None,
-    now: When,
-    lookback: timedelta,
-    intake: Intake,
-) -> list[ProcedureFact]:
-    """
-    Keep the operations of the encounter, else those of the look-back.
-
-    Parameters
-    ----------
-    facts : sequence of ProcedureFact
-        All that speak of a method.
-    encounter_id : str or None
-        Encounter of the call.
-    now : When
-        Time of the call.
-    lookback : datetime.timedelta
-        How long before the call an operation may lie.
-    intake : Intake
-        Checks what is kept.
-
-    Returns
-    -------
-    list of ProcedureFact
-        Valid ones.
-    """
-    past = [fact for fact in facts if not (fact.when and now.is_before(fact.when))]
-    chosen = [f for f in past if encounter_id and f.encounter == encounter_id]
-    if not chosen:
-        chosen = [f for f in past if f.when and now.start - f.when.end <= lookback]
-    return [fact for fact in chosen if intake.accepts(fact.resource)]
 
 
 def read_period(

@@ -150,3 +150,54 @@ class TestPairs:
             for code, (start, end) in (("0QU03JZ", first), ("0QS03ZZ", second))
         ]
         assert values(one(*procedures, now=NOW_IN_CHINA)).method == "pkp"
+
+
+class TestWithoutEncounter:
+    """Procedures that name no encounter, beside an operation of the encounter."""
+
+    def test_partner_completes_the_kyphoplasty(self, one, fhir, values):
+        """Billing codes often come without an encounter."""
+        vertebra = one(
+            fhir.pcs("0QU03JZ", sites=["L1"]),
+            fhir.pcs("0QS03ZZ", sites=["L1"], encounter=None),
+        )
+        assert values(vertebra).method == "pkp"
+
+    def test_other_method_of_the_vertebra_contradicts(self, one, fhir):
+        """Vertebroplasty and kyphoplasty of L1 on one day."""
+        vertebra = one(
+            fhir.procedure("pvp", sites=["L1"]),
+            fhir.procedure("pkp", sites=["L1"], encounter=None),
+        )
+        assert vertebra.method.reason is Reason.CONFLICT
+
+    @pytest.mark.parametrize("at", ["2024-05-02", "2024-05-01", "2024-04-30"])
+    def test_second_vertebra_of_the_stay_is_assessed(self, run, fhir, values, at):
+        """On the same day, or on another one of the stay."""
+        found = run(
+            fhir.procedure("pkp", sites=["L1"]),
+            fhir.procedure("pkp", sites=["L3"], encounter=None, at=at),
+            fhir.pre(),
+        )
+        told = [values(v) for v in found.vertebrae]
+        assert [v.level for v in told] == ["L1", "L3"]
+        assert {v.pre for v in told} == {"region-not-level"}
+
+    def test_same_day_counts_without_a_period_of_the_stay(self, run, fhir):
+        """The operation of the encounter gives the day."""
+        found = run(
+            fhir.procedure("pkp", sites=["L1"]),
+            fhir.procedure("pkp", sites=["L3"], encounter=None),
+            fhir.procedure("pkp", sites=["T8"], encounter=None, at="2024-05-01"),
+            encounter=None,
+        )
+        assert [v.level for v in found.vertebrae] == ["L1", "L3"]
+
+    @pytest.mark.parametrize("at", ["2024-04-29", "2024-04", "2023", None])
+    def test_operation_of_another_time_is_none_of_the_stay(self, run, fhir, at):
+        """Before the admission, or at nobody knows what time."""
+        found = run(
+            fhir.procedure("pkp", sites=["L1"]),
+            fhir.procedure("pkp", sites=["L3"], encounter=None, at=at),
+        )
+        assert [v.level for v in found.vertebrae] == ["L1"]

@@ -1,0 +1,171 @@
+"""Which operation: that of the encounter, or of the look-back, and what is near."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import timedelta, tzinfo
+
+from service.fhir.operations import ProcedureFact
+from service.fhir.resources import Intake
+from service.fhir.times import When, enclosing
+from service.policy import Windows
+
+__all__ = ["Choice", "choose"]
+
+
+@dataclass(slots=True)
+class Choice:
+    """
+    What was operated on, and what else may have been.
+
+    Attributes
+    ----------
+    operations : list of ProcedureFact
+        Procedures that count.
+    doubtful : list of ProcedureFact
+        Those of the same stay that cannot be used, but may have been performed.
+    nearby : list of ProcedureFact
+        Those of other stays whose films may be taken for films of these.
+    """
+
+    operations: list[ProcedureFact]
+    doubtful: list[ProcedureFact] = field(default_factory=list)
+    nearby: list[ProcedureFact] = field(default_factory=list)
+
+
+def choose(
+    facts: Sequence[ProcedureFact],
+    *,
+    encounter_id: str | None,
+    stay: When | None,
+    now: When,
+    zone: tzinfo,
+    windows: Windows,
+    intake: Intake,
+) -> Choice:
+    """
+    Keep the operations of the encounter, else those of the look-back.
+
+    Parameters
+    ----------
+    facts : sequence of ProcedureFact
+        All that speak of a method.
+    encounter_id : str or None
+        Encounter of the call.
+    stay : When or None
+        Its period.
+    now : When
+        Time of the call.
+    zone : datetime.tzinfo
+        In which a day begins and ends.
+    windows : Windows
+        How long before the call an operation may lie, and how far from it its films.
+    intake : Intake
+        Checks what is kept.
+
+    Returns
+    -------
+    Choice
+        Empty without a sound Procedure.
+    """
+    past = [fact for fact in facts if not (fact.when and now.is_before(fact.when))]
+    lookback = timedelta(days=windows.lookback_days)
+    recent = [f for f in past if f.when and now.start - f.when.end <= lookback]
+    own = [f for f in past if encounter_id and f.encounter == encounter_id]
+    is_known = any(not fact.is_open for fact in own)
+    pool = _stay_of(own, past, stay, zone) if is_known else recent
+    sound = [
+        fact
+        for fact in pool
+        if not fact.is_open
+        and not (is_known and _is_vague(fact, stay))
+        and intake.accepts(fact.resource)
+    ]
+    if not sound:
+        return Choice([])
+    kept, taken = {id(fact) for fact in sound}, {id(fact) for fact in pool}
+    doubtful = [fact for fact in pool if id(fact) not in kept]
+    others = [fact for fact in recent if id(fact) not in taken]
+    return Choice(
+        [_timed(fact, stay) for fact in sound],
+        [_timed(fact, stay) for fact in doubtful],
+        _near(others, _from_first_to_last(sound), windows) if others else [],
+    )
+
+
+def _stay_of(
+    own: Sequence[ProcedureFact],
+    past: Iterable[ProcedureFact],
+    stay: When | None,
+    zone: tzinfo,
+) -> list[ProcedureFact]:
+    """Add to those of the encounter what names none and is of its time."""
+    operated = _from_first_to_last(fact for fact in own if not fact.is_open)
+    named = {id(fact) for fact in own}
+    return [
+        fact
+        for fact in past
+        if id(fact) in named or _belongs(fact, operated, stay, zone)
+    ]
+
+
+def _from_first_to_last(facts: Iterable[ProcedureFact]) -> When | None:
+    times = [time for fact in facts for time in (fact.when, fact.lasted) if time]
+    return enclosing(times) if times else None
+
+
+def _belongs(
+    fact: ProcedureFact, operated: When | None, stay: When | None, zone: tzinfo
+) -> bool:
+    """Whether one that names no encounter is of the stay, by its time."""
+    if fact.encounter is not None or fact.when is None:
+        return False
+    if _is_within(fact.when, stay):
+        return True
+    return operated is not None and (
+        fact.when.shares_day(operated, zone)
+        or (fact.lasted or fact.when).overlaps(operated)
+    )
+
+
+def _is_within(when: When, stay: When | None) -> bool:
+    return (
+        stay is not None
+        and stay.first_day <= when.first_day
+        and when.last_day <= stay.last_day
+    )
+
+
+def _is_vague(fact: ProcedureFact, stay: When | None) -> bool:
+    """Whether a month or year is all that speaks for it."""
+    when = fact.when
+    return (
+        fact.encounter is None
+        and when is not None
+        and when.first_day != when.last_day
+        and not _is_within(when, stay)
+    )
+
+
+def _timed(fact: ProcedureFact, stay: When | None) -> ProcedureFact:
+    """Without a time of its own, an operation of the stay lies somewhere within it."""
+    if fact.when or stay is None:
+        return fact
+    return replace(fact, when=stay, is_time_of_stay=True)
+
+
+def _near(
+    facts: Iterable[ProcedureFact], operated: When | None, windows: Windows
+) -> list[ProcedureFact]:
+    """Those whose films, before or after, may be of the same days."""
+    if operated is None:
+        return list(facts)
+    reach = timedelta(
+        days=windows.preoperative_max_age_days + windows.postoperative_days
+    )
+    return [
+        fact
+        for fact in facts
+        if fact.when
+        and fact.when.start - operated.end <= reach
+        and operated.start - fact.when.end <= reach
+    ]
