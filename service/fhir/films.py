@@ -153,12 +153,15 @@ class Role:
         Gives the reason why the time of a reading does not fit, or None.
     decide : callable
         Picks, of the readings that fit, those at the deciding time.
+    is_first : bool
+        Whether the first film counts, so that a later one does not stand in for it.
     """
 
     targets: frozenset[str]
     unit: str
     check: Callable[[Reading, When, When, Situation], Verdict]
     decide: Callable[[Sequence[Candidate], When], list[Candidate]]
+    is_first: bool = False
 
 
 #: predictor -> rules
@@ -178,9 +181,14 @@ ROLES: Final[Mapping[str, Role]] = MappingProxyType(
             "deg",
             _check_postoperative,
             _first,
+            is_first=True,
         ),
         "cobb_restoration_ratio_percent": Role(
-            frozenset({"cobb-restoration-ratio"}), "%", _check_postoperative, _first
+            frozenset({"cobb-restoration-ratio"}),
+            "%",
+            _check_postoperative,
+            _first,
+            is_first=True,
         ),
     }
 )

@@ -19,6 +19,7 @@ from service.fhir.quantities import Fault, value_of
 from service.fhir.readings import FINAL, Reading
 from service.fhir.resources import Intake
 from service.fhir.terminology import Terminology
+from service.fhir.times import When
 
 __all__ = ["Chosen", "choose_readings"]
 
@@ -28,6 +29,16 @@ _NAMED: Final = 20
 _ROUNDS: Final = 3
 #: Values that differ by less come from the conversion of units.
 _SAME: Final = 1e-6
+#: A value that was taken, but cannot be read.
+_ILLEGIBLE: Final = frozenset(
+    {
+        Reason.UNIT_NOT_STATED,
+        Reason.UNIT_UNKNOWN,
+        Reason.COMPARATOR,
+        Reason.NOT_A_QUANTITY,
+        Reason.OUT_OF_PHYSICAL_RANGE,
+    }
+)
 _NOT_RECORDED: Final = Missing(Reason.NOT_RECORDED)
 
 
@@ -56,6 +67,7 @@ class _Refusal:
     reason: Reason
     detail: str
     source: str
+    when: When | None = None
 
 
 _LEVEL_GATE, _TIME_GATE, _STATUS_GATE, _VALUE_GATE, _MEANING_GATE = range(5)
@@ -132,7 +144,7 @@ def _judge(
             return Candidate(reading, when, value)
         gate, verdict = _VALUE_GATE, (value.reason, value.detail)
     reason, detail = verdict or (Reason.TIME_UNCLEAR, "")
-    return _Refusal(gate, reason, detail, reading.source)
+    return _Refusal(gate, reason, detail, reading.source, when)
 
 
 def _check_level(reading: Reading, situation: Situation) -> Verdict:
@@ -195,7 +207,8 @@ def _decide(
         if len(valid) > 1:
             return Chosen(_conflict(valid, deciding))
         if valid:
-            return _chosen(valid[0], role)
+            before = _illegible_before(valid[0], role, refused)
+            return Chosen(_missing(before)) if before else _chosen(valid[0], role)
         refused += [_invalid(candidate) for candidate in deciding]
         gone, rounds = {id(candidate) for candidate in deciding}, rounds + 1
         candidates = [c for c in candidates if id(c) not in gone]
@@ -203,6 +216,20 @@ def _decide(
             refused += [_invalid(candidate) for candidate in candidates]
             candidates = [c for c in candidates if intake.accepts(c.reading.resource)]
     return Chosen(_missing(refused))
+
+
+def _illegible_before(
+    chosen: Candidate, role: Role, refused: Iterable[_Refusal]
+) -> list[_Refusal]:
+    """Find earlier films whose value cannot be read, where the first film counts."""
+    return [
+        refusal
+        for refusal in refused
+        if role.is_first
+        and refusal.reason in _ILLEGIBLE
+        and refusal.when
+        and refusal.when.is_before(chosen.when)
+    ]
 
 
 def _witnesses(deciding: Iterable[Candidate], intake: Intake) -> list[Candidate]:

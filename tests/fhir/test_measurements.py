@@ -327,11 +327,6 @@ class TestWhichFilm:
         )
         assert (found.pre, found.post) == ("stale", "outside-window")
 
-    def test_usable_film_counts_behind_an_unusable_one(self, with_pvp, fhir, values):
-        """The first after the operation that has a value."""
-        found = values(with_pvp(fhir.post({"value": 5}), fhir.post(6, at="2024-05-04")))
-        assert found.post == 6
-
     def test_reason_is_that_of_the_nearest_miss(self, with_pvp, fhir):
         """A value with a fault tells more than one that is too old."""
         found = with_pvp(

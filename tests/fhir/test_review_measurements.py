@@ -335,3 +335,64 @@ class TestUnitsBesideCodes:
         """The code is enough."""
         value = {"value": 52, "unit": "of area", "system": codes.UCUM, "code": "%"}
         assert values(one(typical[0], fhir.cement(value))).cement == 52
+
+
+class TestFirstFilm:
+    """After the operation the first film counts, even if it cannot be read."""
+
+    @pytest.mark.parametrize(
+        ("value", "reason"),
+        [
+            ({"value": 9}, "unit-not-stated"),
+            ({"value": 9, "unit": "mm"}, "unit-unknown"),
+            ({"value": 9, "unit": "deg", "comparator": "<"}, "comparator"),
+            ({"unit": "deg"}, "not-a-quantity"),
+            ({"value": 900, "unit": "deg"}, "out-of-physical-range"),
+        ],
+    )
+    def test_second_film_is_no_answer(self, one, fhir, typical, values, value, reason):
+        """It answers another question: the gap has the reason of the first."""
+        film = fhir.post(value, id="first")
+        later = fhir.post(5, at="2024-05-05T09:00:00+08:00")
+        rest = [typical[0], typical[1], *typical[3:]]
+        vertebra = one(*rest, film, later)
+        assert (values(vertebra).post, values(vertebra).crr) == (reason, reason)
+        assert vertebra.cobb_postoperative_deg.candidates == ("Observation/first",)
+
+    def test_recorded_ratio_likewise(self, one, fhir, typical, values):
+        """The first one counts too."""
+        first = fhir.observation("cobb-restoration-ratio", {"value": 60})
+        later = fhir.ratio(75, at="2024-05-05T09:00:00+08:00")
+        assert values(one(typical[0], first, later)).crr == "unit-not-stated"
+
+    @pytest.mark.parametrize(
+        "change",
+        [
+            {"status": "preliminary"},
+            {"status": "entered-in-error"},
+            {"at": "2024-05-04T09:00:00+08:00"},
+            {"at": "2024-05-05"},
+            {"level": "L3"},
+        ],
+    )
+    def test_what_is_no_earlier_film_of_the_vertebra_is_no_matter(
+        self, one, fhir, typical, values, change
+    ):
+        """Not settled, withdrawn, later or at the same time, or of another level."""
+        film = fhir.post({"value": 9}, **change)
+        good = fhir.post(5, at="2024-05-04T09:00:00+08:00")
+        rest = [typical[0], typical[1], *typical[3:]]
+        assert values(one(*rest, film, good)).post == 5
+
+    def test_film_without_a_value_is_none(self, one, fhir, codes, typical, values):
+        """Nothing was measured on it, so the next is the first."""
+        absent = codes.concept(
+            (
+                "http://terminology.hl7.org/CodeSystem/data-absent-reason",
+                "not-performed",
+            )
+        )
+        film = fhir.post(5, valueQuantity=None, dataAbsentReason=absent)
+        good = fhir.post(5, at="2024-05-04T09:00:00+08:00")
+        rest = [typical[0], typical[1], *typical[3:]]
+        assert values(one(*rest, film, good)).post == 5
