@@ -235,6 +235,7 @@ def _is_one_operation(fact: ProcedureFact, act: Act, zone: tzinfo) -> bool:
     other = act.facts[0]
     if fact.encounter and other.encounter and fact.encounter != other.encounter:
         return False
-    if fact.sites and not union(fact.sites) & act.site:
+    site = union(fact.sites)  # one that contradicts itself excludes nothing
+    if site and not site & act.site:
         return False
     return fact.may_be_one_with(other, zone)

@@ -19,12 +19,14 @@ from service.fhir.location import Location
 from service.fhir.measurements import Chosen
 from service.fhir.places import level_of
 from service.fhir.times import When
-from service.fhir.vertebrae import Draft
+from service.fhir.vertebrae import Doubt, Draft
 
 __all__ = ["Context", "assemble", "is_eligible"]
 
 #: Method of the model by code of the project.
 _METHODS: Final = {PEDICLE_SCREW: "pedicle_screw", "pvp": "pvp", "pkp": "pkp"}
+#: The same as people say it.
+_SPOKEN: Final = {PEDICLE_SCREW: "screws", "pvp": "PVP", "pkp": "PKP"}
 #: Faults of a cement ratio that was recorded all the same: it speaks of cement.
 _SPEAKS_OF_CEMENT: Final = frozenset(
     {
@@ -150,6 +152,8 @@ def _method(
         said = (quoted(name.upper(), _teller(draft, name)) for name in ("pvp", "pkp"))
         detail = f"two methods of augmentation of one vertebra: {' and '.join(said)}"
         return Missing(Reason.CONFLICT, detail, sources)
+    if draft.doubt:
+        return _doubted(draft.methods, draft.doubt, sources)
     name = PEDICLE_SCREW if PEDICLE_SCREW in draft.methods else min(draft.methods)
     acts = [act for act in draft.acts if name in act.methods]
     codes = [code for act in acts for code in act.codes]
@@ -163,6 +167,19 @@ def _method(
         time=when.stated if when else None,
         status=draft.facts[0].resource["status"],
     )
+
+
+def _doubted(methods: set[str], doubt: Doubt, sources: tuple[str, ...]) -> Missing:
+    """Name the record that cannot be used, and what it would make of the method."""
+    one, other = (
+        " and ".join(_SPOKEN[name] for name in sorted(said))
+        for said in (methods, doubt.methods)
+    )
+    detail = (
+        f"method: {quoted(one, ', '.join(sources))}, or"
+        f" {quoted(other, ', '.join(doubt.sources))}, whose record cannot be used"
+    )
+    return Missing(Reason.CONFLICT, detail, (*sources, *doubt.sources))
 
 
 def _teller(draft: Draft, name: str) -> str:

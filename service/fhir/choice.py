@@ -78,6 +78,7 @@ def choose(
         for fact in pool
         if not fact.is_open
         and not (is_known and _is_vague(fact, stay))
+        and not _is_partner_of_no_place(fact)
         and intake.accepts(fact.resource)
     ]
     if not sound:
@@ -144,6 +145,11 @@ def _is_vague(fact: ProcedureFact, stay: When | None) -> bool:
         and when.first_day != when.last_day
         and not _is_within(when, stay)
     )
+
+
+def _is_partner_of_no_place(fact: ProcedureFact) -> bool:
+    """Whether it only completes others, at a site that contradicts itself."""
+    return frozenset() in fact.sites and all(code.requires for code in fact.meanings)
 
 
 def _timed(fact: ProcedureFact, stay: When | None) -> ProcedureFact:

@@ -9,6 +9,7 @@ from service.fhir.acts import acts_of
 from service.fhir.age import is_adult
 from service.fhir.assembly import Context, assemble, is_eligible
 from service.fhir.choice import Choice, choose
+from service.fhir.doubts import is_only_one, weigh
 from service.fhir.evidence import Evidence, Stay, diagnosis_ids, gather_fractures
 from service.fhir.exclusions import excluded_by, has_unread_exclusion
 from service.fhir.films import ROLES, Situation
@@ -22,7 +23,7 @@ from service.fhir.findings import (
 from service.fhir.fractures import ConditionFact, read_conditions
 from service.fhir.location import locate
 from service.fhir.measurements import Chosen, choose_readings
-from service.fhir.operations import ProcedureFact, read_period, read_procedures
+from service.fhir.operations import read_period, read_procedures
 from service.fhir.places import union
 from service.fhir.readings import Reading, read_observations
 from service.fhir.references import Selection, select, target_id
@@ -65,7 +66,7 @@ class _Verdict:
 class _Found:
     """The records that matter, read and checked."""
 
-    procedures: Sequence[ProcedureFact]
+    choice: Choice
     conditions: Sequence[ConditionFact] | None
     readings: Sequence[Reading] | None
     fractures: Sequence[Evidence]
@@ -172,7 +173,7 @@ def _assess(
     chosen = choice.operations
     if not chosen:
         return _Verdict((), Reason.NO_ELIGIBLE_OPERATION)
-    found = _read(record, selections, chosen, encounter, call)
+    found = _read(record, selections, choice, encounter, call)
     vertebrae = _vertebrae(found, call)
     if not vertebrae:
         return _Verdict((), Reason.NO_ELIGIBLE_OPERATION)
@@ -242,10 +243,11 @@ def _choose_operations(
 def _read(
     record: PatientRecord,
     selections: Mapping[str, Selection],
-    chosen: Sequence[ProcedureFact],
+    choice: Choice,
     encounter: Mapping[str, Any] | None,
     call: _Call,
 ) -> _Found:
+    chosen = choice.operations
     terminology, zone, intake = call.terminology, call.zone, call.intake
     conditions = read_conditions(
         selections["Condition"].resources, terminology, zone, intake
@@ -265,7 +267,7 @@ def _read(
         now=call.now,
     )
     return _Found(
-        chosen,
+        choice,
         None if record.conditions is None else conditions,
         None if record.observations is None else readings,
         gather_fractures(chosen, conditions, readings, stay, terminology, intake),
@@ -275,9 +277,11 @@ def _read(
 
 def _vertebrae(found: _Found, call: _Call) -> list[OperatedVertebra]:
     is_fractured = bool(found.fractures)
-    acts = acts_of(found.procedures, call.zone, spine_is_diagnosed=is_fractured)
+    operations = found.choice.operations
+    acts = acts_of(operations, call.zone, spine_is_diagnosed=is_fractured)
     drafts = cluster(acts, found.fractures)
-    is_alone = len(drafts) == 1 and not drafts[0].number_unknown
+    weigh(drafts, found.choice, found.fractures, call.zone)
+    is_alone = is_only_one(drafts, found.choice, found.fractures, call.zone)
     assessed = []
     for draft in drafts:
         others = union(other.place for other in drafts if other is not draft)

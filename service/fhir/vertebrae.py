@@ -9,7 +9,24 @@ from service.fhir.operations import ProcedureFact
 from service.fhir.places import ANYWHERE, level_of, narrowest, order, span
 from service.fhir.times import When, enclosing
 
-__all__ = ["Draft", "cluster", "construct_sites"]
+__all__ = ["Doubt", "Draft", "cluster", "construct_sites"]
+
+
+@dataclass(frozen=True, slots=True)
+class Doubt:
+    """
+    Another method, for which only records that cannot be used speak.
+
+    Attributes
+    ----------
+    methods : frozenset of str
+        The methods if those records counted.
+    sources : tuple of str
+        Their references.
+    """
+
+    methods: frozenset[str]
+    sources: tuple[str, ...]
 
 
 @dataclass(slots=True)
@@ -31,7 +48,9 @@ class Draft:
         Which Procedure first told of each code.
     number_unknown : bool
         Whether the same act stands there twice without levels, or at several sites of
-        which one cannot be read.
+        which one cannot be read, or whether there is another vertebra is open.
+    doubt : Doubt or None
+        What leaves the method open.
     """
 
     place: frozenset[str]
@@ -40,6 +59,7 @@ class Draft:
     known: dict[int, ProcedureFact] = field(default_factory=dict)
     tellers: dict[tuple[str, str], ProcedureFact] = field(default_factory=dict)
     number_unknown: bool = False
+    doubt: Doubt | None = None
 
     @property
     def facts(self) -> list[ProcedureFact]:

@@ -201,3 +201,139 @@ class TestWithoutEncounter:
             fhir.procedure("pkp", sites=["L3"], encounter=None, at=at),
         )
         assert [v.level for v in found.vertebrae] == ["L1"]
+
+
+OTHER_STAY = {"encounter": {"reference": "Encounter/e0"}}
+MODIFIED = {
+    "modifierExtension": [{"url": "http://example.org/x", "valueBoolean": True}]
+}
+DOUBTS = [MODIFIED, {"status": None}, {"status": "in-progress"}, {"status": "unknown"}]
+
+
+@pytest.mark.parametrize("doubt", DOUBTS)
+class TestDoubtful:
+    """Procedures that cannot be used, but may have been performed."""
+
+    def test_partner_leaves_the_method_open(self, one, fhir, doubt):
+        """Vertebroplasty, or kyphoplasty if the Reposition counts."""
+        partner = fhir.pcs("0QS03ZZ", sites=["L1"], **doubt)
+        vertebra = one(fhir.pcs("0QU03JZ", sites=["L1"]), partner)
+        assert vertebra.method.reason is Reason.CONFLICT
+        source = f"Procedure/{partner['id']}"
+        assert source in vertebra.method.detail
+        assert source in vertebra.method.candidates
+        assert vertebra.method.detail in vertebra.conflicts
+
+    @pytest.mark.parametrize("other", ["pkp", "pedicle-screw-fixation"])
+    def test_other_method_there_leaves_the_method_open(self, one, fhir, doubt, other):
+        """Which of the two was done is not known."""
+        vertebra = one(
+            fhir.procedure("pvp", sites=["L1"]),
+            fhir.procedure(other, sites=["L1"], **doubt),
+            fhir.condition("S32.010A"),
+        )
+        assert vertebra.method.reason is Reason.CONFLICT
+
+    @pytest.mark.parametrize("sites", [["L3"], []])
+    def test_second_vertebra_leaves_the_number_open(
+        self, one, fhir, values, doubt, sites
+    ):
+        """Films without a level may be of the other one."""
+        vertebra = one(
+            fhir.procedure("pkp", sites=["L1"]),
+            fhir.procedure("pkp", sites=sites, **doubt),
+            fhir.pre(),
+            fhir.post(level="L1"),
+        )
+        assert Flag.NUMBER_UNKNOWN in vertebra.flags
+        found = values(vertebra)
+        assert (found.method, found.pre, found.post) == ("pkp", "region-not-level", 5)
+
+    def test_same_method_of_the_same_level_changes_nothing(
+        self, one, fhir, values, doubt
+    ):
+        """A second record of the same operation."""
+        vertebra = one(
+            fhir.procedure("pkp", sites=["L1"]),
+            fhir.procedure("pkp", sites=["L1"], **doubt),
+            fhir.pre(),
+        )
+        assert Flag.NUMBER_UNKNOWN not in vertebra.flags
+        assert (values(vertebra).method, values(vertebra).pre) == ("pkp", 20)
+
+    def test_alone_it_is_no_operation(self, run, fhir, doubt):
+        """Nothing is assessed by doubtful records only."""
+        found = run(fhir.procedure("pkp", sites=["L1"], **doubt), fhir.pre())
+        assert found.not_assessed is Reason.NO_ELIGIBLE_OPERATION
+
+
+@pytest.mark.parametrize("status", ["not-done", "entered-in-error", "preparation"])
+def test_what_was_not_done_leaves_nothing_open(one, fhir, values, status):
+    """A cancelled plan, or a record withdrawn."""
+    vertebra = one(
+        fhir.procedure("pvp", sites=["L1"]),
+        fhir.procedure("pkp", sites=["L1"], status=status),
+        fhir.procedure("pkp", sites=["L3"], status=status),
+        fhir.pre(),
+    )
+    assert (values(vertebra).method, values(vertebra).pre) == ("pvp", 20)
+
+
+def test_month_without_encounter_leaves_it_open(one, fhir):
+    """May, somewhere: it may be of the operation."""
+    vertebra = one(
+        fhir.procedure("pvp", sites=["L1"]),
+        fhir.procedure("pkp", sites=["L1"], encounter=None, at="2024-05"),
+    )
+    assert vertebra.method.reason is Reason.CONFLICT
+
+
+def test_partner_whose_site_contradicts_itself_leaves_the_method_open(one, fhir, codes):
+    """L1 and L3 in one concept: it may be either."""
+    both = codes.concept((codes.SNOMED, "66794005"), (codes.SNOMED, "36470004"))
+    vertebra = one(
+        fhir.pcs("0QU03JZ", sites=["L1"]), fhir.pcs("0QS03ZZ", bodySite=[both])
+    )
+    assert vertebra.method.reason is Reason.CONFLICT
+
+
+class TestNearby:
+    """Operations of other stays, whose films may be of the same days."""
+
+    @pytest.mark.parametrize("sites", [["L3"], []])
+    @pytest.mark.parametrize("at", ["2024-05-02T08:00:00+08:00", "2024-04-20"])
+    def test_films_without_level_may_be_of_the_other_vertebra(
+        self, one, fhir, values, sites, at
+    ):
+        """Those with the level serve."""
+        vertebra = one(
+            fhir.procedure("pkp", sites=["L1"]),
+            fhir.procedure("pkp", sites=sites, at=at, **OTHER_STAY),
+            fhir.pre(),
+            fhir.post(level="L1"),
+        )
+        assert values(vertebra).level == "L1"
+        assert (values(vertebra).pre, values(vertebra).post) == ("region-not-level", 5)
+
+    @pytest.mark.parametrize(
+        ("level", "at"), [("L1", "2024-04-20"), ("L3", "2024-03-01")]
+    )
+    def test_same_level_or_other_time_leaves_it_alone(
+        self, one, fhir, values, level, at
+    ):
+        """The films are of the one vertebra."""
+        vertebra = one(
+            fhir.procedure("pkp", sites=["L1"]),
+            fhir.procedure("pkp", sites=[level], at=at, **OTHER_STAY),
+            fhir.pre(),
+        )
+        assert values(vertebra).pre == 20
+
+    def test_long_stay_is_far_from_a_later_operation(self, one, fhir, values):
+        """Nearly three months lie between them: their films do not meet."""
+        vertebra = one(
+            fhir.procedure("pkp", sites=["L1"], at="2024-02-01"),
+            fhir.procedure("pkp", sites=["L3"], **OTHER_STAY),
+            fhir.pre(at="2024-01-30"),
+        )
+        assert values(vertebra).pre == 20
