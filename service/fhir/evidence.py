@@ -142,7 +142,9 @@ def _observed(
         if reading.mapped.target != "fracture-segment" or reading.status not in FINAL:
             continue
         place = segment_place(reading, terminology)
-        if place and _is_of_stay(reading, stay) and intake.accepts(reading.resource):
+        if place is None or not _is_of_stay(reading, stay):
+            continue
+        if intake.accepts(reading.resource):
             yield Evidence(
                 reading.source, reading.mapped, place, reading.when, reading.status
             )

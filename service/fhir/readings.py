@@ -6,7 +6,6 @@ from datetime import tzinfo
 from typing import Any, Final
 
 from service.fhir.conceptmaps import MappedCode
-from service.fhir.operations import read_sites
 from service.fhir.places import ANYWHERE
 from service.fhir.references import Contested, source_of, target_id
 from service.fhir.terminology import Terminology
@@ -205,14 +204,16 @@ def segment_place(reading: Reading, terminology: Terminology) -> frozenset[str] 
     Returns
     -------
     frozenset of str or None
-        Levels; None if the value names no place that is known.
+        Levels; empty if codes or body site contradict each other; None if the value
+        names no place that is known.
     """
     value = reading.element.get("valueCodeableConcept")
     if "dataAbsentReason" in reading.element or reading.contradiction:
         return None
-    said = read_sites(value, terminology)
-    if said:
-        return said[0]
-    meanings = list(terminology.conditions.meanings(value))
-    places = [m.place for m in meanings if m.place != ANYWHERE]
-    return ANYWHERE.intersection(*places) if places else None
+    said = [meaning.place for meaning in terminology.places.meanings(value)]
+    if not said:
+        meanings = terminology.conditions.meanings(value)
+        said = [m.place for m in meanings if m.place != ANYWHERE]
+    if said and reading.place:
+        said.append(reading.place)
+    return ANYWHERE.intersection(*said) if said else None

@@ -396,3 +396,31 @@ class TestFirstFilm:
         good = fhir.post(5, at="2024-05-04T09:00:00+08:00")
         rest = [typical[0], typical[1], *typical[3:]]
         assert values(one(*rest, film, good)).post == 5
+
+
+class TestSegmentThatContradictsItself:
+    """A fracture-segment Observation must say one place."""
+
+    @pytest.mark.parametrize("operated", [(), ("L1",)])
+    def test_value_against_body_site_is_a_conflict(
+        self, one, fhir, codes, values, operated
+    ):
+        """T12 as value, L1 as site: neither is taken."""
+        site = codes.concept((codes.SNOMED, "66794005"))
+        said = fhir.fracture_segment("T12", bodySite=site)
+        vertebra = one(fhir.procedure("pkp", sites=operated), said)
+        assert values(vertebra).segment == "conflict"
+        assert vertebra.segment.candidates[-1].startswith("Observation/")
+
+    def test_value_of_two_levels_is_a_conflict(self, one, fhir, codes, values):
+        """Codings of one concept: T12 and L1."""
+        both = codes.concept((codes.SNOMED, "23215003"), (codes.SNOMED, "66794005"))
+        said = fhir.fracture_segment("T12", valueCodeableConcept=both)
+        assert values(one(fhir.procedure("pkp"), said)).segment == "conflict"
+
+    def test_level_within_the_site_agrees(self, one, fhir, codes, values):
+        """L1 lies in the lumbar spine."""
+        region = codes.concept((codes.SNOMED, "73903008"))
+        said = fhir.fracture_segment("L1", bodySite=region)
+        found = values(one(fhir.procedure("pkp"), said))
+        assert (found.level, found.segment) == ("L1", "lumbar")
