@@ -132,6 +132,7 @@ class Pipeline:
 def call(app: WSGIApplication, body: bytes) -> bytes:
     """Call a WSGI application as gunicorn does."""
     environ = {
+        "HTTP_HOST": "127.0.0.1",
         "REQUEST_METHOD": "POST",
         "PATH_INFO": "/cds-services/scnen-discharge",
         "SERVER_NAME": "127.0.0.1",
