@@ -290,7 +290,7 @@ def test_of_several_vertebrae_the_highest_makes_the_headline(build, card_of):
     """Each is shown, the summary says that several were not studied."""
     card = card_of(below_average(build), build.vertebra())
     assert "about 45 of 100" in card.summary
-    assert "highest of several vertebrae: not studied" in card.summary
+    assert "highest scored of several vertebrae: not studied" in card.summary
     assert card.detail.index("### L2") < card.detail.index("### T12")
 
 
