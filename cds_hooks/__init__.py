@@ -1,6 +1,7 @@
 """CDS Hooks for the author of a service: requests, cards, prefetch, feedback.
 
-The routes are apart, in `cds_hooks.blueprint`, so that Flask is needed only there.
+Apart are the routes, in `cds_hooks.blueprint`, so that Flask is needed only there, and
+the reading of register files, in `cds_hooks.register`, which needs PyYAML.
 """
 
 from cds_hooks.cards import (
@@ -12,12 +13,22 @@ from cds_hooks.cards import (
     Source,
     Suggestion,
 )
+from cds_hooks.clients import (
+    Capabilities,
+    Client,
+    ClientRegister,
+    FHIRServer,
+    KeySource,
+    Trigger,
+)
 from cds_hooks.dumping import dump_discovery, dump_response, operation_outcome
 from cds_hooks.errors import (
     BadRequest,
     CDSHooksError,
+    ClientFileError,
     DataUnavailable,
     InvalidCard,
+    InvalidClient,
     InvalidService,
     InvalidTemplate,
     Unauthorized,
@@ -36,17 +47,24 @@ __all__ = [
     "Availability",
     "BadRequest",
     "CDSHooksError",
+    "Capabilities",
     "Card",
+    "Client",
+    "ClientFileError",
+    "ClientRegister",
     "Coding",
     "DataUnavailable",
     "FHIRAuthorization",
+    "FHIRServer",
     "Feedback",
     "HookDefinition",
     "HookRequest",
     "InvalidCard",
+    "InvalidClient",
     "InvalidService",
     "InvalidTemplate",
     "ItemError",
+    "KeySource",
     "Link",
     "PrefetchedData",
     "Registry",
@@ -54,6 +72,7 @@ __all__ = [
     "Service",
     "Source",
     "Suggestion",
+    "Trigger",
     "Unauthorized",
     "Unavailable",
     "dump_discovery",

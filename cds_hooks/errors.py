@@ -20,17 +20,29 @@ Raised at the author of a service, when something is built or started::
     ├── InvalidCard                a part of a response breaks a rule
     └── InvalidService             a service cannot be published as described
         └── InvalidTemplate        one of its prefetch templates breaks a rule
+
+Raised at whoever registers clients::
+
+    ValueError
+    ├── InvalidClient              a value of a client cannot be used
+    └── ClientFileError            a register file cannot be used: all its faults
 """
 
 # ruff: noqa: N818 - the names are those of HTTP and of the rules they stand for
 
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
 from typing import ClassVar
 
 __all__ = [
     "BadRequest",
     "CDSHooksError",
+    "ClientFileError",
     "DataUnavailable",
+    "Fault",
     "InvalidCard",
+    "InvalidClient",
     "InvalidService",
     "InvalidTemplate",
     "MethodNotAllowed",
@@ -172,3 +184,82 @@ class InvalidService(ValueError):
 
 class InvalidTemplate(InvalidService):
     """A prefetch template that breaks a rule; names the template and the rule."""
+
+
+class InvalidClient(ValueError):
+    """
+    A value that no client can be registered with; never repeats the value.
+
+    Parameters
+    ----------
+    problem : str
+        What is wrong, to be read after the name of the field.
+    remedy : str
+        What to do.
+    """
+
+    def __init__(self, problem: str, remedy: str) -> None:
+        super().__init__(f"{problem}; {remedy}")
+        self.problem = problem
+        self.remedy = remedy
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Fault:
+    """
+    One thing that is wrong in a register file.
+
+    Attributes
+    ----------
+    line, column : int
+        Where it stands, from 1.
+    field : str
+        Path of the field, such as ``clients[0].issuer``; empty for the whole file.
+    problem : str
+        What is wrong, with the value unless it may be secret.
+    remedy : str
+        What to do.
+    """
+
+    line: int
+    column: int
+    field: str
+    problem: str
+    remedy: str
+
+    def __str__(self) -> str:
+        """Write it as one line."""
+        place = f"line {self.line}, column {self.column}"
+        field = f"{self.field}: " if self.field else ""
+        return f"{place}: {field}{self.problem}; {self.remedy}"
+
+
+class ClientFileError(ValueError):
+    """
+    A register file that cannot be used.
+
+    Parameters
+    ----------
+    path : pathlib.Path
+        The file.
+    faults : iterable of Fault
+        Everything that is wrong in it.
+
+    Attributes
+    ----------
+    path : pathlib.Path
+        The file.
+    faults : tuple of Fault
+        The same in the order of lines.
+    """
+
+    def __init__(self, path: Path, faults: Iterable[Fault]) -> None:
+        self.path = path
+        self.faults = tuple(sorted(faults))
+        super().__init__(path, self.faults)
+
+    def __str__(self) -> str:
+        """Name the file, then each fault on a line of its own."""
+        count = len(self.faults)
+        head = f"{self.path}: {count} fault{'s' * (count != 1)}"
+        return "\n  ".join([head, *map(str, self.faults)])

@@ -1,0 +1,394 @@
+"""What one registered EHR client is and can do, and all of them together."""
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from ipaddress import IPv4Network, IPv6Network
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any
+
+from cds_hooks.addresses import is_within, normalised_url
+from cds_hooks.errors import InvalidClient
+
+__all__ = [
+    "Capabilities",
+    "Client",
+    "ClientRegister",
+    "FHIRServer",
+    "KeySource",
+    "Trigger",
+]
+
+
+@dataclass(frozen=True, slots=True)
+class FHIRServer:
+    """
+    A FHIR server that a client may name, and that may be given its tokens.
+
+    Attributes
+    ----------
+    base_url : str
+        Its base, kept as `cds_hooks.addresses.normalised_url` spells it: https, no
+        slash at the end.
+    version : str
+        ``R4``, ``R4B`` or ``R5``.
+    private_addresses : tuple of ip_network
+        Networks that are not public and in which it may nevertheless stand.
+
+    Raises
+    ------
+    InvalidClient
+        If `base_url` is no plain https URL.
+    """
+
+    base_url: str
+    version: str = "R4"
+    private_addresses: tuple[IPv4Network | IPv6Network, ...] = ()
+
+    def __post_init__(self) -> None:
+        """Keep the one spelling of the base."""
+        object.__setattr__(self, "base_url", normalised_url(self.base_url))
+
+
+@dataclass(frozen=True, slots=True)
+class KeySource:
+    """
+    Where the keys are found that a client signs with: exactly one of three places.
+
+    Attributes
+    ----------
+    jwks : Mapping or None
+        The public keys themselves, a JSON Web Key Set.
+    jwks_file : pathlib.Path or None
+        A file with it.
+    jwks_url : str or None
+        The https URL that answers it.
+
+    Raises
+    ------
+    InvalidClient
+        If none or several are given.
+    """
+
+    jwks: Mapping[str, Any] | None = field(default=None, repr=False)
+    jwks_file: Path | None = None
+    jwks_url: str | None = None
+
+    def __post_init__(self) -> None:
+        """Refuse two answers to the question whom to trust."""
+        given = [x for x in (self.jwks, self.jwks_file, self.jwks_url) if x is not None]
+        if len(given) != 1:
+            raise InvalidClient(
+                f"names {len(given)} sources of keys",
+                "give exactly one of jwks, jwks_file, jwks_url",
+            )
+
+
+@dataclass(frozen=True, slots=True)
+class Capabilities:
+    """
+    What a client makes of the parts of a card.
+
+    Attributes
+    ----------
+    selection_behaviors : tuple of str
+        ``any``, ``at-most-one`` or both, the better one first; empty: it takes no
+        suggestions.
+    actions_per_suggestion : int or None
+        The most it takes; None if there is no limit, 0 if it takes none.
+    action_resources : tuple of str
+        Types of resources that it creates when a suggestion is accepted.
+    link_types : tuple of str
+        ``absolute``, ``smart`` or both; empty: it shows no links.
+    app_context : bool
+        Whether a SMART link may carry ``appContext``.
+    override_reasons : bool
+        Whether it shows reasons to choose from when a card is rejected.
+    detail : str
+        ``gfm`` (GitHub Flavored Markdown), ``plain`` or ``none``.
+    """
+
+    selection_behaviors: tuple[str, ...] = ("any",)
+    actions_per_suggestion: int | None = 1
+    action_resources: tuple[str, ...] = ("ServiceRequest",)
+    link_types: tuple[str, ...] = ("absolute",)
+    app_context: bool = False
+    override_reasons: bool = True
+    detail: str = "gfm"
+
+    def takes(self, resource_type: str) -> bool:
+        """
+        Tell whether a suggestion may create a resource of a type.
+
+        Parameters
+        ----------
+        resource_type : str
+            FHIR resource type.
+
+        Returns
+        -------
+        bool
+            Whether suggestions, actions and the type are all taken.
+
+        Examples
+        --------
+        >>> Capabilities().takes("ServiceRequest")
+        True
+        >>> Capabilities(actions_per_suggestion=0).takes("ServiceRequest")
+        False
+        """
+        return (
+            bool(self.selection_behaviors)
+            and self.actions_per_suggestion != 0
+            and resource_type in self.action_resources
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Trigger:
+    """
+    How a client says at what point of its workflow it fires ``patient-view``.
+
+    Attributes
+    ----------
+    extension : str
+        Name of the request's extension that says so.
+    discharge : tuple of str
+        The values that mean a discharge.
+    """
+
+    extension: str
+    discharge: tuple[str, ...]
+
+    def means_discharge(self, extension: Mapping[str, Any] | None) -> bool:
+        """
+        Tell whether a call was fired at a discharge.
+
+        Parameters
+        ----------
+        extension : Mapping or None
+            The request's ``extension``, as it was sent.
+
+        Returns
+        -------
+        bool
+            Whether its value is one of those agreed.
+
+        Examples
+        --------
+        >>> Trigger("com.example.trigger", ("27",)).means_discharge(
+        ...     {"com.example.trigger": "27"}
+        ... )
+        True
+        """
+        value = (extension or {}).get(self.extension)
+        return isinstance(value, str) and value in self.discharge
+
+
+@dataclass(frozen=True, slots=True)
+class Client:
+    """
+    One EHR client, as an installation knows it.
+
+    Attributes
+    ----------
+    name : str
+        Short name for logs, options and metrics: lower-case letters, digits, hyphens.
+    preset : str
+        Name of the preset that it started from.
+    title : str
+        Name for people.
+    issuer : str or None
+        ``iss`` of its JWTs, compared character by character.
+    keys : KeySource or None
+        Where its keys are; given with `issuer` and only then.
+    tenants : tuple of str
+        Values of the claim ``tenant`` that are taken; empty: the claim is not asked
+        for.
+    audiences : tuple of str
+        Values of ``aud`` that are taken; empty: the URL that was called.
+    fhir_servers : tuple of FHIRServer
+        Those it may name in ``fhirServer``.
+    origins : tuple of str
+        Origins of web pages from which it calls, for CORS.
+    hooks : tuple of str
+        Hooks that it can fire; empty: every one.
+    prefetch_keys : Mapping
+        Our prefetch key to the site's own names of it.
+    trigger : Trigger or None
+        How it tells a discharge at ``patient-view``.
+    capabilities : Capabilities
+        What it makes of a card.
+    sends_prefetch : bool
+        Whether it is known to prefetch.
+    site : Mapping
+        What the application, not the protocol, needs to know of the site.
+    notes : tuple of str
+        What is documented of it, and what is to be confirmed with each site.
+    is_open_only : bool
+        Whether it can only be served in open mode, since nothing about it can be
+        trusted.
+    """
+
+    name: str
+    preset: str = "generic"
+    title: str = ""
+    issuer: str | None = None
+    keys: KeySource | None = None
+    tenants: tuple[str, ...] = ()
+    audiences: tuple[str, ...] = ()
+    fhir_servers: tuple[FHIRServer, ...] = ()
+    origins: tuple[str, ...] = ()
+    hooks: tuple[str, ...] = ()
+    prefetch_keys: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    trigger: Trigger | None = None
+    capabilities: Capabilities = field(default_factory=Capabilities)
+    sends_prefetch: bool = True
+    site: Mapping[str, str | bool] = field(default_factory=dict)
+    notes: tuple[str, ...] = ()
+    is_open_only: bool = False
+
+    def __post_init__(self) -> None:
+        """Keep own copies of the mappings."""
+        for name in ("prefetch_keys", "site"):
+            value = MappingProxyType(dict(getattr(self, name)))
+            object.__setattr__(self, name, value)
+
+    def fhir_server(self, url: object) -> FHIRServer | None:
+        """
+        Find the server that a request names.
+
+        Parameters
+        ----------
+        url : object
+            The request's ``fhirServer``, as it was sent.
+
+        Returns
+        -------
+        FHIRServer or None
+            The registered server at or above the URL, with this very URL as its base;
+            None if it is not this client's to name.
+
+        Examples
+        --------
+        >>> server = FHIRServer("https://ehr.example.org/fhir")
+        >>> client = Client("north", fhir_servers=(server,))
+        >>> client.fhir_server("https://EHR.example.org/fhir/").base_url
+        'https://ehr.example.org/fhir'
+        >>> client.fhir_server("https://ehr.example.org.evil.example/fhir") is None
+        True
+        """
+        base_url = _spelled(url)
+        return None if base_url is None else self._server_at(base_url)
+
+    def _server_at(self, base_url: str) -> FHIRServer | None:
+        above = [s for s in self.fhir_servers if is_within(base_url, s.base_url)]
+        if not above:
+            return None
+        nearest = max(above, key=lambda server: len(server.base_url))
+        return replace(nearest, base_url=base_url)
+
+    def prefetch_names(self, key: str) -> tuple[str, ...]:
+        """
+        Tell under which names the site may send a prefetch key.
+
+        Parameters
+        ----------
+        key : str
+            Our key.
+
+        Returns
+        -------
+        tuple of str
+            The site's own names first, then ours.
+
+        Examples
+        --------
+        >>> client = Client("north", prefetch_keys={"procedures": ("procs-user",)})
+        >>> client.prefetch_names("procedures")
+        ('procs-user', 'procedures')
+        """
+        return (*self.prefetch_keys.get(key, ()), key)
+
+
+class ClientRegister:
+    """
+    The clients of an installation, in the order of the file.
+
+    Parameters
+    ----------
+    clients : iterable of Client
+        The clients. `cds_hooks.register.load_register` sees to it that no two of them
+        share a name, an issuer or a FHIR server.
+    """
+
+    def __init__(self, clients: Iterable[Client] = ()) -> None:
+        self._clients = tuple(clients)
+        self._by_name = {client.name: client for client in self._clients}
+        self._by_issuer = {c.issuer: c for c in self._clients if c.issuer is not None}
+
+    def __iter__(self) -> Iterator[Client]:
+        """Go through the clients in order."""
+        return iter(self._clients)
+
+    def __len__(self) -> int:
+        """Count the clients."""
+        return len(self._clients)
+
+    def by_name(self, name: str) -> Client | None:
+        """
+        Find a client by its name.
+
+        Parameters
+        ----------
+        name : str
+            The name.
+
+        Returns
+        -------
+        Client or None
+            The client.
+        """
+        return self._by_name.get(name)
+
+    def by_issuer(self, issuer: str) -> Client | None:
+        """
+        Find the client that an issuer signs for.
+
+        Parameters
+        ----------
+        issuer : str
+            ``iss`` of a JWT.
+
+        Returns
+        -------
+        Client or None
+            The client.
+        """
+        return self._by_issuer.get(issuer)
+
+    def at_fhir_server(self, url: object) -> Client | None:
+        """
+        Find the client to which a FHIR server belongs.
+
+        Parameters
+        ----------
+        url : object
+            A request's ``fhirServer``, as it was sent.
+
+        Returns
+        -------
+        Client or None
+            The client; only in open mode does this say who is calling.
+        """
+        base_url = _spelled(url)
+        if base_url is None:
+            return None
+        return next((c for c in self._clients if c._server_at(base_url)), None)  # noqa: SLF001 own class
+
+
+def _spelled(url: object) -> str | None:
+    try:
+        return normalised_url(url)
+    except InvalidClient:
+        return None
