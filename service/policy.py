@@ -1,31 +1,37 @@
 """The clinical policy: when a card is given, for whom, and who approved that."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from datetime import date
-from enum import Enum
+from enum import Enum, StrEnum
 from importlib.resources import files
 from pathlib import Path
-from typing import Any
 
 import yaml
+
+from service.policy_fields import (
+    PolicyError,
+    choices,
+    days,
+    numbers,
+    section,
+    text,
+    whole_numbers,
+)
 
 __all__ = [
     "Approval",
     "Bands",
+    "Chart",
     "Eligibility",
     "FollowUp",
     "MissingCard",
     "Policy",
     "PolicyError",
+    "Reminded",
     "Windows",
     "default_policy",
     "load_policy",
 ]
-
-
-class PolicyError(ValueError):
-    """A policy file that cannot be used; names the file, the field and the fault."""
 
 
 class MissingCard(Enum):
@@ -34,6 +40,18 @@ class MissingCard(Enum):
     ONCE_PER_ENCOUNTER = "once-per-encounter"
     ALWAYS = "always"
     NEVER = "never"
+
+
+class Reminded(StrEnum):
+    """Groups of patients that may be reminded of their review; one may be in two."""
+
+    HIGH = "high"
+    ABOVE_AVERAGE = "above_average"
+    BELOW_AVERAGE = "below_average"
+    RELATIVE = "relative"
+    RELATIVE_BELOW = "relative_below"
+    NOT_SCORED = "not_scored"
+    PAIN_RECORDED = "pain_recorded"
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,6 +131,33 @@ class FollowUp:
 
 
 @dataclass(frozen=True, slots=True)
+class Chart:
+    """
+    When the opening of a chart may give a card: the quiet rules.
+
+    Attributes
+    ----------
+    criteria_met_shown_days : int
+        So many days after the last of the findings that meet the diagnostic criteria
+        the card about them is shown; 0 for never.
+    next_step_shown_days : int
+        So many days after a positive tender point the block is suggested; 0 for never.
+    due_reminds : frozenset of Reminded
+        Who is reminded while the review is due; nobody if empty.
+    overdue_reminds : frozenset of Reminded
+        Who is reminded once it is overdue.
+    overdue_shown_days : int
+        So many days after the end of the review's period, and never after the horizon.
+    """
+
+    criteria_met_shown_days: int
+    next_step_shown_days: int
+    due_reminds: frozenset[Reminded]
+    overdue_reminds: frozenset[Reminded]
+    overdue_shown_days: int
+
+
+@dataclass(frozen=True, slots=True)
 class Approval:
     """
     Who answers for the thresholds.
@@ -151,6 +196,8 @@ class Policy:
         Who may be assessed.
     follow_up : FollowUp
         When the suggested follow-up takes place.
+    chart : Chart
+        When the opening of a chart may give a card.
     missing_card : MissingCard
         What to answer when a value is missing.
     approval : Approval
@@ -162,6 +209,7 @@ class Policy:
     windows: Windows
     eligibility: Eligibility
     follow_up: FollowUp
+    chart: Chart
     missing_card: MissingCard
     approval: Approval
 
@@ -202,18 +250,19 @@ def default_policy() -> Policy:
     Policy
         The default policy.
     """
-    text = files("service").joinpath("data/policy/default.yaml").read_text("utf-8")
-    return _parse(yaml.safe_load(text))
+    bundled = files("service").joinpath("data/policy/default.yaml")
+    return _parse(yaml.safe_load(bundled.read_text("utf-8")))
 
 
 def _parse(document: object) -> Policy:
-    root = _section(document, "policy", Policy)
+    root = section(document, "policy", Policy)
     policy = Policy(
-        version=_text(root["version"], "version"),
-        bands=Bands(**_numbers(root["bands"], "bands", Bands)),
-        windows=Windows(**_whole_numbers(root["windows"], "windows", Windows)),
+        version=text(root["version"], "version"),
+        bands=Bands(**numbers(root["bands"], "bands", Bands)),
+        windows=Windows(**whole_numbers(root["windows"], "windows", Windows)),
         eligibility=_eligibility(root["eligibility"]),
-        follow_up=FollowUp(**_whole_numbers(root["follow_up"], "follow_up", FollowUp)),
+        follow_up=FollowUp(**whole_numbers(root["follow_up"], "follow_up", FollowUp)),
+        chart=_chart(root["chart"]),
         missing_card=_missing_card(root["missing_card"]),
         approval=_approval(root["approval"]),
     )
@@ -222,39 +271,9 @@ def _parse(document: object) -> Policy:
     return policy
 
 
-def _section(value: object, name: str, kind: type) -> Mapping[str, Any]:
-    """Refuse a section that lacks a field or has one that nobody reads."""
-    known = {field.name for field in fields(kind)}
-    if not isinstance(value, Mapping):
-        raise PolicyError(f"{name}: must be a mapping with {', '.join(sorted(known))}")
-    if unknown := sorted(set(map(str, value)) - known):
-        raise PolicyError(f"{name}.{unknown[0]}: unknown; known are {sorted(known)}")
-    if missing := sorted(known - set(value)):
-        raise PolicyError(f"{name}.{missing[0]}: missing")
-    return value
-
-
-def _numbers(value: object, name: str, kind: type) -> dict[str, float]:
-    section = _section(value, name, kind)
-    for key, number in section.items():
-        if isinstance(number, bool) or not isinstance(number, int | float):
-            raise PolicyError(f"{name}.{key}: must be a number, got {number!r}")
-    return {key: float(number) for key, number in section.items()}
-
-
-def _whole_numbers(value: object, name: str, kind: type) -> dict[str, int]:
-    section = _section(value, name, kind)
-    for key, number in section.items():
-        if isinstance(number, bool) or not isinstance(number, int) or number < 1:
-            raise PolicyError(
-                f"{name}.{key}: must be a whole number from 1, got {number!r}"
-            )
-    return dict(section)
-
-
 def _eligibility(value: object) -> Eligibility:
-    section = _section(value, "eligibility", Eligibility)
-    age, in_progress = section["minimum_age_years"], section["in_progress_counts"]
+    found = section(value, "eligibility", Eligibility)
+    age, in_progress = found["minimum_age_years"], found["in_progress_counts"]
     if isinstance(age, bool) or not isinstance(age, int) or age < 18:  # noqa: PLR2004 the study's patients were adults
         raise PolicyError(
             "eligibility.minimum_age_years: must be a whole number from 18,"
@@ -263,6 +282,24 @@ def _eligibility(value: object) -> Eligibility:
     if not isinstance(in_progress, bool):
         raise PolicyError("eligibility.in_progress_counts: must be true or false")
     return Eligibility(age, in_progress)
+
+
+def _chart(value: object) -> Chart:
+    found = section(value, "chart", Chart)
+
+    def count(name: str) -> int:
+        return days(found[name], f"chart.{name}")
+
+    def groups(name: str) -> frozenset[Reminded]:
+        return choices(found[name], f"chart.{name}", Reminded)
+
+    return Chart(
+        criteria_met_shown_days=count("criteria_met_shown_days"),
+        next_step_shown_days=count("next_step_shown_days"),
+        due_reminds=groups("due_reminds"),
+        overdue_reminds=groups("overdue_reminds"),
+        overdue_shown_days=count("overdue_shown_days"),
+    )
 
 
 def _missing_card(value: object) -> MissingCard:
@@ -274,8 +311,8 @@ def _missing_card(value: object) -> MissingCard:
 
 
 def _approval(value: object) -> Approval:
-    section = _section(value, "approval", Approval)
-    names, day = section["approved_by"], section["approved_on"]
+    found = section(value, "approval", Approval)
+    names, day = found["approved_by"], found["approved_on"]
     if not isinstance(names, list) or not all(
         isinstance(name, str) and name.strip() for name in names
     ):
@@ -298,19 +335,13 @@ def _check_bands(bands: Bands) -> None:
 
 
 def _check_follow_up(follow_up: FollowUp) -> None:
-    days = (
+    stated = (
         follow_up.review_from_days,
         follow_up.review_until_days,
         follow_up.horizon_days,
     )
-    if not days[0] <= days[1] <= days[2]:
+    if not stated[0] <= stated[1] <= stated[2]:
         raise PolicyError(
             "follow_up: review_from_days <= review_until_days <= horizon_days"
-            f" must hold, got {days}"
+            f" must hold, got {stated}"
         )
-
-
-def _text(value: object, name: str) -> str:
-    if not isinstance(value, str) or not value.strip():
-        raise PolicyError(f"{name}: must be a text, got {value!r}")
-    return value

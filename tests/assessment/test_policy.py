@@ -6,7 +6,13 @@ from importlib.resources import files
 import pytest
 import yaml
 
-from service.policy import MissingCard, PolicyError, default_policy, load_policy
+from service.policy import (
+    MissingCard,
+    PolicyError,
+    Reminded,
+    default_policy,
+    load_policy,
+)
 
 
 @pytest.fixture
@@ -66,6 +72,13 @@ def test_a_sites_policy_names_who_approved_it(load):
         ("eligibility.minimum_age_years", 12, "must be a whole number from 18"),
         ("eligibility.in_progress_counts", "no", "must be true or false"),
         ("follow_up.horizon_days", 30, "review_until_days <= horizon_days"),
+        ("chart", None, "chart: must be a mapping"),
+        ("chart.nag", True, "chart.nag: unknown"),
+        ("chart.next_step_shown_days", -1, "must be a whole number from 0, got -1"),
+        ("chart.overdue_shown_days", True, "chart.overdue_shown_days: must be a whole"),
+        ("chart.due_reminds", "high", "chart.due_reminds: must be a list of high, "),
+        ("chart.due_reminds", ["all"], "chart.due_reminds: 'all' is none of high, "),
+        ("chart.overdue_reminds", [["high"]], r"\['high'\] is none of high, "),
         (
             "missing_card",
             "sometimes",
@@ -84,7 +97,31 @@ def test_a_wrong_field_is_refused_by_name(load, path, value, message):
     assert "policy.yaml: " in str(caught.value)
 
 
-@pytest.mark.parametrize("path", ["bands.high", "windows", "approval.approved_on"])
+def test_a_site_may_switch_every_card_of_the_chart_off(load):
+    """No days, nobody to remind: all of it is data."""
+    quiet = {
+        "criteria_met_shown_days": 0,
+        "next_step_shown_days": 0,
+        "due_reminds": [],
+        "overdue_reminds": [],
+        "overdue_shown_days": 0,
+    }
+    chart = load("chart", quiet).chart
+    assert (chart.next_step_shown_days, chart.due_reminds) == (0, frozenset())
+
+
+def test_by_default_the_review_reminds_of_higher_risks_only_and_ends_by_itself():
+    """Opening a chart must not nag."""
+    chart = default_policy().chart
+    assert Reminded.HIGH in chart.due_reminds <= chart.overdue_reminds
+    for group in (Reminded.BELOW_AVERAGE, Reminded.NOT_SCORED):
+        assert group not in chart.overdue_reminds
+    assert 0 < chart.overdue_shown_days < default_policy().follow_up.horizon_days
+
+
+@pytest.mark.parametrize(
+    "path", ["bands.high", "windows", "chart.due_reminds", "approval.approved_on"]
+)
 def test_a_missing_field_is_refused_not_defaulted(load, path):
     """A threshold that nobody wrote down is not made up."""
     name = path.rpartition(".")[2]
