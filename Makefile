@@ -4,6 +4,7 @@
 
 VENV   := .venv
 PY     := $(VENV)/bin/python
+NODE   := sandbox/node_modules/installed.stamp
 PORT   ?= 8080
 SOURCE := cds_hooks service scripts
 
@@ -16,7 +17,7 @@ unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo serve setup test check bench lock messages
+.PHONY: help demo serve sandbox setup test check bench lock messages node-if-there
 
 help: ## List the targets
 	@echo "scnen-cds: start with 'make demo'."
@@ -28,9 +29,12 @@ demo: $(VENV)/runtime.stamp ## Start the service, show the cards of synthetic pa
 serve: $(VENV)/runtime.stamp ## Serve on this machine until Ctrl-C (PORT=8080)
 	@$(PY) -m service serve --open --port $(PORT)
 
-setup: $(VENV)/setup.stamp ## Install everything; leaves .venv/bin/scnen-cds
+sandbox: $(VENV)/runtime.stamp $(NODE) ## Run a FHIR server with patients, and the service
+	@$(PY) -m service sandbox
 
-test: $(VENV)/setup.stamp ## Run all tests, with the coverage they must reach
+setup: $(VENV)/setup.stamp node-if-there ## Install everything; leaves .venv/bin/scnen-cds
+
+test: $(VENV)/setup.stamp node-if-there ## Run all tests, with the coverage they must reach
 	$(PY) -m pytest --cov --cov-report=
 	$(PY) -m coverage report --fail-under=95
 	$(PY) -m coverage report --include='cds_hooks/*' --fail-under=100
@@ -85,6 +89,36 @@ define pip_install
   /^(Successfully|Requirement already|Ignoring|Looking in|Obtaining|Building| |$$)/ { next } \
   /^pip failed$$/ { failed = 1 } \
   { print } \
+  END { exit failed }'
+endef
+
+# The FHIR server and the validators of sandbox/. Tests that need them are skipped without.
+$(NODE): sandbox/package.json sandbox/package-lock.json
+	@$(call need_node); \
+	echo "Installing the FHIR server of the sandbox (about 20 seconds, 130 MB)"; \
+	cd sandbox && $(npm_ci)
+	@touch $@
+
+node-if-there:
+	@if command -v node >/dev/null && command -v npm >/dev/null; then \
+	  $(MAKE) -s $(NODE); \
+	else echo "No Node.js and npm: the tests of the sandbox will be skipped"; fi
+
+define need_node
+for tool in node npm; do \
+  command -v $$tool >/dev/null || { echo "The FHIR server needs Node.js 20 or newer:" \
+    "$$tool is missing. Debian, Ubuntu: apt-get install nodejs npm." \
+    "macOS: brew install node." >&2; exit 1; }; \
+done
+endef
+
+# Counts the packages on one line, as for pip; of npm's warnings none is for the user.
+define npm_ci
+{ npm ci --no-audit --no-fund --loglevel=http 2>&1 || echo "npm failed"; } | awk ' \
+  /^npm http .*\.tgz/ { printf "\r  %d packages fetched", ++found; fflush(); next } \
+  /^npm failed$$/ { failed = 1 } \
+  /^(npm warn|$$)/ { next } \
+  { sub(/^added/, found ? "\n  added" : "  added"); print } \
   END { exit failed }'
 endef
 

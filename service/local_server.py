@@ -1,4 +1,4 @@
-"""The service in a process of its own on a free loopback port, while it is needed."""
+"""Programs that serve on a loopback port, each in a process of its own while needed."""
 
 import os
 import signal
@@ -6,7 +6,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from tempfile import TemporaryFile
 from types import FrameType
@@ -16,8 +16,10 @@ import requests
 
 from service.fire import open_session
 
-__all__ = ["ServerError", "local_server"]
+__all__ = ["ServerError", "local_program", "local_server"]
 
+_SERVE = (sys.executable, "-m", "service", "serve", "--open", "--port", "0")
+_DISCOVERY = "/cds-services"
 _ENDINGS = (signal.SIGTERM, signal.SIGHUP)
 _PAUSE_S = 0.02
 _STOP_S = 5.0
@@ -25,7 +27,7 @@ _LOG_LINES = 5
 
 
 class ServerError(RuntimeError):
-    """The service did not start; the last lines of its log are in the message."""
+    """A server did not start; the message says why, or where that stands."""
 
 
 @contextmanager
@@ -50,17 +52,77 @@ def local_server(deadline_s: float = 30.0) -> Iterator[str]:
     ServerError
         If it ends or is not ready in time.
     """
-    command = [sys.executable, "-m", "service", "serve", "--open", "--port", "0"]
-    with TemporaryFile("w+") as log, _signals_raise():
+    end = time.monotonic() + deadline_s
+    with TemporaryFile("w+") as log, _process(_SERVE, log, {}) as process:
+        url = _announced_url(process, _DISCOVERY, deadline_s)
+        url = url.removesuffix(_DISCOVERY)
+        if not _is_ready_until(end, process, url):
+            log.seek(0)
+            said = "".join(log.readlines()[-_LOG_LINES:]).strip()
+            raise ServerError(f"the service did not start: {said or 'it said nothing'}")
+        yield url
+
+
+@contextmanager
+def local_program(
+    command: Sequence[str],
+    ending: str,
+    *,
+    name: str,
+    variables: Mapping[str, str],
+    deadline_s: float = 30.0,
+) -> Iterator[str]:
+    """
+    Start a program that announces where it serves, and stop it in every case.
+
+    What it writes to standard error is seen as if it were ours.
+
+    Parameters
+    ----------
+    command : sequence of str
+        Program and arguments.
+    ending : str
+        How the URL ends with which a line of its standard output ends.
+    name : str
+        What it is, for the message if it does not start.
+    variables : mapping of str to str
+        Added to its environment: what other users of the machine should not read in
+        the list of processes.
+    deadline_s : float, optional
+        Seconds until it must have announced itself.
+
+    Yields
+    ------
+    str
+        The URL.
+
+    Raises
+    ------
+    ServerError
+        If it ends or says nothing in time.
+    """
+    with _process(command, None, variables) as process:
+        url = _announced_url(process, ending, deadline_s)
+        if not url:
+            raise ServerError(f"{name} did not start; it says why above")
+        yield url
+
+
+@contextmanager
+def _process(
+    command: Sequence[str], log: IO[str] | None, variables: Mapping[str, str]
+) -> Iterator[subprocess.Popen[str]]:
+    with _signals_raise():
         process = subprocess.Popen(  # noqa: S603 our own command, no input in it
             command,
             stdout=subprocess.PIPE,
             stderr=log,
             text=True,
             start_new_session=True,
+            env={**os.environ, **variables},
         )
         try:
-            yield _ready(process, deadline_s, log)
+            yield process
         finally:
             _stop(process)
 
@@ -78,30 +140,29 @@ def _signals_raise() -> Iterator[None]:
             signal.signal(each, handler)
 
 
-def _ready(process: subprocess.Popen[str], deadline_s: float, log: IO[str]) -> str:
-    end = time.monotonic() + deadline_s
-    url = _announced_url(process, deadline_s)
-    with open_session(url) as session:
-        while url and process.poll() is None and time.monotonic() < end:
-            if _is_ready(session, url):
-                return url
-            time.sleep(_PAUSE_S)
-    log.seek(0)
-    said = "".join(log.readlines()[-_LOG_LINES:]).strip()
-    raise ServerError(f"the service did not start: {said or 'it said nothing'}")
-
-
-def _announced_url(process: subprocess.Popen[str], deadline_s: float) -> str:
-    """Take the base URL from the line that names the discovery URL."""
+def _announced_url(
+    process: subprocess.Popen[str], ending: str, deadline_s: float
+) -> str:
+    """Take the URL from the line that names it; it is empty if there is none."""
     watchdog = threading.Timer(deadline_s, process.kill)
     watchdog.start()
     try:
         for line in process.stdout or ():
-            if (found := line.strip()).endswith("/cds-services"):
-                return found.split()[-1].removesuffix("/cds-services")
+            if (found := line.strip()).endswith(ending):
+                return found.split()[-1]
     finally:
         watchdog.cancel()
     return ""
+
+
+def _is_ready_until(end: float, process: subprocess.Popen[str], url: str) -> bool:
+    """Wait for a service that has announced itself."""
+    with open_session(url) as session:
+        while url and process.poll() is None and time.monotonic() < end:
+            if _is_ready(session, url):
+                return True
+            time.sleep(_PAUSE_S)
+    return False
 
 
 def _is_ready(session: requests.Session, url: str) -> bool:
