@@ -1,0 +1,234 @@
+"""The study's three diagnostic criteria, from what was recorded after an operation."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Final
+
+from service.fhir.course import Course, read_course
+from service.fhir.findings import Operation, PatientRecord, Reason, quoted
+from service.fhir.quantities import Fault
+from service.fhir.references import select
+from service.fhir.relief import judge_relief
+from service.fhir.resources import Intake
+from service.fhir.signs import Sign, are_apart, read_signs
+from service.fhir.terminology import Terminology
+from service.fhir.times import at
+from service.fhir.verdicts import Criterion, Result, Setting, found, unknown
+
+__all__ = ["Criteria", "judge_criteria"]
+
+_PAIN: Final = frozenset({"scn-persistent-pain"})
+#: By their definitions both say that pressure there brings on the patient's pain.
+_TENDER: Final = frozenset({"scn-tender-point", "scn-tinel-sign"})
+_RELIEF: Final = frozenset({"scn-block-relief"})
+_EXAMINED: Final = frozenset({"scn-examined"})
+#: So many signs of one kind are compared; older ones decide nothing.
+_COMPARED: Final = 100
+_NAMED: Final = 20
+_UNAVAILABLE: Final = Criterion(Result.UNKNOWN, reason=Reason.UNAVAILABLE)
+
+
+@dataclass(frozen=True, slots=True)
+class Criteria:
+    """
+    What the record says about the study's diagnosis of SCNEN.
+
+    Attributes
+    ----------
+    persistent_pain : Criterion
+        Persistent low back pain or leg symptoms after the operation.
+    tender_point : Criterion
+        A tender point whose pressure reproduces the patient's pain (Tinel's sign).
+    block_relief : Criterion
+        Relief of more than 75 % within two hours of a block there.
+    followed_up : tuple of str
+        References of what shows that somebody looked for it, or planned to.
+    blocks : tuple of str
+        References of what shows that a block was given, planned or decided against.
+    is_complete : bool
+        Whether every Observation and Procedure could be had and read: only then does
+        an empty list mean that there is nothing.
+    """
+
+    persistent_pain: Criterion
+    tender_point: Criterion
+    block_relief: Criterion
+    followed_up: tuple[str, ...] = ()
+    blocks: tuple[str, ...] = ()
+    is_complete: bool = True
+
+    @property
+    def all(self) -> tuple[Criterion, ...]:  # numpydoc ignore=RT01
+        """The three, in the order of the study."""
+        return self.persistent_pain, self.tender_point, self.block_relief
+
+    @property
+    def are_met(self) -> bool:  # numpydoc ignore=RT01
+        """Whether all three are met."""
+        return all(criterion.is_met for criterion in self.all)
+
+
+def judge_criteria(
+    record: PatientRecord,
+    *,
+    patient_id: str,
+    operation: Operation,
+    now: datetime,
+    terminology: Terminology,
+) -> Criteria:
+    """
+    Judge the three criteria.
+
+    Parameters
+    ----------
+    record : PatientRecord
+        The patient's resources as plain JSON.
+    patient_id : str
+        The patient; resources of others are dropped.
+    operation : Operation
+        The operation; what came before it never counts.
+    now : datetime.datetime
+        Time of the call, in the hospital's zone.
+    terminology : Terminology
+        Which codes mean what.
+
+    Returns
+    -------
+    Criteria
+        Each met, not met or unknown with the reason.
+
+    Raises
+    ------
+    ValueError
+        If `now` has no zone.
+    """
+    if now.tzinfo is None:
+        raise ValueError("now: must have a time zone")
+    setting, intake = Setting.of(operation, at(now), now.tzinfo), Intake()
+    procedures = select(record.procedures, "Procedure", patient_id)
+    observations = select(record.observations or (), "Observation", patient_id)
+    course = read_course(procedures.resources, setting, terminology, intake)
+    signs = [
+        sign
+        for sign in read_signs(observations.resources, terminology, now.tzinfo, intake)
+        if not setting.is_before_operation(sign.when)
+    ]
+    unread = procedures.junk + observations.junk + _illegible(record)
+    is_had = record.observations is not None
+    pain, tender, relief = (
+        _of(signs, targets) for targets in (_PAIN, _TENDER, _RELIEF)
+    )
+    return Criteria(
+        persistent_pain=_judge_presence(pain, setting) if is_had else _UNAVAILABLE,
+        tender_point=_judge_presence(tender, setting) if is_had else _UNAVAILABLE,
+        block_relief=judge_relief(relief, course.blocks, setting)
+        if is_had
+        else _UNAVAILABLE,
+        followed_up=_followed_up(signs, course),
+        blocks=tuple(dict.fromkeys((*course.mentions, *_sources(relief)))),
+        is_complete=is_had and not unread,
+    )
+
+
+def _illegible(record: PatientRecord) -> int:
+    return sum(record.illegible.get(kind, 0) for kind in ("Procedure", "Observation"))
+
+
+def _of(signs: Iterable[Sign], targets: frozenset[str]) -> list[Sign]:
+    """Keep the signs of some codes, the newest where there are very many."""
+    kept = [sign for sign in signs if sign.mapped.target in targets]
+    if len(kept) > _COMPARED:
+        kept.sort(key=lambda s: s.when.start.timestamp() if s.when else float("-inf"))
+    return kept[-_COMPARED:]
+
+
+def _followed_up(signs: Iterable[Sign], course: Course) -> tuple[str, ...]:
+    """What was looked for, found or not; that pain persists does not show a review."""
+    listed = list(signs)
+    done = [
+        *_of(listed, _TENDER | _RELIEF),
+        *(s for s in _of(listed, _EXAMINED) if s.answer is not False),
+        *(s for s in _of(listed, _PAIN) if s.answer is False),
+    ]
+    return tuple(
+        dict.fromkeys((*course.examinations, *course.mentions, *_sources(done)))
+    )
+
+
+def _sources(signs: Iterable[Sign]) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(sign.source for sign in signs))[:_NAMED]
+
+
+def _judge_presence(signs: Iterable[Sign], setting: Setting) -> Criterion:
+    """
+    Let the newest sign of each place decide.
+
+    Present at one place is enough, if nothing of the same time contradicts it there.
+    """
+    refused, counted = [], []
+    for sign in signs:
+        refusal = setting.check(sign)
+        if refusal:
+            refused.append(refusal)
+        else:
+            counted.append(sign)
+    newest = _newest(counted, setting)
+    if not newest:
+        return unknown(refused)
+    present = [sign for sign in newest if sign.answer is True]
+    sure = [sign for sign in present if not _contradicting(sign, newest)]
+    if sure:
+        return Criterion(Result.MET, found(sure))
+    illegible = [sign for sign in newest if isinstance(sign.answer, Fault)]
+    absent = [sign for sign in newest if sign.answer is False]
+    if present and absent:
+        return _conflict(present[0], absent[0], newest)
+    if illegible:
+        return _illegible_answer(illegible)
+    return Criterion(Result.NOT_MET, found(absent))
+
+
+def _newest(signs: Sequence[Sign], setting: Setting) -> list[Sign]:
+    return [
+        sign
+        for sign in signs
+        if not any(_supersedes(other, sign, setting) for other in signs)
+    ]
+
+
+def _supersedes(new: Sign, old: Sign, setting: Setting) -> bool:
+    """Signs of two codes on one day belong to one examination: none is newer."""
+    if old.when is None or new.when is None or not old.when.is_before(new.when):
+        return False
+    if are_apart(new, old):
+        return False
+    is_same_code = new.mapped.target == old.mapped.target
+    return is_same_code or not old.when.shares_day(new.when, setting.zone)
+
+
+def _contradicting(sign: Sign, others: Iterable[Sign]) -> list[Sign]:
+    """Absent, or illegible and so maybe absent, at what may be the same place."""
+    return [o for o in others if o.answer is not True and not are_apart(sign, o)]
+
+
+def _conflict(present: Sign, absent: Sign, signs: Sequence[Sign]) -> Criterion:
+    said = (quoted(s.as_found, s.source) for s in (present, absent))
+    detail = f"differing findings at one time: {' and '.join(said)}"
+    return Criterion(
+        Result.UNKNOWN,
+        reason=Reason.CONFLICT,
+        detail=detail,
+        candidates=_sources(signs),
+    )
+
+
+def _illegible_answer(signs: Sequence[Sign]) -> Criterion:
+    """The newest finding cannot be read: an older one does not stand in for it."""
+    fault = next(s.answer for s in signs if isinstance(s.answer, Fault))
+    return Criterion(
+        Result.UNKNOWN,
+        reason=fault.reason,
+        detail=fault.detail,
+        candidates=_sources(signs),
+    )

@@ -1,0 +1,149 @@
+"""Relief by the diagnostic block: how much of it, and whether within two hours."""
+
+from collections.abc import Sequence
+from datetime import timedelta
+from typing import Final
+
+from service.fhir.course import Block
+from service.fhir.findings import Reason, quoted
+from service.fhir.quantities import Fault
+from service.fhir.signs import Sign
+from service.fhir.verdicts import Criterion, Refusal, Result, Setting, found, unknown
+
+__all__ = ["RELIEF_PERCENT", "WITHIN", "judge_relief"]
+
+#: The study: "alleviated by more than 75% within two hours after the injection".
+RELIEF_PERCENT: Final = 75.0
+WITHIN: Final = timedelta(hours=2)
+
+_TIME_GATE, _WINDOW_GATE, _VALUE_GATE = 0, 2, 3
+
+
+def judge_relief(
+    signs: Sequence[Sign], blocks: Sequence[Block], setting: Setting
+) -> Criterion:
+    """
+    Judge the relief by the newest block of which one is recorded.
+
+    Parameters
+    ----------
+    signs : sequence of Sign
+        Recorded relief.
+    blocks : sequence of Block
+        Blocks that were given after the operation.
+    setting : Setting
+        Operation and call.
+
+    Returns
+    -------
+    Criterion
+        Met if more than 75 % is recorded within two hours of it, not met if that much
+        and no more is; unknown if the time, or the value, cannot tell.
+    """
+    refused: list[Refusal] = []
+    paired: dict[str, list[Sign]] = {}
+    by_source = {block.source: block for block in blocks}
+    for sign in signs:
+        refusal = setting.check(sign)
+        block = None if refusal else _block_of(sign, blocks)
+        if refusal:
+            refused.append(refusal)
+        elif block is None:
+            detail = "no block with a time is recorded before it"
+            refused.append(_unclear(_TIME_GATE, detail, sign))
+        else:
+            paired.setdefault(block.source, []).append(sign)
+    if not paired:
+        return unknown(refused)
+    newest = max(paired, key=lambda name: (by_source[name].given.start, name))
+    return _judge_block(paired[newest], by_source[newest])
+
+
+def _block_of(sign: Sign, blocks: Sequence[Block]) -> Block | None:
+    """The block that it is said to belong to, else the last one before it."""
+    named = [block for block in blocks if block.name in sign.procedures]
+    earlier = [
+        block
+        for block in named or blocks
+        if sign.when and not sign.when.is_before(block.given)
+    ]
+    return max(
+        earlier, key=lambda block: (block.given.start, block.source), default=None
+    )
+
+
+def _judge_block(signs: Sequence[Sign], block: Block) -> Criterion:
+    checked = [(sign, _check_window(sign, block)) for sign in signs]
+    timely = [sign for sign, refusal in checked if refusal is None]
+    enough = [sign for sign in timely if _is_enough(sign)]
+    for sign in enough:
+        if _contradicting(sign, timely) is None:
+            return Criterion(Result.MET, found([sign]))
+    if enough:
+        return _conflict(enough[0], _contradicting(enough[0], timely), timely)
+    # What cannot be read, or timed, may have been enough: it never makes "not met".
+    illegible = [_illegible(s, s.answer) for s in timely if isinstance(s.answer, Fault)]
+    untimed = [
+        refusal
+        for sign, refusal in checked
+        if refusal
+        and refusal.reason is Reason.TIME_UNCLEAR
+        and (isinstance(sign.answer, Fault) or _is_enough(sign))
+    ]
+    if illegible or untimed:
+        return unknown([*illegible, *untimed])
+    if timely:
+        return Criterion(Result.NOT_MET, found(timely))
+    return unknown(refusal for _, refusal in checked if refusal)
+
+
+def _check_window(sign: Sign, block: Block) -> Refusal | None:
+    """Whatever the exact times are, it must lie within two hours of the injection."""
+    when, given = sign.when, block.given
+    if when is None:
+        return _unclear(_TIME_GATE, "the finding has no time", sign)
+    if when.start >= given.end and when.end <= given.start + WITHIN:
+        return None
+    if when.start > given.end + WITHIN and given.is_before(when):
+        detail = "later than two hours after the block"
+        return Refusal(_WINDOW_GATE, Reason.OUTSIDE_WINDOW, detail, sign.source)
+    return _unclear(_WINDOW_GATE, "within two hours of the block cannot be told", sign)
+
+
+def _unclear(gate: int, detail: str, sign: Sign) -> Refusal:
+    return Refusal(gate, Reason.TIME_UNCLEAR, detail, sign.source)
+
+
+def _illegible(sign: Sign, fault: Fault) -> Refusal:
+    return Refusal(_VALUE_GATE, fault.reason, fault.detail, sign.source)
+
+
+def _is_enough(sign: Sign) -> bool:
+    """75 % exactly is not."""
+    return not isinstance(sign.answer, Fault) and sign.answer > RELIEF_PERCENT
+
+
+def _contradicting(sign: Sign, others: Sequence[Sign]) -> Sign | None:
+    """Find one of the same time that does not say enough, or cannot be read."""
+    return next(
+        (
+            other
+            for other in others
+            if not _is_enough(other)
+            and sign.when
+            and other.when
+            and sign.when.overlaps(other.when)
+        ),
+        None,
+    )
+
+
+def _conflict(one: Sign, other: Sign | None, signs: Sequence[Sign]) -> Criterion:
+    told = [sign for sign in (one, other) if sign]
+    said = (quoted(sign.as_found or "illegible", sign.source) for sign in told)
+    return Criterion(
+        Result.UNKNOWN,
+        reason=Reason.CONFLICT,
+        detail=f"differing values at one time: {' and '.join(said)}",
+        candidates=tuple(dict.fromkeys(sign.source for sign in signs)),
+    )
