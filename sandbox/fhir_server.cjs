@@ -151,9 +151,10 @@ function answering(engine, repository, pageSize) {
     const isByPost = url.pathname.endsWith('/_search');
     let answer;
     if (type && (method === 'GET' ? !isByPost : method === 'POST' && isByPost)) {
-      const query = prepared(type, searchQuery(url, request), pageSize);
+      const base = `http://${headers.host}${request.baseUrl}`;
+      const query = prepared(type, searchQuery(url, request), base, pageSize);
       answer = await handle(engine, repository, { method: 'GET', url: `/${type}?${query}` });
-      addLinks(answer.resource, `http://${headers.host}${request.baseUrl}`, type, query);
+      addLinks(answer.resource, base, type, query);
     } else {
       if (['POST', 'PUT', 'PATCH'].includes(method)) {
         requireBody(body);
@@ -172,8 +173,8 @@ function requireBody(body) {
   }
 }
 
-/** Turns whatever went wrong into an OperationOutcome. */
-function failed(error, request, response, next) { // eslint-disable-line no-unused-vars -- express counts them
+/** Turns whatever went wrong into an OperationOutcome; express knows it by its four arguments. */
+function failed(error, request, response, next) {
   const status = error.outcome ? core.getStatus(error.outcome) : error.status ?? 500;
   const code = status < 500 ? 'invalid' : 'exception';
   const said = { severity: 'error', code, details: { text: `${error.type ?? error.name}` } };

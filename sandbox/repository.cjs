@@ -1,4 +1,4 @@
-// Medplum's repository in memory, and what it leaves to others: validation and roll-back.
+// Medplum's repository in memory, and what it leaves to others: validation, roll-back, order.
 'use strict';
 
 const { core, router } = require('./medplum.cjs');
@@ -7,10 +7,12 @@ const CONDITIONAL = /^[A-Z][A-Za-z]+\?./;
 
 /** Refuses what is not valid R4; a transaction that fails leaves no trace. */
 class Repository extends router.MemoryRepository {
-  // Updates and patches come through here as well.
+  // Updates and patches come through here as well. To a new resource the server gives its id.
   async createResource(resource, options, update) {
     core.validateResource(resource);
-    return super.createResource(resource, options, update);
+    const isOwnId = update || options?.assignedId;
+    const stored = isOwnId ? resource : { ...resource, id: undefined };
+    return super.createResource(stored, options, update);
   }
 
   async conditionalCreate(resource, search, options) {
@@ -26,6 +28,16 @@ class Repository extends router.MemoryRepository {
       [this.resources, this.history] = before;
       throw error;
     }
+  }
+
+  // MemoryRepository sorts dates as text: periods before instants, offsets as they stand.
+  async search({ sortRules = [], offset = 0, count, ...request }) {
+    const bundle = await super.search(request);
+    const found = bundle.entry ?? [];
+    found.sort((a, b) => sortRules.map((rule) => order(a.resource, b.resource, rule))
+      .find((sign) => sign !== 0) ?? 0);
+    const page = found.slice(offset, count === undefined ? undefined : offset + count);
+    return { ...bundle, entry: page.length > 0 ? page : undefined };
   }
 
   /** Writes the reference that is meant in place of each `Type?search`. */
@@ -55,6 +67,19 @@ class Repository extends router.MemoryRepository {
     const all = [...this.resources].map(([type, held]) => [type, held.size]);
     return Object.fromEntries(all.filter(([, size]) => size > 0).sort());
   }
+}
+
+/** Compares by one rule; what has no value comes last. */
+function order(a, b, { code, descending }) {
+  const { expression } = core.globalSchema.types[a.resourceType].searchParams[code];
+  const [left, right] = [a, b].map((resource) => {
+    const [value] = core.evalFhirPath(expression, resource);
+    return core.toPeriod(value)?.start ?? (value === undefined ? '' : JSON.stringify(value));
+  });
+  if (left === right || left === '' || right === '') {
+    return Number(left === '') - Number(right === '');
+  }
+  return (left < right ? -1 : 1) * (descending ? -1 : 1);
 }
 
 /** Copies two levels of maps, and the lists of versions; resources are never changed in place. */

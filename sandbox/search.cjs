@@ -5,8 +5,7 @@ const { core } = require('./medplum.cjs');
 
 // Parameters that steer a search and do not filter.
 const CONTROLS = new Set([
-  '_count', '_elements', '_format', '_include', '_offset', '_pretty', '_revinclude', '_sort',
-  '_summary', '_total',
+  '_count', '_elements', '_format', '_offset', '_pretty', '_sort', '_summary', '_total',
 ]);
 // Medplum finds nothing, silently, for the other types.
 const MATCHED_TYPES = new Set(['date', 'reference', 'string', 'token', 'uri']);
@@ -17,14 +16,15 @@ const MATCHED_MODIFIERS = new Set(['', 'missing', 'not']);
  *
  * @param {string} type Resource type.
  * @param {URLSearchParams} asked The parameters as they came.
+ * @param {string} base URL of the server, which an absolute reference may start with.
  * @param {number} pageSize The most entries of a page.
  * @returns {URLSearchParams} The parameters, with `_count` and `_offset` set.
  */
-function prepared(type, asked, pageSize) {
+function prepared(type, asked, base, pageSize) {
   const result = new URLSearchParams();
   for (const [key, value] of asked) {
     if (!CONTROLS.has(key)) {
-      result.append(...typed(type, key, value));
+      result.append(...typed(type, key, value.replaceAll(`${base}/`, '')));
     } else if (key !== '_count' && key !== '_offset') {
       result.append(key, value);
     }
@@ -42,24 +42,17 @@ function prepared(type, asked, pageSize) {
 function typed(type, key, value) {
   const [code, modifier = ''] = key.split(':');
   const found = parameter(type, code);
-  if (found.type !== 'reference') {
-    return refuseModifier(key, modifier) ?? [key, value];
-  }
-  const targets = found.target ?? [];
-  const wanted = targets.includes(modifier) ? [modifier] : targets;
-  const full = (id) => (id.includes('/') ? [id] : wanted.map((each) => `${each}/${id}`));
-  const isType = modifier !== '' && wanted[0] === modifier;
-  if (!isType) {
-    refuseModifier(key, modifier);
-  }
-  const values = modifier === 'missing' ? [value] : value.split(',').flatMap(full);
-  return [isType ? code : key, values.join(',')];
-}
-
-function refuseModifier(key, modifier) {
-  if (!MATCHED_MODIFIERS.has(modifier)) {
+  const targets = found.type === 'reference' ? found.target ?? [] : [];
+  const isType = targets.includes(modifier);
+  if (!isType && !MATCHED_MODIFIERS.has(modifier)) {
     refuse(`the search parameter ${key}: this modifier`);
   }
+  if (found.type !== 'reference' || modifier === 'missing') {
+    return [key, value];
+  }
+  const wanted = isType ? [modifier] : targets;
+  const full = (id) => (id.includes('/') ? [id] : wanted.map((each) => `${each}/${id}`));
+  return [isType ? code : key, value.split(',').flatMap(full).join(',')];
 }
 
 function parameter(type, code) {
