@@ -1,0 +1,280 @@
+"""Reading the register of clients: one YAML file, checked as a whole before any use."""
+
+from collections.abc import Collection, Iterator, Mapping
+from dataclasses import dataclass, replace
+from functools import cache
+from importlib.resources import as_file, files
+from pathlib import Path
+from typing import Any
+
+from cds_hooks.addresses import host_of, is_within
+from cds_hooks.clients import Capabilities, Client, ClientRegister, FHIRServer
+from cds_hooks.errors import ClientFileError
+from cds_hooks.items import Item, Reader
+from cds_hooks.register_fields import Known, client_fields, preset_fields
+from cds_hooks.yaml_values import read_values
+
+__all__ = ["PRESETS", "load_register", "preset"]
+
+#: What a client can start from; `cds_hooks/data/presets.yaml` says what is in them.
+PRESETS = ("generic", "epic", "oracle-health", "public-sandbox")
+
+_SHARED, _PUBLIC_KEY = "shared", "public-key"
+
+
+def load_register(
+    path: Path,
+    *,
+    site_fields: Mapping[str, tuple[str | bool, ...]] | None = None,
+    prefetch_keys: Collection[str] | None = None,
+) -> ClientRegister:
+    """
+    Read and check a register file.
+
+    Parameters
+    ----------
+    path : pathlib.Path
+        The file (YAML, UTF-8).
+    site_fields : Mapping, optional
+        Fields that ``site`` may have, and the values of each.
+    prefetch_keys : collection of str, optional
+        Keys that ``prefetch_keys`` may rename; any, if not given.
+
+    Returns
+    -------
+    ClientRegister
+        The clients.
+
+    Raises
+    ------
+    ClientFileError
+        If anything is wrong with the file; tells everything that is.
+    """
+    document, faults = read_values(path)
+    known = Known(
+        presets=PRESETS,
+        folder=path.parent,
+        prefetch_keys=None if prefetch_keys is None else tuple(prefetch_keys),
+        site_fields=site_fields or {},
+    )
+    root = Item(document, "", faults)
+    top: dict[str, Reader] = {"clients": lambda item: _entries(item, known)}
+    entries = root.read_fields(top, required=tuple(top)).get("clients", [])
+    for entry in entries:
+        _check(entry)
+    _check_together(entries)
+    if faults:
+        raise ClientFileError(path, faults)
+    return ClientRegister(entry.client for entry in entries)
+
+
+def preset(name: str) -> Client:
+    """
+    Give a preset as a client of the same name.
+
+    Parameters
+    ----------
+    name : str
+        One of `PRESETS`.
+
+    Returns
+    -------
+    Client
+        What is known of such clients; without issuer, keys and FHIR servers.
+
+    Raises
+    ------
+    KeyError
+        If there is none of that name.
+
+    Examples
+    --------
+    >>> preset("epic").capabilities.selection_behaviors
+    ('any',)
+    """
+    return _bundled().clients[name]
+
+
+@dataclass(frozen=True, slots=True)
+class _Bundled:
+    """What the file of presets says."""
+
+    clients: Mapping[str, Client]
+    issuers: Mapping[str, str]
+
+
+@cache
+def _bundled() -> _Bundled:
+    with as_file(files("cds_hooks").joinpath("data/presets.yaml")) as path:
+        document, faults = read_values(path)
+    readers = preset_fields()
+    given = Item(document, "", faults).fields()
+    clients = {
+        name: _with(Client(name, preset=name), item.read_fields(readers))
+        for name, item in given["presets"].fields().items()
+    }
+    issuers = {
+        issuer: str(item.choice((_SHARED, _PUBLIC_KEY)))
+        for issuer, item in given["issuers"].fields().items()
+    }
+    if faults:
+        raise ClientFileError(path, faults)
+    return _Bundled(clients, issuers)
+
+
+def _with(base: Client, read: Mapping[str, Any]) -> Client:
+    """Lay what was read over a client; capabilities field by field, notes below."""
+    changes = {
+        name: value
+        for name, value in read.items()
+        if value is not None or name == "trigger"
+    }
+    if "capabilities" in changes:
+        given = {
+            name: value
+            for name, value in changes["capabilities"].items()
+            if value is not None or name == "actions_per_suggestion"
+        }
+        changes["capabilities"] = replace(base.capabilities, **given)
+    if "notes" in changes:
+        changes["notes"] = base.notes + changes["notes"]
+    return replace(base, **changes)
+
+
+@dataclass(frozen=True, slots=True)
+class _Entry:
+    """A client of the file, and the items of its fields."""
+
+    client: Client
+    item: Item
+    given: Mapping[str, Item]
+
+    def at(self, name: str) -> Item:
+        """Where a fault of a field is told: at the field, or else at the client."""
+        return self.given.get(name, self.item)
+
+
+def _entries(item: Item, known: Known) -> list[_Entry]:
+    readers = client_fields(known)
+    entries = []
+    for each in item.items():
+        read = each.read_fields(readers, required=("name",))
+        base = preset(read.pop("preset", None) or "generic")
+        client = _with(replace(base, name=""), read)
+        entries.append(_Entry(client, each, each.fields()))
+    if item.value.content == ():
+        item.refuse("names no client", "list at least one", shown=False)
+    return entries
+
+
+def _check(entry: _Entry) -> None:
+    """Check what no field tells alone."""
+    client = entry.client
+    if client.name in PRESETS and client.name != client.preset:
+        entry.at("name").refuse(
+            "is the name of another preset", "choose another name, or that preset"
+        )
+    _check_trust(entry)
+    _check_actions(entry, client.capabilities)
+    for server in client.fhir_servers:
+        _check_literal(entry, server)
+
+
+def _check_trust(entry: _Entry) -> None:
+    """Check that issuer and keys go together and can be trusted at all."""
+    client, trust = entry.client, {"issuer", "keys"}
+    given = sorted(trust & set(entry.given))
+    kind = _bundled().issuers.get(client.issuer or "")
+    if given and client.is_open_only:
+        entry.at(given[0]).refuse(
+            f"serves no purpose: {client.preset} is for open mode only",
+            "take out issuer and keys; in open mode nobody is asked for them",
+            shown=False,
+        )
+    elif kind == _PUBLIC_KEY:
+        entry.at("issuer").refuse(
+            "has a signing key that is public: anyone may sign with it",
+            "take out issuer and keys and use the preset public-sandbox",
+        )
+    elif len(given) == 1:
+        (missing,) = trust - set(given)
+        entry.at(given[0]).refuse(
+            f"is given without {missing}",
+            f"add {missing}: a JWT is only trusted by both",
+            shown=False,
+        )
+    if kind == _SHARED and not client.tenants:
+        entry.at("issuer").refuse(
+            "signs for all hospitals of its vendor", "add tenants: those that are yours"
+        )
+
+
+def _check_actions(entry: _Entry, capabilities: Capabilities) -> None:
+    item = entry.given.get("capabilities")
+    given = item.fields() if item else {}
+    if "action_resources" in given and capabilities.action_resources:
+        place = given["action_resources"]
+        if capabilities.actions_per_suggestion == 0:
+            place.refuse(
+                "is never used: actions_per_suggestion is 0",
+                "raise it to 1, or take this out",
+            )
+        elif not capabilities.selection_behaviors:
+            place.refuse(
+                "is never used: selection_behaviors is empty",
+                "name `any` there, or take this out",
+            )
+
+
+def _check_literal(entry: _Entry, server: FHIRServer) -> None:
+    """Refuse an address that is not public, unless it is declared to be private."""
+    host = host_of(server.base_url)
+    if isinstance(host, str):
+        is_usable = host != "localhost" and not host.endswith(".localhost")
+    else:
+        is_usable = host.is_global or any(host in n for n in server.private_addresses)
+    if not is_usable:
+        entry.at("fhir_servers").refuse(
+            f"name {server.base_url}, which is not public",
+            "list its network under private_addresses; a server on this machine is"
+            " reached in open mode, without an entry",
+            shown=False,
+        )
+
+
+def _check_together(entries: list[_Entry]) -> None:
+    """Refuse what two clients cannot both have."""
+    names: dict[str, _Entry] = {}
+    issuers: dict[str, _Entry] = {}
+    for entry in entries:
+        name, issuer = entry.client.name, entry.client.issuer
+        if name and (first := names.setdefault(name, entry)) is not entry:
+            entry.at("name").refuse(
+                f"is also the client on line {first.item.value.line}",
+                "give each client a name of its own",
+            )
+        if issuer and (first := issuers.setdefault(issuer, entry)) is not entry:
+            entry.at("issuer").refuse(
+                f"is also the issuer of the client on line {first.item.value.line}",
+                "make one client of the two, with the tenants and servers of both",
+            )
+    for entry, server, other in _overlaps(entries):
+        entry.at("fhir_servers").refuse(
+            f"name {server.base_url}, which overlaps with a server of the client on"
+            f" line {other.item.value.line}",
+            "let each server belong to one client",
+            shown=False,
+        )
+
+
+def _overlaps(entries: list[_Entry]) -> Iterator[tuple[_Entry, FHIRServer, _Entry]]:
+    """Find the servers that lie within one of an earlier client, or around it."""
+    for number, entry in enumerate(entries):
+        for server in entry.client.fhir_servers:
+            for other in entries[:number]:
+                if any(
+                    is_within(server.base_url, there.base_url)
+                    or is_within(there.base_url, server.base_url)
+                    for there in other.client.fhir_servers
+                ):
+                    yield entry, server, other

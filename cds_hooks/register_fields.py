@@ -1,0 +1,345 @@
+"""The fields of a register file: for each one, what it may hold."""
+
+import json
+import re
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cache
+from importlib.resources import files
+from ipaddress import IPv4Network, IPv6Network, ip_network
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+from cds_hooks.addresses import normalised_origin, normalised_url
+from cds_hooks.clients import FHIRServer, KeySource, Trigger
+from cds_hooks.errors import InvalidClient
+from cds_hooks.hooks import HOOKS
+from cds_hooks.items import Item, Reader
+from cds_hooks.keys import key_faults
+from cds_hooks.yaml_values import Value
+
+__all__ = ["Known", "client_fields", "preset_fields"]
+
+_NAME = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,62}[a-z0-9])?")
+_URI = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:[!-~]+")
+_EXTENSION = re.compile(r"[a-z]+(?:\.[A-Za-z0-9_-]+)+")
+_VERSIONS = ("R4", "R4B", "R5")
+_MOST_ACTIONS = 20
+_MOST_KEY_BYTES = 256 * 1024
+_MOST_KEY_FAULTS = 20
+#: Where a server that is not public may stand; loopback and link-local never serve.
+_PRIVATE = tuple(
+    map(
+        ip_network,
+        ("10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "100.64.0.0/10", "fc00::/7"),
+    )
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """
+    What a register may speak of besides the protocol.
+
+    Attributes
+    ----------
+    presets : tuple of str
+        Names of the presets.
+    folder : pathlib.Path
+        From where relative paths of key files lead on.
+    prefetch_keys : tuple of str or None
+        Prefetch keys of the application; None if any will do.
+    site_fields : Mapping
+        Fields of ``site`` and the values of each.
+    """
+
+    presets: tuple[str, ...] = ()
+    folder: Path = Path()
+    prefetch_keys: tuple[str, ...] | None = None
+    site_fields: Mapping[str, tuple[str | bool, ...]] = field(default_factory=dict)
+
+
+def preset_fields() -> dict[str, Reader]:
+    """
+    Say what a preset may hold: what a client can do, never whom to trust.
+
+    Returns
+    -------
+    dict of str to callable
+        Reader by name of the field.
+    """
+    return {
+        "title": Item.text,
+        "hooks": lambda item: item.tuple_of(lambda each: each.choice(list(HOOKS))),
+        "origins": lambda item: item.tuple_of(lambda e: e.made(normalised_origin)),
+        "trigger": _trigger,
+        "capabilities": lambda item: item.read_fields(_CAPABILITIES),
+        "sends_prefetch": Item.flag,
+        "is_open_only": Item.flag,
+        "notes": lambda item: item.tuple_of(Item.text),
+    }
+
+
+def client_fields(known: Known) -> dict[str, Reader]:
+    """
+    Say what a client in a file may hold.
+
+    Parameters
+    ----------
+    known : Known
+        What the application adds to the protocol.
+
+    Returns
+    -------
+    dict of str to callable
+        Reader by name of the field.
+    """
+    readers = preset_fields()
+    # Nobody declares a public key trustworthy, or a trusted one public, by a flag.
+    del readers["is_open_only"]
+    return {
+        "name": lambda item: item.made(_name),
+        "preset": lambda item: item.choice(known.presets),
+        "issuer": lambda item: item.made(_issuer),
+        "keys": lambda item: _keys(item, known.folder),
+        "tenants": lambda item: item.tuple_of(Item.text),
+        "audiences": lambda item: item.tuple_of(lambda each: each.made(_audience)),
+        "fhir_servers": lambda item: item.tuple_of(_fhir_server),
+        "prefetch_keys": lambda item: _prefetch_keys(item, known.prefetch_keys),
+        "site": lambda item: _site(item, known.site_fields),
+        **readers,
+    }
+
+
+def _name(text: str) -> str:
+    if not _NAME.fullmatch(text):
+        raise InvalidClient(
+            "is no short name", "use lower-case letters, digits and hyphens, at most 64"
+        )
+    return text
+
+
+def _issuer(text: str) -> str:
+    if not _URI.fullmatch(text):
+        raise InvalidClient("is no URI", "copy `iss` from a JWT of the client")
+    return text
+
+
+def _audience(text: str) -> str:
+    normalised_url(text)
+    return text
+
+
+def _keys_url(text: str) -> str:
+    return normalised_url(text, may_have_query=True)
+
+
+def _trigger(item: Item) -> Trigger | None:
+    if item.value.content is None:
+        return None
+    readers: dict[str, Reader] = {
+        "extension": lambda each: each.made(_extension),
+        "discharge": _discharge_values,
+    }
+    read = item.read_fields(readers, required=tuple(readers))
+    if not (read.get("extension") and read.get("discharge")):
+        return None
+    return Trigger(read["extension"], read["discharge"])
+
+
+def _discharge_values(item: Item) -> tuple[str, ...]:
+    if item.value.content == ():
+        item.refuse("is empty", "list the values that mean a discharge", shown=False)
+    return item.tuple_of(Item.text)
+
+
+def _extension(text: str) -> str:
+    if not _EXTENSION.fullmatch(text):
+        raise InvalidClient(
+            "is no reverse domain name", "copy the name from the client's request"
+        )
+    return text
+
+
+def _words(*known: str) -> Reader:
+    return lambda item: item.tuple_of(lambda each: each.choice(known))
+
+
+def _actions(item: Item) -> int | None:
+    """Read the number of actions; ``null`` stands for no limit."""
+    content = item.value.content
+    if content is None:
+        return None
+    if (
+        isinstance(content, int)
+        and not isinstance(content, bool)
+        and 0 <= content <= _MOST_ACTIONS
+    ):
+        return content
+    item.refuse(
+        "is no number of actions", f"give 0 to {_MOST_ACTIONS}, or null for no limit"
+    )
+    return None
+
+
+@cache
+def _resource_types() -> tuple[str, ...]:
+    text = files("cds_hooks").joinpath("data/resource_types.txt").read_text("utf-8")
+    return tuple(text.split())
+
+
+def _resource_type(item: Item) -> str | None:
+    name = item.choice(_resource_types(), "FHIR's resource types")
+    return name if isinstance(name, str) else None
+
+
+_CAPABILITIES: Mapping[str, Reader] = {
+    "selection_behaviors": _words("any", "at-most-one"),
+    "actions_per_suggestion": _actions,
+    "action_resources": lambda item: item.tuple_of(_resource_type),
+    "link_types": _words("absolute", "smart"),
+    "app_context": Item.flag,
+    "override_reasons": Item.flag,
+    "detail": lambda item: item.choice(("gfm", "plain", "none")),
+}
+
+
+def _fhir_server(item: Item) -> FHIRServer | None:
+    readers: dict[str, Reader] = {
+        "base_url": lambda each: each.made(normalised_url),
+        "version": lambda each: each.choice(_VERSIONS),
+        "private_addresses": lambda each: each.tuple_of(
+            lambda part: part.made(_private_network)
+        ),
+    }
+    read = item.read_fields(readers, required=("base_url",))
+    if read.get("base_url") is None:
+        return None
+    return FHIRServer(**{name: value for name, value in read.items() if value})
+
+
+def _private_network(text: str) -> IPv4Network | IPv6Network:
+    try:
+        network = ip_network(text, strict=False)
+    except ValueError:
+        raise InvalidClient(
+            "is no network", "write it as 10.20.0.0/16, or one address"
+        ) from None
+    if "/" in text and str(network) != text.lower():
+        raise InvalidClient("is no network as it is written", f"write {network}")
+    if not any(_lies_in(network, private) for private in _PRIVATE):
+        raise InvalidClient(
+            "is no private network",
+            f"give a part of {', '.join(map(str, _PRIVATE))}; public addresses need"
+            " no entry, others never serve",
+        )
+    return network
+
+
+def _lies_in(
+    network: IPv4Network | IPv6Network, wide: IPv4Network | IPv6Network
+) -> bool:
+    return (
+        network.version == wide.version
+        and network[0] in wide
+        and network.prefixlen >= wide.prefixlen
+    )
+
+
+def _prefetch_keys(
+    item: Item, ours: Collection[str] | None
+) -> dict[str, tuple[str, ...]]:
+    """Read the site's names of our keys; each may stand for one of ours only."""
+    given = item.fields()
+    names = list(given) if ours is None else list(ours)
+    read = item.read_fields(
+        {name: lambda each: each.tuple_of(Item.text) for name in names}
+    )
+    owners = {name: name for name in names}
+    for key, theirs in read.items():
+        for name in theirs:
+            if owners.setdefault(name, key) != key:
+                given[key].refuse(
+                    f'gives "{name}" to two keys, {owners[name]} and {key}',
+                    "let each name stand for one key",
+                    shown=False,
+                )
+    return {
+        key: tuple(name for name in theirs if name != key)
+        for key, theirs in read.items()
+    }
+
+
+def _site(
+    item: Item, known: Mapping[str, tuple[str | bool, ...]]
+) -> dict[str, str | bool | None]:
+    return item.read_fields(
+        {
+            name: lambda each, values=values: each.choice(values)  # type: ignore[misc] # bound now
+            for name, values in known.items()
+        }
+    )
+
+
+def _keys(item: Item, folder: Path) -> KeySource | None:
+    readers: dict[str, Reader] = {
+        "jwks": lambda each: _inline_keys(each.secret()),
+        "jwks_file": lambda each: _key_file(each, folder),
+        "jwks_url": lambda each: each.made(_keys_url),
+    }
+    count = len(item.faults)
+    read = item.read_fields(readers)
+    if len(item.faults) > count:
+        return None
+    try:
+        return KeySource(**read)
+    except InvalidClient as error:
+        item.refuse(error.problem, error.remedy, shown=False)
+    return None
+
+
+def _inline_keys(item: Item) -> Mapping[str, Any] | None:
+    document = item.value.plain()
+    found = list(islice(key_faults(document), _MOST_KEY_FAULTS))
+    for fault in found:
+        place = _place(item.value, fault.path)
+        path = f"{item.path}.{_dotted(fault.path)}".rstrip(".")
+        item.note(place, path, fault.problem, fault.remedy)
+    return None if found else document
+
+
+def _place(value: Value, path: Sequence[str | int]) -> Value:
+    """Follow a path into a value as far as it goes."""
+    for step in path:
+        if isinstance(value.content, dict) and step not in value.content:
+            break
+        value = value.content[step]
+    return value
+
+
+def _dotted(path: Sequence[str | int]) -> str:
+    steps = (f"[{step}]" if isinstance(step, int) else f".{step}" for step in path)
+    return "".join(steps).lstrip(".")
+
+
+def _key_file(item: Item, folder: Path) -> Path | None:
+    text = item.text()
+    if text is None:
+        return None
+    path = folder / text
+    try:
+        with path.open("rb") as file:
+            data = file.read(_MOST_KEY_BYTES + 1)
+        document = json.loads(data[:_MOST_KEY_BYTES])
+    except OSError as error:
+        item.refuse(f"cannot be read: {error.strerror}", "name a file beside this one")
+        return None
+    except (ValueError, RecursionError):
+        item.refuse("holds no JSON", "name a file with a JSON Web Key Set")
+        return None
+    found = list(islice(key_faults(document), _MOST_KEY_FAULTS))
+    for fault in found:
+        inside = _dotted(fault.path) or "a document"
+        item.refuse(f"holds {inside}: {fault.problem}", fault.remedy)
+    return None if found else path
