@@ -8,7 +8,14 @@ from typing import Final
 
 from service.fhir.conceptmaps import MappedCode
 from service.fhir.operations import ProcedureFact
-from service.fhir.places import ANYWHERE, distinct, level_of, segment_of, union
+from service.fhir.places import (
+    ANYWHERE,
+    common,
+    distinct,
+    level_of,
+    segment_of,
+    union,
+)
 
 __all__ = ["PEDICLE_SCREW", "Act", "acts_of"]
 
@@ -104,11 +111,11 @@ def _names_spine(fact: ProcedureFact) -> bool:
 
 def _single_acts(fact: ProcedureFact, plain: tuple[MappedCode, ...]) -> list[Act]:
     """One act for each body part; each vertebra of a cement augmentation apart."""
-    if PEDICLE_SCREW in {meaning.target for meaning in plain}:
+    if any(meaning.target == PEDICLE_SCREW for meaning in plain):
         return [_act(fact, plain, fact.sites)]
     acts: list[Act] = []
     for codes in _by_body_part(plain):
-        region = ANYWHERE.intersection(*(code.place for code in codes))
+        region = _common(codes)
         # A site that no code fits stays with all of them: they contradict it.
         sites = tuple(site for site in fact.sites if site & region) or fact.sites
         levels = [site for site in sites if level_of(site)]
@@ -122,10 +129,15 @@ def _single_acts(fact: ProcedureFact, plain: tuple[MappedCode, ...]) -> list[Act
 
 def _by_body_part(plain: tuple[MappedCode, ...]) -> list[tuple[MappedCode, ...]]:
     """Group the codes of one Procedure so that each group has a place in common."""
-    if ANYWHERE.intersection(*(code.place for code in plain)):
+    if _common(plain):
         return [plain]
     parts = distinct(code.place for code in plain)
     return [tuple(code for code in plain if part <= code.place) for part in parts]
+
+
+def _common(codes: tuple[MappedCode, ...]) -> frozenset[str]:
+    """Tell which levels all of some codes leave possible."""
+    return common([code.place for code in codes])
 
 
 def _act(
@@ -134,8 +146,7 @@ def _act(
     sites: tuple[frozenset[str], ...],
 ) -> Act:
     methods = {code.target for code in codes}
-    region = ANYWHERE.intersection(*(code.place for code in codes))
-    region = region or union(code.place for code in codes)
+    region = _common(codes) or union([code.place for code in codes])
     return Act(methods, codes, [fact], union(sites) if sites else ANYWHERE, region)
 
 

@@ -2,11 +2,11 @@
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import timedelta, tzinfo
+from datetime import tzinfo
 
 from service.fhir.operations import ProcedureFact
 from service.fhir.resources import Intake
-from service.fhir.times import When, enclosing
+from service.fhir.times import When, days, enclosing
 from service.policy import Windows
 
 __all__ = ["Choice", "choose"]
@@ -68,11 +68,12 @@ def choose(
         Empty without a sound Procedure.
     """
     past = [fact for fact in facts if not (fact.when and now.is_before(fact.when))]
-    lookback = timedelta(days=windows.lookback_days)
+    lookback = days(windows.lookback_days)
     recent = [f for f in past if f.when and now.start - f.when.end <= lookback]
-    own = [f for f in past if encounter_id and f.encounter == encounter_id]
-    is_known = any(not fact.is_open for fact in own)
-    pool = _stay_of(own, past, stay, zone) if is_known else recent
+    own = [f for f in past if f.encounter == encounter_id] if encounter_id else []
+    sure = [fact for fact in own if not fact.is_open]
+    is_known = bool(sure)
+    pool = _stay_of(own, sure, past, stay, zone) if is_known else recent
     sound = [
         fact
         for fact in pool
@@ -83,9 +84,8 @@ def choose(
     ]
     if not sound:
         return Choice([])
-    kept, taken = {id(fact) for fact in sound}, {id(fact) for fact in pool}
-    doubtful = [fact for fact in pool if id(fact) not in kept]
-    others = [fact for fact in recent if id(fact) not in taken]
+    doubtful = _without(pool, sound) if len(sound) < len(pool) else []
+    others = _without(recent, pool) if is_known else []
     return Choice(
         [_timed(fact, stay) for fact in sound],
         [_timed(fact, stay) for fact in doubtful],
@@ -93,14 +93,24 @@ def choose(
     )
 
 
+def _without(
+    facts: Iterable[ProcedureFact], others: Iterable[ProcedureFact]
+) -> list[ProcedureFact]:
+    left_out = {id(fact) for fact in others}
+    return [fact for fact in facts if id(fact) not in left_out]
+
+
 def _stay_of(
-    own: Sequence[ProcedureFact],
-    past: Iterable[ProcedureFact],
+    own: list[ProcedureFact],
+    sure: Iterable[ProcedureFact],
+    past: Sequence[ProcedureFact],
     stay: When | None,
     zone: tzinfo,
 ) -> list[ProcedureFact]:
     """Add to those of the encounter what names none and is of its time."""
-    operated = _from_first_to_last(fact for fact in own if not fact.is_open)
+    if len(own) == len(past):
+        return own
+    operated = _from_first_to_last(sure)
     named = {id(fact) for fact in own}
     return [
         fact
@@ -165,9 +175,7 @@ def _near(
     """Those whose films, before or after, may be of the same days."""
     if operated is None:
         return list(facts)
-    reach = timedelta(
-        days=windows.preoperative_max_age_days + windows.postoperative_days
-    )
+    reach = days(windows.preoperative_max_age_days + windows.postoperative_days)
     return [
         fact
         for fact in facts

@@ -2,15 +2,13 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import timedelta
-from functools import lru_cache
 from types import MappingProxyType
 from typing import Final
 
 from service.fhir.findings import Reason
 from service.fhir.quantities import Value
 from service.fhir.readings import Reading
-from service.fhir.times import When
+from service.fhir.times import When, days
 from service.policy import Windows
 
 __all__ = [
@@ -85,7 +83,7 @@ def _check_preoperative(
         return Reason.TIME_UNCLEAR, "on the day of the operation"
     if situation.injured and when.is_before(situation.injured):
         return Reason.STALE, "before the injury"
-    oldest = _days(situation.windows.preoperative_max_age_days)
+    oldest = days(situation.windows.preoperative_max_age_days)
     if operated.start - when.end > oldest:
         return Reason.STALE, ""
     is_vague = _is_vague(when)
@@ -104,7 +102,7 @@ def _check_postoperative(
     is_coded = reading.mapped.target != "cobb-angle"
     if not is_coded and not operated.is_before(when):
         return Reason.TIME_UNCLEAR, "on the day of the operation"
-    latest = _days(situation.windows.postoperative_days)
+    latest = days(situation.windows.postoperative_days)
     if when.start - operated.end > latest:
         return Reason.OUTSIDE_WINDOW, ""
     if _is_vague(when) and when.end - operated.end > latest:
@@ -114,12 +112,7 @@ def _check_postoperative(
 
 def _is_vague(when: When) -> bool:
     """More than a day: a month, a year, a long period; one day of 25 hours is one."""
-    return when.first_day != when.last_day and when.end - when.start > _days(1)
-
-
-@lru_cache(maxsize=16)
-def _days(number: int) -> timedelta:
-    return timedelta(days=number)
+    return when.first_day != when.last_day and when.end - when.start > days(1)
 
 
 def _last_before(candidates: Sequence[Candidate], operated: When) -> list[Candidate]:

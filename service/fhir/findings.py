@@ -1,4 +1,5 @@
 """What an extraction takes in and gives back: values with their sources, or reasons."""
+# Not all are frozen: that makes what is built for every vertebra three times as dear.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -82,7 +83,7 @@ def quoted(said: str, source: str) -> str:
     return f"{said[:_QUOTED]} ({source[:_QUOTED]})"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Coding:
     """
     A code as the record has it.
@@ -97,7 +98,7 @@ class Coding:
     code: str
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Measurement:
     """
     A value that serves, with where it comes from.
@@ -149,7 +150,7 @@ class Missing:
     candidates: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Operation:
     """
     The operation of one vertebra.
@@ -171,7 +172,7 @@ class Operation:
     sources: tuple[str, ...]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class OperatedVertebra:
     """
     One fractured and operated vertebra.
@@ -228,7 +229,7 @@ class PatientRecord:
     illegible: Mapping[str, int] = field(default_factory=dict)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Extraction:
     """
     What a record says about the predictors.

@@ -6,7 +6,7 @@ from datetime import tzinfo
 from types import MappingProxyType
 from typing import Any, Final
 
-from service.fhir.conceptmaps import MappedCode
+from service.fhir.conceptmaps import Kind, MappedCode
 from service.fhir.operations import ProcedureFact, read_sites
 from service.fhir.places import union
 from service.fhir.references import source_of, target_id
@@ -111,18 +111,13 @@ def read_conditions(
         In a fixed order; refuted and erroneous ones are left out.
     """
     facts = []
-    meanings_of = terminology.conditions.meanings
-    exclusions_of = terminology.exclusions.meanings
+    meanings_of = terminology.diagnoses.meanings
     for resource in resources:
-        concept = resource.get("code")
-        meanings, exclusions = meanings_of(concept), exclusions_of(concept)
-        if not (meanings or exclusions):
-            continue
-        if is_void(resource):
-            continue
-        if intake.accepts(resource):
-            facts.append(_fact(resource, meanings, exclusions, terminology, zone))
-    return sorted(facts, key=lambda fact: fact.source)
+        meanings = meanings_of(resource.get("code"))
+        if meanings and not is_void(resource) and intake.accepts(resource):
+            facts.append(_fact(resource, meanings, terminology, zone))
+    facts.sort(key=lambda fact: fact.source)
+    return facts
 
 
 def is_void(resource: Mapping[str, Any]) -> bool:
@@ -144,11 +139,12 @@ def is_void(resource: Mapping[str, Any]) -> bool:
 
 def _fact(
     resource: Mapping[str, Any],
-    meanings: list[MappedCode],
-    exclusions: list[MappedCode],
+    found: list[MappedCode],
     terminology: Terminology,
     zone: tzinfo,
 ) -> ConditionFact:
+    meanings = [meaning for meaning in found if meaning.kind is Kind.CONDITION]
+    exclusions = [meaning for meaning in found if meaning.kind is Kind.EXCLUSION]
     place = fracture_place(resource["code"], meanings)
     sites = read_sites(resource.get("bodySite"), terminology)
     if place is not None and sites:

@@ -111,7 +111,7 @@ def choose_readings(
                 refused[name].append(judged)
                 if judged.gate == _MEANING_GATE:
                     intake.accepts(reading.resource)  # so that its fault is named
-    if situation.is_alone and len(_levels(passed)) > 1:
+    if situation.is_alone and _is_of_several_levels(passed):
         _drop_levels(passed, refused)
     return {
         name: _decide(role, passed[name], refused[name], situation, intake)
@@ -164,10 +164,11 @@ def _check_level(reading: Reading, situation: Situation) -> Verdict:
     return None
 
 
-def _levels(passed: Mapping[str, Sequence[Candidate]]) -> set[str]:
-    places = (c.reading.place for found in passed.values() for c in found)
-    levels = (level_of(place) for place in places if place)
-    return {level for level in levels if level}
+def _is_of_several_levels(passed: Mapping[str, Sequence[Candidate]]) -> bool:
+    places = {c.reading.place for found in passed.values() for c in found}
+    if len(places) < 2:  # noqa: PLR2004 one place is one level at most
+        return False
+    return len({place for place in places if place and level_of(place)}) > 1
 
 
 def _drop_levels(
@@ -196,10 +197,9 @@ def _decide(
     intake: Intake,
 ) -> Chosen:
     operated, rounds = situation.operated, 0
-    if any(refusal.gate == _MEANING_GATE for refusal in refused):
-        return Chosen(
-            _missing(refused)
-        )  # what it says is not known: nothing else serves
+    if refused and any(refusal.gate == _MEANING_GATE for refusal in refused):
+        # What it says is not known: nothing else serves.
+        return Chosen(_missing(refused))
     while candidates and operated is not None:
         is_one = len(candidates) == 1
         deciding = candidates if is_one else role.decide(candidates, operated)
@@ -207,7 +207,7 @@ def _decide(
         if len(valid) > 1:
             return Chosen(_conflict(valid, deciding))
         if valid:
-            before = _illegible_before(valid[0], role, refused)
+            before = _illegible_before(valid[0], refused) if role.is_first else ()
             return Chosen(_missing(before)) if before else _chosen(valid[0], role)
         refused += [_invalid(candidate) for candidate in deciding]
         gone, rounds = {id(candidate) for candidate in deciding}, rounds + 1
@@ -218,15 +218,12 @@ def _decide(
     return Chosen(_missing(refused))
 
 
-def _illegible_before(
-    chosen: Candidate, role: Role, refused: Iterable[_Refusal]
-) -> list[_Refusal]:
-    """Find earlier films whose value cannot be read, where the first film counts."""
+def _illegible_before(chosen: Candidate, refused: Iterable[_Refusal]) -> list[_Refusal]:
+    """Find earlier films whose value cannot be read."""
     return [
         refusal
         for refusal in refused
-        if role.is_first
-        and refusal.reason in _ILLEGIBLE
+        if refusal.reason in _ILLEGIBLE
         and refusal.when
         and refusal.when.is_before(chosen.when)
     ]
@@ -254,15 +251,15 @@ def _agree(one: Candidate, other: Candidate) -> bool:
 
 
 def _chosen(candidate: Candidate, role: Role) -> Chosen:
-    reading = candidate.reading
+    reading, value = candidate.reading, candidate.value
     result = Measurement(
-        value=candidate.value.number,
-        unit=role.unit,
-        as_found=candidate.value.as_found,
-        code=Coding(reading.mapped.system, reading.mapped.code),
-        source=reading.source,
-        time=candidate.when.stated,
-        status=reading.status,
+        value.number,
+        role.unit,
+        value.as_found,
+        Coding(reading.mapped.system, reading.mapped.code),
+        reading.source,
+        candidate.when.stated,
+        reading.status,
     )
     return Chosen(result, reading.mapped.sign_convention is not None)
 

@@ -1,6 +1,6 @@
 """Vertebral levels and segments: a place is the set of levels it may mean."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from types import MappingProxyType
 from typing import Final
 
@@ -10,6 +10,7 @@ __all__ = [
     "OUTSIDE",
     "PLACES",
     "THORACIC",
+    "common",
     "describe",
     "distinct",
     "level_of",
@@ -123,6 +124,23 @@ def union(places: Iterable[frozenset[str]]) -> frozenset[str]:
     """
     listed = list(places)
     return listed[0] if len(listed) == 1 else frozenset().union(*listed)
+
+
+def common(places: Sequence[frozenset[str]]) -> frozenset[str]:
+    """
+    Tell which levels several places have in common.
+
+    Parameters
+    ----------
+    places : sequence of frozenset of str
+        Places, maybe none.
+
+    Returns
+    -------
+    frozenset of str
+        Levels of all of them; anywhere if there is none.
+    """
+    return places[0] if len(places) == 1 else ANYWHERE.intersection(*places)
 
 
 def distinct(places: Iterable[frozenset[str]]) -> tuple[frozenset[str], ...]:

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from math import isfinite
 from typing import Any, Final
 
@@ -17,7 +18,7 @@ _NUMBER_AND_UNIT: Final = re.compile(
     r"\s*([+-]?\d{1,9}(?:\.\d{1,9})?)\s*(.{0,20}?)\s*", re.ASCII
 )
 _SHORT: Final = 40
-#: A unit's spelling beside its code may be any text.
+#: A unit's spelling beside its code may be any text; longer ones are not kept.
 _LONGEST_UNIT: Final = 60
 
 
@@ -116,13 +117,23 @@ def _read_quantity(
         raise _Refused(Reason.COMPARATOR, _short(quantity["comparator"]))
     number = _number(value := quantity.get("value"))
     spelled, code = _text(quantity.get("unit")), _text(quantity.get("code"))
-    unit = _unit(spelled, code, _text(quantity.get("system")), terminology)
+    unit = _unit_of(spelled, code, _text(quantity.get("system")), terminology)
     if unit is None:
         unit = _default_unit(mapped, terminology)
     stated = (spelled or code or "")[:_LONGEST_UNIT]
     return number, unit, f"{value} {stated}".rstrip()
 
 
+def _unit_of(
+    spelled: str | None, code: str | None, system: str | None, terminology: Terminology
+) -> str | None:
+    """Tell the unit; a hospital has few, so the answers are kept."""
+    length = len(spelled or "") + len(code or "") + len(system or "")
+    tell = _unit if length <= _LONGEST_UNIT else _unit.__wrapped__
+    return tell(spelled, code, system, terminology)
+
+
+@lru_cache(maxsize=256)
 def _unit(
     spelled: str | None, code: str | None, system: str | None, terminology: Terminology
 ) -> str | None:
@@ -153,7 +164,7 @@ def _read_string(
     match = _NUMBER_AND_UNIT.fullmatch(text) if isinstance(text, str) else None
     if match is None:
         raise _Refused(Reason.NOT_A_QUANTITY, "valueString")
-    unit = _unit(match[2] or None, None, None, terminology)
+    unit = _unit_of(match[2] or None, None, None, terminology)
     if unit is None:
         unit = _default_unit(mapped, terminology)
     return float(match[1]), unit, match[0].strip()
@@ -181,13 +192,13 @@ def _convert(number: float, name: str, as_found: str, mapped: MappedCode) -> Val
 
 
 def _number(value: object) -> float:
-    if isinstance(value, bool) or not isinstance(value, int | float):
-        raise _Refused(Reason.NOT_A_QUANTITY, "no number")
-    try:
-        number = float(value)
-    except OverflowError:
-        number = float("inf")
-    if not isfinite(number):
+    number = value
+    if isinstance(value, int) and not isinstance(value, bool):
+        try:
+            number = float(value)
+        except OverflowError:
+            number = None
+    if not isinstance(number, float) or not isfinite(number):
         raise _Refused(Reason.NOT_A_QUANTITY, "no number")
     return number
 

@@ -46,13 +46,13 @@ class Selection:
     junk: int
 
 
-def select(entries: Iterable[object], kind: str, patient_id: str) -> Selection:
+def select(entries: Iterable[Any], kind: str, patient_id: str) -> Selection:
     """
     Keep the resources of one type and patient.
 
     Parameters
     ----------
-    entries : iterable of object
+    entries : iterable
         Plain JSON, maybe junk.
     kind : str
         Resource type.
@@ -70,13 +70,13 @@ def select(entries: Iterable[object], kind: str, patient_id: str) -> Selection:
     others = junk = 0
     own = f"Patient/{patient_id}"
     for entry in entries:
+        try:  # most references are written the short way
+            is_own = entry["subject"]["reference"] == own
+        except (KeyError, TypeError):
+            is_own = False
         if not isinstance(entry, dict) or entry.get("resourceType") != kind:
             junk += 1
-            continue
-        subject = entry.get("subject")
-        # Most references are written the short way; the others are taken apart.
-        is_plain = isinstance(subject, dict) and subject.get("reference") == own
-        if not is_plain and target_id(subject, "Patient") != patient_id:
+        elif not is_own and target_id(entry.get("subject"), "Patient") != patient_id:
             others += 1
         elif not isinstance(name := entry.get("id"), str):
             unnamed.append(entry)

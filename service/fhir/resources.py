@@ -136,13 +136,15 @@ def _fault_of(resource: Mapping[str, Any]) -> str | None:
     kind = resource["resourceType"]
     content = {name: resource[name] for name in ELEMENTS[kind] if name in resource}
     parts = content.get("component")
-    parts = parts if isinstance(parts, list) else ()
+    parts = parts if isinstance(parts, list) else []
     if _is_modified(resource) or (parts and any(map(_is_modified, parts))):
         return "modifierExtension or implicitRules: may turn the meaning round"
     if kind == "Procedure" and not has_known_status(resource):
         return "status: not valid FHIR R4"
     if parts:
-        content["component"] = [_without_number(part) for part in parts]
+        content["component"] = [
+            _without_number(part) if isinstance(part, dict) else part for part in parts
+        ]
     try:
         written = orjson.dumps(_without_number(content))
     except TypeError:
@@ -158,10 +160,8 @@ def _is_modified(part: object) -> bool:
     )
 
 
-def _without_number(part: object) -> object:
+def _without_number(part: Mapping[str, Any]) -> Mapping[str, Any]:
     """Put a constant in the place of a value, which differs between patients."""
-    if not isinstance(part, dict):
-        return part
     quantity = part.get("valueQuantity")
     if isinstance(quantity, dict) and _is_decimal(quantity.get("value")):
         return {**part, "valueQuantity": {**quantity, "value": _SOME_NUMBER}}

@@ -35,15 +35,15 @@ _SPELLINGS: Final = f"{DEFAULT_BASE}/CodeSystem/unit-spellings"
 #: Codes of UCUM differ by case (rad, RAD); what people write does not.
 _UNITS_AS_WRITTEN: Final = ((_SPELLINGS, str), (UCUM, str), (_SPELLINGS, str.casefold))
 
-#: So many answers are kept for each system and kind, for codes up to that length.
+#: So many answers are kept in each lexicon, for addresses and codes up to that length.
 _KEPT: Final = 4096
-_LONGEST: Final = 64
+_LONGEST: Final = 128
 
 
 class _Table:
     """The codes of one system and kind: exact ones, then the longest prefix."""
 
-    __slots__ = ("_exact", "_lengths", "_prefixes", "_seen", "_system")
+    __slots__ = ("_exact", "_lengths", "_prefixes", "_system")
 
     def __init__(self, system: str, entries: Mapping[str, MappedCode]) -> None:
         self._system = system
@@ -51,7 +51,6 @@ class _Table:
         self._prefixes = {code: m for code, m in entries.items() if m.is_prefix}
         lengths = {len(code) for code in self._prefixes}
         self._lengths = tuple(sorted(lengths, reverse=True))
-        self._seen: dict[str, MappedCode | None] = {}
 
     def is_unmatched(self, code: str) -> bool:
         """Tell whether the maps say of a code that it means nothing of ours."""
@@ -59,19 +58,7 @@ class _Table:
         return found is not None and found.kind is None
 
     def find(self, code: str) -> MappedCode | None:
-        """Find a code; the same codes come again and again, so answers are kept."""
-        try:
-            return self._seen[code]
-        except KeyError:
-            found = self._search(code)
-            if len(code) <= _LONGEST:
-                if len(self._seen) >= _KEPT:
-                    self._seen.clear()
-                self._seen[code] = found
-            return found
-
-    def _search(self, code: str) -> MappedCode | None:
-        """One that was taken out of use hides shorter prefixes."""
+        """Find a code; one that was taken out of use hides shorter prefixes."""
         written = normalise(self._system, code)
         found = self._exact.get(written)
         for length in self._lengths:
@@ -83,18 +70,19 @@ class _Table:
 
 class Lexicon:
     """
-    The meanings of one kind.
+    The meanings of one kind, or of several in one look-up.
 
     Parameters
     ----------
-    tables : Mapping of str to table
-        Codes by address of their system, aliases included.
+    *kinds : Mapping of str to table
+        For each kind its codes by address of their system, aliases included.
     """
 
-    __slots__ = ("_tables",)
+    __slots__ = ("_kinds", "_known")
 
-    def __init__(self, tables: Mapping[str, _Table]) -> None:
-        self._tables = tables
+    def __init__(self, *kinds: Mapping[str, _Table]) -> None:
+        self._kinds = kinds
+        self._known: dict[tuple[str, str], tuple[MappedCode, ...]] = {}
 
     def find(self, system: str, code: str) -> MappedCode | None:
         """
@@ -110,10 +98,9 @@ class Lexicon:
         Returns
         -------
         MappedCode or None
-            The mapping; None if there is none of this kind.
+            The mapping, of the first kind that has one; None if there is none.
         """
-        table = self._tables.get(system)
-        return None if table is None else table.find(code)
+        return next(iter(self._search(system, code)), None)
 
     def meanings(self, concept: object) -> list[MappedCode]:
         """
@@ -133,18 +120,31 @@ class Lexicon:
         codings = concept.get("coding") if isinstance(concept, dict) else None
         if not isinstance(codings, list):
             return found
-        tables = self._tables
+        known = self._known
         for coding in codings:
-            system = coding.get("system") if isinstance(coding, dict) else None
-            # Most systems hold no code of the kind: they cost one look-up.
-            if (
-                isinstance(system, str)
-                and system in tables
-                and isinstance(code := coding.get("code"), str)
-                and (meaning := tables[system].find(code)) is not None
-            ):
-                found.append(meaning)
+            try:
+                found += known[coding["system"], coding["code"]]
+            except (KeyError, TypeError):  # met for the first time, or no coding at all
+                found += self._of_coding(coding)
         return found
+
+    def _of_coding(self, coding: object) -> tuple[MappedCode, ...]:
+        """Look up a coding; the same come again and again, so answers are kept."""
+        if not isinstance(coding, dict):
+            return ()
+        system, code = coding.get("system"), coding.get("code")
+        if not isinstance(system, str) or not isinstance(code, str):
+            return ()
+        found = self._search(system, code)
+        if len(system) <= _LONGEST and len(code) <= _LONGEST:
+            if len(self._known) >= _KEPT:
+                self._known.clear()
+            self._known[system, code] = found
+        return found
+
+    def _search(self, system: str, code: str) -> tuple[MappedCode, ...]:
+        tables = [tables[system] for tables in self._kinds if system in tables]
+        return tuple(found for table in tables if (found := table.find(code)))
 
 
 class Terminology:
@@ -166,6 +166,8 @@ class Terminology:
         System and code of all measurements, for search queries.
     methods, places, conditions, exclusions, measurements : Lexicon
         Meanings by kind; `lexicon` gives the others.
+    diagnoses : Lexicon
+        Conditions and exclusions together.
     """
 
     def __init__(self, entries: Iterable[MappedCode], base: str = DEFAULT_BASE) -> None:
@@ -181,6 +183,7 @@ class Terminology:
         self.places = self._lexicons[Kind.PLACE]
         self.conditions = self._lexicons[Kind.CONDITION]
         self.exclusions = self._lexicons[Kind.EXCLUSION]
+        self.diagnoses = Lexicon(tables[Kind.CONDITION], tables[Kind.EXCLUSION])
         self.measurements = self._lexicons[Kind.MEASUREMENT]
         self._units = self._lexicons[Kind.UNIT]
         self._written = [
@@ -235,11 +238,8 @@ class Terminology:
         if system is not None:
             found = self._units.find(system, code)
             return None if found is None else found.target
-        for table, write in self._written:
-            found = table.find(write(code))
-            if found is not None:
-                return found.target
-        return None
+        written = (table.find(write(code)) for table, write in self._written)
+        return next((found.target for found in written if found), None)
 
     def is_other_unit(self, spelling: str) -> bool:
         """

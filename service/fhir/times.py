@@ -2,12 +2,11 @@
 
 import re
 from collections.abc import Iterable
-from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta, tzinfo
-from functools import lru_cache
+from functools import lru_cache, reduce
 
-__all__ = ["When", "at", "enclosing", "parse_date", "parse_when"]
+__all__ = ["When", "at", "days", "enclosing", "parse_date", "parse_when"]
 
 _DATE = re.compile(r"(\d{4})(?:-(\d\d)(?:-(\d\d))?)?", re.ASCII)
 _INSTANT = re.compile(
@@ -25,10 +24,12 @@ _WESTERNMOST = timedelta(hours=-12)
 _EASTERNMOST = timedelta(hours=14)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True, unsafe_hash=True)
 class When:
     """
     When something happened, as exactly as it was recorded.
+
+    Nothing changes one once it is made; `frozen` would make that three times as dear.
 
     Attributes
     ----------
@@ -224,26 +225,45 @@ def enclosing(times: Iterable[When]) -> When:
     When
         One that holds them all; it keeps what was stated if all state the same.
     """
-    found = list(times)
-    if len(found) == 1:
-        return found[0]
-    stated = {when.stated for when in found}
+    return reduce(_enclose, times)
+
+
+def _enclose(one: When, other: When) -> When:
+    if one is other:
+        return one
     return When(
-        min(when.start for when in found),
-        max(when.end for when in found),
-        found[0].stated if len(stated) == 1 else None,
-        min(when.first_day for when in found),
-        max(when.last_day for when in found),
-        has_bare_date=any(when.has_bare_date for when in found),
+        min(one.start, other.start),
+        max(one.end, other.end),
+        one.stated if one.stated == other.stated else None,
+        min(one.first_day, other.first_day),
+        max(one.last_day, other.last_day),
+        one.has_bare_date or other.has_bare_date,
     )
+
+
+@lru_cache(maxsize=16)
+def days(number: int) -> timedelta:
+    """
+    Give the length of a window of the policy.
+
+    Parameters
+    ----------
+    number : int
+        How many days.
+
+    Returns
+    -------
+    datetime.timedelta
+        So many days.
+    """
+    return timedelta(days=number)
 
 
 def _days(text: str) -> tuple[date, date]:
     """First day of a date, month or year, and the day after its last."""
     # Python takes other forms of ISO 8601 as well; strokes there leave one only.
     if len(text) == _DATE_LENGTH and text[4] == text[7] == "-":
-        with suppress(ValueError):
-            return (first := date.fromisoformat(text)), first + _DAY
+        return (first := date.fromisoformat(text)), first + _DAY
     match = _DATE.fullmatch(text)
     if match is None:
         raise ValueError
