@@ -1,0 +1,169 @@
+"""What is kept between calls of each FHIR server: connections and a breaker."""
+
+import ssl
+from collections import OrderedDict
+from collections.abc import Callable
+from dataclasses import dataclass
+from ipaddress import IPv4Network, IPv6Network
+from threading import Lock
+from typing import Final, Self
+
+from service.fhir.client.asking import Waiting
+from service.fhir.client.bearer import Bearer
+from service.fhir.client.breaker import Breaker
+from service.fhir.client.fetching import FHIRClient
+from service.fhir.client.limits import Limits
+from service.fhir.client.resolver import AddressRule, LookUp, Resolver, look_up
+from service.fhir.client.sockets import tls_context
+from service.fhir.client.targets import Base
+from service.fhir.client.transport import Transport
+
+__all__ = ["FHIRAccess"]
+
+Network = IPv4Network | IPv6Network
+
+#: Servers kept in mind. Registered ones are few; in open mode callers name them.
+_MOST_SERVERS: Final = 64
+
+
+@dataclass(frozen=True, slots=True)
+class _Server:
+    base: Base
+    transport: Transport
+    breaker: Breaker
+
+
+class FHIRAccess:
+    """
+    The way of one process to FHIR servers; threads may share it.
+
+    It asks nobody whether a server is registered: that is for whoever calls `client`.
+
+    Parameters
+    ----------
+    limits : Limits, optional
+        Limits of each fetch.
+    allow_loopback : bool, optional
+        Whether a server may be on this machine, and then by plain http: open mode.
+    make_tls : callable, optional
+        Makes the TLS context; by default with the issuers that the system trusts.
+    look_up : callable, optional
+        Host and port to addresses; the system's own way by default.
+    waiting : Waiting, optional
+        Clocks and pauses.
+
+    Examples
+    --------
+    >>> with FHIRAccess() as access:
+    ...     access.client("http://127.0.0.1/fhir")
+    Traceback (most recent call last):
+    ValueError: base_url: is not https; only open mode reads by http, on this machine
+    """
+
+    def __init__(
+        self,
+        limits: Limits | None = None,
+        *,
+        allow_loopback: bool = False,
+        make_tls: Callable[[], ssl.SSLContext] = ssl.create_default_context,
+        look_up: LookUp = look_up,
+        waiting: Waiting | None = None,
+    ) -> None:
+        self._limits = limits or Limits()
+        self._allow_loopback = allow_loopback
+        self._make_tls = make_tls
+        self._look_up = look_up
+        self._waiting = waiting or Waiting()
+        self._lock = Lock()
+        self._tls: ssl.SSLContext | None = None
+        self._servers: OrderedDict[tuple[str, tuple[Network, ...]], _Server]
+        self._servers = OrderedDict()
+
+    def client(
+        self,
+        base_url: str,
+        private_addresses: tuple[Network, ...] = (),
+        bearer: Bearer | None = None,
+    ) -> FHIRClient:
+        """
+        Make a client for one call.
+
+        Parameters
+        ----------
+        base_url : str
+            Base URL of a server that was agreed upon with the EHR that called.
+        private_addresses : tuple of ip_network, optional
+            Networks that are not public and in which it may stand.
+        bearer : Bearer or None, optional
+            The call's token.
+
+        Returns
+        -------
+        FHIRClient
+            For this call only.
+
+        Raises
+        ------
+        ValueError
+            If the base is no URL to be used with a token.
+        """
+        key = (base_url, private_addresses)
+        with self._lock:
+            server = self._servers.get(key)
+            if server is None:
+                server = self._servers[key] = self._open(*key)
+            self._servers.move_to_end(key)
+            if len(self._servers) > _MOST_SERVERS:
+                _, oldest = self._servers.popitem(last=False)
+                oldest.transport.close()
+        return FHIRClient(
+            server.base,
+            server.transport,
+            server.breaker,
+            bearer,
+            self._limits,
+            self._waiting,
+        )
+
+    def close(self) -> None:
+        """Close all connections."""
+        with self._lock:
+            servers = list(self._servers.values())
+            self._servers.clear()
+        for server in servers:
+            server.transport.close()
+
+    def __enter__(self) -> Self:
+        """Use it for a while."""
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Close all connections."""
+        self.close()
+
+    def _open(self, base_url: str, listed: tuple[Network, ...]) -> _Server:
+        base = Base.parse(base_url)
+        is_plain = base.scheme == "http"
+        if is_plain and not self._allow_loopback:
+            raise ValueError(
+                "base_url: is not https; only open mode reads by http, on this machine"
+            )
+        rule = AddressRule(listed, is_local=is_plain)
+        if self._allow_loopback:
+            rule = rule.with_loopback()
+        clock = self._waiting.clock
+        transport = Transport(
+            base.host,
+            base.port,
+            Resolver(base.host, base.port, rule, self._look_up),
+            None if is_plain else self._tls_context(),
+            self._limits,
+            clock,
+        )
+        return _Server(base, transport, Breaker(clock=clock))
+
+    def _tls_context(self) -> ssl.SSLContext:
+        # Reading the trusted issuers takes a while, and open mode does without.
+        if self._tls is None:
+            self._tls = tls_context(self._make_tls)
+        return self._tls

@@ -1,0 +1,219 @@
+"""Live reads and searches on one FHIR server, within one budget of time."""
+
+import logging
+from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from functools import partial
+from typing import Final
+
+from cds_hooks.prefetch import Availability, PrefetchedData
+from service.fhir.client.asking import Asker, Waiting
+from service.fhir.client.bearer import Bearer
+from service.fhir.client.breaker import Admission, Breaker
+from service.fhir.client.deadline import Deadline
+from service.fhir.client.faults import Fault, FHIRError
+from service.fhir.client.limits import Limits
+from service.fhir.client.paging import Pages, read_resource
+from service.fhir.client.targets import Base, Query
+from service.fhir.client.transport import Transport
+
+__all__ = ["FHIRClient", "Fetched"]
+
+_log = logging.getLogger(__name__)
+
+#: Faults that speak against the server, not against the query or the token.
+_SERVER_FAILS: Final = frozenset(
+    {Fault.SERVER_ERROR, Fault.TIMEOUT, Fault.UNREACHABLE, Fault.TLS}
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Fetched:
+    """
+    What became of one query.
+
+    Attributes
+    ----------
+    data : PrefetchedData
+        Complete, empty or unavailable: never a part that passes for the whole. A read
+        that found nothing is unavailable too; the server may hide what there is.
+    fault : Fault or None
+        Why it is unavailable.
+    pages : int
+        Pages that were read.
+    milliseconds : float
+        Time it took.
+    """
+
+    data: PrefetchedData = field(repr=False)
+    fault: Fault | None
+    pages: int
+    milliseconds: float
+
+
+class FHIRClient:
+    """
+    Ask one server for what one call needs, with that call's token.
+
+    Made by `FHIRAccess`, which keeps connections and breaker from call to call; the
+    token is never kept.
+
+    Parameters
+    ----------
+    base : Base
+        The server's base URL.
+    transport : Transport
+        Connections to it.
+    breaker : Breaker
+        Its record of failures.
+    bearer : Bearer or None
+        The token; None only for a server that needs none.
+    limits : Limits
+        Limits of each fetch.
+    waiting : Waiting
+        Clocks and pauses.
+    """
+
+    def __init__(
+        self,
+        base: Base,
+        transport: Transport,
+        breaker: Breaker,
+        bearer: Bearer | None,
+        limits: Limits,
+        waiting: Waiting,
+    ) -> None:
+        self._base = base
+        self._breaker = breaker
+        self._limits = limits
+        self._clock = waiting.clock
+        self._asker = Asker(transport, bearer, limits, waiting)
+
+    def fetch(self, queries: Mapping[str, tuple[str, str]]) -> dict[str, Fetched]:
+        """
+        Carry out queries in parallel; when this returns nothing goes on.
+
+        Parameters
+        ----------
+        queries : Mapping of str to tuple
+            By key: a query relative to the base (``Patient/p1``,
+            ``Condition?patient=p1``) and the resource type that it is for.
+
+        Returns
+        -------
+        dict of str to Fetched
+            One for each key, in the same order.
+        """
+        deadline = Deadline(self._limits.total_s, self._clock)
+        fetched: dict[str, Fetched] = {}
+        ready: dict[str, Query] = {}
+        for key, (text, kind) in queries.items():
+            try:
+                ready[key] = Query.parse(text, kind)
+                self._asker.headers()
+            except FHIRError as error:
+                ready.pop(key, None)
+                fetched[key] = _failed(error)
+        fetched.update(self._fetch(ready, deadline))
+        for key, each in fetched.items():
+            if each.fault is not None:
+                _log.warning("FHIR query %s: %s", key, each.fault)
+        return {key: fetched[key] for key in queries}
+
+    def _fetch(
+        self, queries: Mapping[str, Query], deadline: Deadline
+    ) -> dict[str, Fetched]:
+        """Ask the breaker, then the server."""
+        if not queries:
+            return {}
+        admission = self._breaker.admit()
+        if admission is Admission.FREE:
+            return self._in_parallel(queries, deadline)
+        refused = {key: _failed(FHIRError(Fault.CIRCUIT_OPEN)) for key in queries}
+        if admission is Admission.REFUSED:
+            return refused
+        key, *others = queries
+        probe = self._probe(queries[key], deadline)
+        if probe.fault in _SERVER_FAILS:
+            return {**refused, key: probe}
+        rest = {other: queries[other] for other in others}
+        return {key: probe, **self._in_parallel(rest, deadline)}
+
+    def _probe(self, query: Query, deadline: Deadline) -> Fetched:
+        is_working = False
+        try:
+            probe = self._one(query, deadline)
+            is_working = probe.fault not in _SERVER_FAILS
+        finally:
+            self._breaker.record_probe(is_working=is_working)
+        return probe
+
+    def _in_parallel(
+        self, queries: Mapping[str, Query], deadline: Deadline
+    ) -> dict[str, Fetched]:
+        """Share the queries out among threads that end with this method."""
+        if not queries:
+            return {}
+        threads = min(self._limits.parallel, len(queries))
+        with ThreadPoolExecutor(threads, thread_name_prefix="fhir") as executor:
+            work = partial(self._one, deadline=deadline)
+            fetched = dict(
+                zip(queries, executor.map(work, queries.values()), strict=True)
+            )
+        for each in fetched.values():
+            self._breaker.record(is_working=each.fault not in _SERVER_FAILS)
+        return fetched
+
+    def _one(self, query: Query, deadline: Deadline) -> Fetched:
+        begin = self._clock()
+        pages = Pages(query.kind, self._limits.entries)
+        fault = None
+        try:
+            if query.identifier is None:
+                data = self._search(query, pages, deadline)
+            else:
+                data = self._read(query, query.identifier, deadline)
+        except FHIRError as error:
+            fault = error.fault
+            data = _unavailable(error)
+        count = pages.count if query.identifier is None else int(fault is None)
+        return Fetched(data, fault, count, (self._clock() - begin) * 1e3)
+
+    def _read(
+        self, query: Query, identifier: str, deadline: Deadline
+    ) -> PrefetchedData:
+        target = self._base.target(query.path)
+        room = self._limits.body_bytes
+        resource, _ = self._asker.ask(target, None, room, deadline)
+        return read_resource(resource, query.kind, identifier)
+
+    def _search(self, query: Query, pages: Pages, deadline: Deadline) -> PrefetchedData:
+        room = self._limits.body_bytes
+        target = origin = self._base.target(query.path)
+        form = None
+        if len(self._base.url) + 1 + len(query.path) > self._limits.url_chars:
+            target = self._base.target(f"{query.kind}/_search")
+            form = query.parameters
+        seen = {target, origin}
+        while True:
+            bundle, size = self._asker.ask(target, form, room, deadline)
+            room -= size
+            link = pages.add(bundle)
+            if link is None:
+                return pages.data()
+            target, form = self._base.next_target(link, origin), None
+            if target in seen:
+                raise FHIRError(Fault.LOOPING_LINK)
+            if pages.count >= self._limits.pages:
+                raise FHIRError(Fault.TOO_MANY_PAGES)
+            seen.add(target)
+            origin = target
+
+
+def _unavailable(error: FHIRError) -> PrefetchedData:
+    return PrefetchedData(Availability.UNAVAILABLE, issue_codes=error.issue_codes)
+
+
+def _failed(error: FHIRError) -> Fetched:
+    return Fetched(_unavailable(error), error.fault, 0, 0.0)
