@@ -13,7 +13,6 @@ from service.fhir.relief import judge_relief
 from service.fhir.resources import Intake
 from service.fhir.signs import Sign, are_apart, read_signs
 from service.fhir.terminology import Terminology
-from service.fhir.times import at
 from service.fhir.verdicts import Criterion, Result, Setting, found, unknown
 
 __all__ = ["Criteria", "judge_criteria"]
@@ -103,15 +102,15 @@ def judge_criteria(
     ValueError
         If `now` has no zone.
     """
-    if now.tzinfo is None:
-        raise ValueError("now: must have a time zone")
-    setting, intake = Setting.of(operation, at(now), now.tzinfo), Intake()
+    setting, intake = Setting.of(operation, now), Intake()
     procedures = select(record.procedures, "Procedure", patient_id)
     observations = select(record.observations or (), "Observation", patient_id)
     course = read_course(procedures.resources, setting, terminology, intake)
     signs = [
         sign
-        for sign in read_signs(observations.resources, terminology, now.tzinfo, intake)
+        for sign in read_signs(
+            observations.resources, terminology, setting.zone, intake
+        )
         if not setting.is_before_operation(sign.when)
     ]
     unread = procedures.junk + observations.junk + _illegible(record)

@@ -10,7 +10,7 @@ from service.fhir.findings import Coding, Operation, Reason
 from service.fhir.quantities import Fault
 from service.fhir.readings import FINAL
 from service.fhir.signs import Sign
-from service.fhir.times import When
+from service.fhir.times import When, at
 
 __all__ = ["Criterion", "Found", "Refusal", "Result", "Setting", "found", "unknown"]
 
@@ -153,7 +153,7 @@ class Setting:
     zone: tzinfo
 
     @classmethod
-    def of(cls, operation: Operation, now: When, zone: tzinfo) -> "Setting":
+    def of(cls, operation: Operation, now: datetime) -> "Setting":
         """
         Take the operation's time as exactly as it was kept.
 
@@ -161,19 +161,25 @@ class Setting:
         ----------
         operation : Operation
             The operation.
-        now : When
-            Time of the call.
-        zone : datetime.tzinfo
-            Where days begin and end.
+        now : datetime.datetime
+            Time of the call, in the hospital's zone.
 
         Returns
         -------
         Setting
             The setting.
+
+        Raises
+        ------
+        ValueError
+            If `now` has no zone.
         """
+        zone = now.tzinfo
+        if zone is None:
+            raise ValueError("now: must have a time zone")
         start, end, day = operation.start, operation.end, operation.day
         if start is None or end is None:
-            return cls(None, now, zone)
+            return cls(None, at(now), zone)
         return cls(
             When(
                 start.astimezone(UTC),
@@ -183,7 +189,7 @@ class Setting:
                 day or (end + _FARTHEST).date(),
                 has_bare_date=start != end,
             ),
-            now,
+            at(now),
             zone,
         )
 

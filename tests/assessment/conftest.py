@@ -1,6 +1,6 @@
 """Builders for the tests of assessment and cards: findings, assessments, composers."""
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from functools import cache
 from types import SimpleNamespace
 
@@ -15,14 +15,17 @@ from service.fhir.findings import (
     Missing,
     OperatedVertebra,
     Operation,
+    PatientRecord,
     Reason,
 )
 from service.fhir.terminology import load_terminology
+from service.followup import ChartReader
 from service.model.artifact import load_bundled
 from service.orders import Subject
 from service.policy import default_policy
 
 BASE = "http://scnen-cds.example.org/fhir"
+LIU = "liu-nomogram"
 OPERATED = datetime(2026, 3, 2, 9, 30, tzinfo=UTC)
 
 
@@ -111,3 +114,95 @@ def build():
         composer=_composer,
         subject=Subject("p1", "e1"),
     )
+
+
+class Chart:
+    """The record of one patient, operated on at L2 on 2 March 2026, day by day."""
+
+    operated = datetime(2026, 3, 2, 9, 30, tzinfo=UTC)
+    own = f"{BASE}/CodeSystem/predictors"
+
+    def __init__(self):
+        self.patient = {
+            "resourceType": "Patient",
+            "id": "p1",
+            "birthDate": "1950-01-01",
+        }
+        self.procedures = [self.procedure("pvp", id="op", bodySite=[self._code("L2")])]
+        self.observations = []
+        self.conditions = []
+        self.illegible = {}
+        # Lumbar vertebroplasty with a cement ratio of 41 %: a high risk.
+        self.sign("cement-ratio-ap", 41, self.operated, id="cement")
+        self.sign("cobb-restoration-ratio", 30, self.operated + timedelta(1), id="crr")
+
+    def _code(self, code):
+        return {"coding": [{"system": self.own, "code": code}]}
+
+    def _resource(self, kind, code, more):
+        subject = {"reference": "Patient/p1"}
+        base = {"resourceType": kind, "subject": subject, "code": self._code(code)}
+        return {k: v for k, v in {"id": code, **base, **more}.items() if v is not None}
+
+    def procedure(self, code, when=None, **more):
+        at = (when or self.operated).isoformat()
+        fields = {"status": "completed", "performedDateTime": at, **more}
+        return self._resource("Procedure", code, fields)
+
+    def sign(self, code, value, when, **more):
+        """Record a finding: there, not there, or a percentage."""
+        percent = {"value": value, "unit": "%"}
+        name = "valueBoolean" if isinstance(value, bool) else "valueQuantity"
+        said = {name: value if isinstance(value, bool) else percent}
+        time = when.isoformat()
+        fields = {"status": "final", "effectiveDateTime": time, **said, **more}
+        new = self._resource("Observation", code, fields)
+        others = [item for item in self.observations if item["id"] != new["id"]]
+        self.observations = [*others, new]
+        return self
+
+    def done(self, code, when, **more):
+        """Record a Procedure."""
+        self.procedures.append(self.procedure(code, when, **more))
+        return self
+
+    def diagnosed(self, status, **more):
+        """Record SCNEN with a verification status."""
+        system = "http://terminology.hl7.org/CodeSystem/condition-ver-status"
+        verified = {"coding": [{"system": system, "code": status}]}
+        code = "superior-cluneal-nerve-entrapment"
+        fields = {"verificationStatus": verified, **more}
+        self.conditions.append(self._resource("Condition", code, fields))
+        return self
+
+    def day(self, number, hour=10):
+        """The time so many days after the operation."""
+        return self.operated.replace(hour=hour, minute=0) + timedelta(days=number)
+
+    def meets_criteria(self, day=40):
+        """Record pain, tender point, block, and 90 % of relief within the hour."""
+        self.sign("scn-persistent-pain", value=True, when=self.day(day, 8), id="pain")
+        self.sign("scn-tender-point", value=True, when=self.day(day, 9), id="tender")
+        self.done("scn-diagnostic-block", self.day(day, 10), id="block")
+        return self.sign("scn-block-relief", 90, self.day(day, 11), id="relief")
+
+    def record(self):
+        return PatientRecord(
+            patient=self.patient,
+            encounter=None,
+            procedures=self.procedures,
+            observations=self.observations,
+            conditions=self.conditions,
+            illegible=self.illegible,
+        )
+
+    def read(self, day, *, policy=None, mode=OutputMode.ANCHORED, hour=12):
+        """Read the chart so many days after the operation."""
+        reader = ChartReader(_assessor(mode, policy or default_policy(), LIU))
+        return reader.read(self.record(), patient_id="p1", now=self.day(day, hour))
+
+
+@pytest.fixture
+def chart():
+    """Give the record of a patient at high risk, with nothing of the follow-up."""
+    return Chart()

@@ -9,7 +9,6 @@ from hypothesis import strategies as st
 from service.fhir.course import Diagnosis, is_deceased, read_diagnosis
 from service.fhir.criteria import judge_criteria
 from service.fhir.findings import Operation, PatientRecord, Reason
-from service.fhir.times import at
 from service.fhir.verdicts import Criterion, Result, Setting
 
 CHINA = timezone(timedelta(hours=8))
@@ -677,7 +676,7 @@ class TestDiagnosis:
     @pytest.fixture
     def read(self, terminology):
         def read(*conditions):
-            setting = Setting.of(OPERATION, at(NOW), CHINA)
+            setting = Setting.of(OPERATION, NOW)
             listed = None if conditions == (None,) else conditions
             return read_diagnosis(
                 listed, patient_id="p1", setting=setting, terminology=terminology

@@ -1,0 +1,307 @@
+"""The use case of the opened chart: what the follow-up calls for, or why nothing."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
+from datetime import date, datetime
+from enum import StrEnum
+
+from service.assessment import (
+    Assessment,
+    Assessor,
+    Band,
+    OutputMode,
+    VertebraAssessment,
+)
+from service.fhir.course import Diagnosis, is_deceased, read_diagnosis
+from service.fhir.criteria import Criteria, judge_criteria
+from service.fhir.findings import Operation, PatientRecord, Reason
+from service.fhir.verdicts import Criterion, Setting
+from service.model.scoring import Score
+from service.policy import Policy, Reminded
+
+__all__ = ["ChartReader", "ChartView", "Quiet", "Stage"]
+
+_OF_BAND: Mapping[Band, Reminded] = {
+    Band.HIGH: Reminded.HIGH,
+    Band.ABOVE_AVERAGE: Reminded.ABOVE_AVERAGE,
+    Band.BELOW_AVERAGE: Reminded.BELOW_AVERAGE,
+}
+
+
+class Stage(StrEnum):
+    """What the follow-up calls for."""
+
+    CRITERIA_MET = "criteria-met"
+    NEXT_STEP = "next-step"
+    REVIEW_DUE = "review-due"
+    REVIEW_OVERDUE = "review-overdue"
+
+
+class Quiet(StrEnum):
+    """Why there is nothing to say: a closed list, for logs and tests."""
+
+    NOT_ELIGIBLE = "not-eligible"
+    DECEASED = "deceased"
+    BEYOND_HORIZON = "beyond-horizon"
+    DIAGNOSIS_RECORDED = "diagnosis-recorded"
+    OBSERVATIONS_UNAVAILABLE = "observations-unavailable"
+    RECORDS_INCOMPLETE = "records-incomplete"
+    FOLLOW_UP_RECORDED = "follow-up-recorded"
+    OPERATION_DAY_UNKNOWN = "operation-day-unknown"
+    NOT_YET_DUE = "not-yet-due"
+    NOT_REMINDED = "not-reminded"
+    NO_LONGER_SHOWN = "no-longer-shown"
+
+
+@dataclass(frozen=True, slots=True)
+class ChartView:
+    """
+    What the record says on the day the chart is opened.
+
+    Attributes
+    ----------
+    assessment : Assessment
+        Operations of the horizon, scored.
+    stage : Stage or None
+        What the follow-up calls for.
+    quiet : Quiet or None
+        Why there is nothing to say; exactly one of the two is given.
+    operation : Operation or None
+        The latest eligible operation.
+    vertebrae : tuple of VertebraAssessment
+        The vertebrae that were operated on then, the highest score first.
+    criteria : Criteria or None
+        The diagnostic criteria since that operation.
+    diagnosis : Diagnosis
+        Whether SCNEN stands among the diagnoses.
+    groups : frozenset of Reminded
+        Groups of the quiet rules that the patient belongs to.
+    """
+
+    assessment: Assessment
+    stage: Stage | None = None
+    quiet: Quiet | None = None
+    operation: Operation | None = None
+    vertebrae: tuple[VertebraAssessment, ...] = ()
+    criteria: Criteria | None = None
+    diagnosis: Diagnosis = Diagnosis.UNCHECKED
+    groups: frozenset[Reminded] = frozenset()
+
+
+class ChartReader:
+    """
+    Read charts under one policy.
+
+    Parameters
+    ----------
+    assessor : Assessor
+        The assessor of the discharge; its look-back gives way to the horizon.
+    """
+
+    def __init__(self, assessor: Assessor) -> None:
+        self.policy: Policy = assessor.policy
+        # One day more: the look-back is to the hour, the horizon to the day.
+        horizon = self.policy.follow_up.horizon_days
+        windows = replace(self.policy.windows, lookback_days=horizon + 1)
+        self._terminology = assessor.terminology
+        self._assessor = Assessor(
+            model=assessor.model,
+            second_model=assessor.second_model,
+            policy=replace(self.policy, windows=windows),
+            terminology=assessor.terminology,
+            mode=assessor.mode,
+        )
+
+    def read(
+        self, record: PatientRecord, *, patient_id: str, now: datetime
+    ) -> ChartView:
+        """
+        Read one chart.
+
+        Parameters
+        ----------
+        record : PatientRecord
+            The patient's resources as plain JSON.
+        patient_id : str
+            The patient of the call.
+        now : datetime.datetime
+            Time of the call, in the hospital's zone.
+
+        Returns
+        -------
+        ChartView
+            What the follow-up calls for, or why there is nothing to say.
+        """
+        assessment = self._assessor.assess(
+            record, patient_id=patient_id, encounter_id=None, now=now
+        )
+        operation = _latest(assessment)
+        if operation is None:
+            return ChartView(assessment, quiet=Quiet.NOT_ELIGIBLE)
+        if is_deceased(record.patient, patient_id):
+            return ChartView(assessment, quiet=Quiet.DECEASED)
+        vertebrae = _operated_in(operation, assessment)
+        criteria = judge_criteria(
+            record,
+            patient_id=patient_id,
+            operation=operation,
+            now=now,
+            terminology=self._terminology,
+        )
+        diagnosis = self._diagnosis(record, patient_id, Setting.of(operation, now))
+        groups = _groups(vertebrae, criteria, assessment.mode)
+        case = _Case(operation, now.date(), criteria, diagnosis, groups, self.policy)
+        said = case.decide()
+        return ChartView(
+            assessment,
+            stage=said if isinstance(said, Stage) else None,
+            quiet=said if isinstance(said, Quiet) else None,
+            operation=operation,
+            vertebrae=vertebrae,
+            criteria=criteria,
+            diagnosis=diagnosis,
+            groups=groups,
+        )
+
+    def _diagnosis(
+        self, record: PatientRecord, patient_id: str, setting: Setting
+    ) -> Diagnosis:
+        found = read_diagnosis(
+            record.conditions,
+            patient_id=patient_id,
+            setting=setting,
+            terminology=self._terminology,
+        )
+        if found is Diagnosis.NOT_RECORDED and record.illegible.get("Condition"):
+            return Diagnosis.UNCHECKED
+        return found
+
+
+@dataclass(slots=True)
+class _Case:
+    """One patient on one day."""
+
+    operation: Operation
+    today: date
+    criteria: Criteria
+    diagnosis: Diagnosis
+    groups: frozenset[Reminded]
+    policy: Policy
+
+    def decide(self) -> Stage | Quiet:
+        """Findings come before reminders; what is decided already before both."""
+        day = self.operation.day
+        if day and (self.today - day).days > self.policy.follow_up.horizon_days:
+            return Quiet.BEYOND_HORIZON
+        if self.diagnosis is Diagnosis.SETTLED:
+            return Quiet.DIAGNOSIS_RECORDED
+        if self.criteria.tender_point.reason is Reason.UNAVAILABLE:
+            return Quiet.OBSERVATIONS_UNAVAILABLE
+        if self.criteria.are_met:
+            return self._consider()
+        if self._is_block_plain():
+            return self._block()
+        return self._remind()
+
+    def _consider(self) -> Stage | Quiet:
+        if self.diagnosis is Diagnosis.CONSIDERED:
+            return Quiet.DIAGNOSIS_RECORDED
+        shown = self.policy.chart.criteria_met_shown_days
+        if self._is_recent(self.criteria.all, shown):
+            return Stage.CRITERIA_MET
+        return Quiet.NO_LONGER_SHOWN
+
+    def _is_block_plain(self) -> bool:
+        """A positive tender point, pain that is not gone, and no word of a block."""
+        pain = self.criteria.persistent_pain
+        return (
+            self.criteria.tender_point.is_met
+            and not self.criteria.blocks
+            and not pain.is_not_met
+            and pain.reason is not Reason.CONFLICT
+        )
+
+    def _block(self) -> Stage | Quiet:
+        if not self.criteria.is_complete:
+            return Quiet.RECORDS_INCOMPLETE
+        shown = self.policy.chart.next_step_shown_days
+        if self._is_recent((self.criteria.tender_point,), shown):
+            return Stage.NEXT_STEP
+        return Quiet.NO_LONGER_SHOWN
+
+    def _is_recent(self, criteria: Iterable[Criterion], shown_days: int) -> bool:
+        """Count from the last of the findings that decide."""
+        last = max(item.last_day for found in criteria for item in found.findings)
+        return shown_days > 0 and (self.today - last).days <= shown_days
+
+    def _remind(self) -> Stage | Quiet:
+        if self.diagnosis is Diagnosis.CONSIDERED:
+            return Quiet.DIAGNOSIS_RECORDED
+        if self.criteria.followed_up:
+            return Quiet.FOLLOW_UP_RECORDED
+        if not self.criteria.is_complete:
+            return Quiet.RECORDS_INCOMPLETE
+        if self.operation.day is None:
+            return Quiet.OPERATION_DAY_UNKNOWN
+        return self._review((self.today - self.operation.day).days)
+
+    def _review(self, day: int) -> Stage | Quiet:
+        """Find the stage of the review so many days after the operation."""
+        follow_up, chart = self.policy.follow_up, self.policy.chart
+        overdue = day - follow_up.review_until_days
+        if day < follow_up.review_from_days:
+            return Quiet.NOT_YET_DUE
+        if overdue > chart.overdue_shown_days:
+            return Quiet.NO_LONGER_SHOWN
+        reminded = chart.overdue_reminds if overdue > 0 else chart.due_reminds
+        if not self.groups & reminded:
+            return Quiet.NOT_REMINDED
+        return Stage.REVIEW_OVERDUE if overdue > 0 else Stage.REVIEW_DUE
+
+
+def _latest(assessment: Assessment) -> Operation | None:
+    """Later operations start the follow-up anew."""
+    operations = [item.vertebra.operation for item in assessment.vertebrae]
+    timed = [(item.end, item) for item in operations if item.end]
+    return max(timed, key=lambda pair: pair[0])[1] if timed else None
+
+
+def _operated_in(
+    operation: Operation, assessment: Assessment
+) -> tuple[VertebraAssessment, ...]:
+    """Vertebrae of one operation may be recorded as Procedures of several times."""
+
+    def belongs(other: Operation) -> bool:
+        if other == operation or (other.day and other.day == operation.day):
+            return True
+        start, end = operation.start, operation.end
+        return bool(
+            start
+            and end
+            and other.start
+            and other.end
+            and other.start <= end
+            and start <= other.end
+        )
+
+    return tuple(
+        item for item in assessment.vertebrae if belongs(item.vertebra.operation)
+    )
+
+
+def _groups(
+    vertebrae: Iterable[VertebraAssessment], criteria: Criteria, mode: OutputMode
+) -> frozenset[Reminded]:
+    groups = {_group(item, mode) for item in vertebrae}
+    if criteria.persistent_pain.is_met:
+        groups.add(Reminded.PAIN_RECORDED)
+    return frozenset(groups)
+
+
+def _group(item: VertebraAssessment, mode: OutputMode) -> Reminded:
+    if not isinstance(item.score, Score):
+        return Reminded.NOT_SCORED
+    if mode is OutputMode.RELATIVE or item.band is None:
+        is_reached = item.reaches_percentile
+        return Reminded.RELATIVE if is_reached else Reminded.RELATIVE_BELOW
+    return _OF_BAND[item.band]

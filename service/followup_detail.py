@@ -1,0 +1,204 @@
+"""The detail of a chart's card: findings, dangers, next steps, limits as Markdown."""
+
+from collections.abc import Iterator
+from typing import Any
+
+from service.assessment import OutputMode
+from service.fhir.course import Diagnosis
+from service.fhir.criteria import Criteria
+from service.fhir.findings import Reason
+from service.fhir.verdicts import Criterion, Found, Result
+from service.followup import ChartView, Stage
+from service.model.artifact import RiskModel
+from service.model.scoring import Score
+from service.policy import Policy
+from service.wording import (
+    Wording,
+    day,
+    format_number,
+    format_percentile,
+    of_100,
+    quote,
+)
+
+__all__ = ["ChartDetail", "weeks"]
+
+_CRITERIA = ("persistent_pain", "tender_point", "block_relief")
+_DAYS_A_WEEK = 7
+
+
+def weeks(policy: Policy) -> dict[str, int]:
+    """
+    Say the period of the review in the unit people use.
+
+    Parameters
+    ----------
+    policy : Policy
+        The clinical policy.
+
+    Returns
+    -------
+    dict of str to int
+        ``from`` and ``until``, in weeks.
+    """
+    follow_up = policy.follow_up
+    return {
+        "from": round(follow_up.review_from_days / _DAYS_A_WEEK),
+        "until": round(follow_up.review_until_days / _DAYS_A_WEEK),
+    }
+
+
+class ChartDetail:
+    """
+    Write the details of the chart's cards in one language.
+
+    Parameters
+    ----------
+    wording : Wording
+        Words and sentences of the other cards.
+    words : module of a template
+        What ``followup.md.j2`` sets.
+    model : RiskModel
+        The model whose number is shown.
+    policy : Policy
+        The review's period and who approved the thresholds.
+    """
+
+    def __init__(
+        self,
+        wording: Wording,
+        words: Any,  # noqa: ANN401 a template's module
+        model: RiskModel,
+        policy: Policy,
+    ) -> None:
+        self._wording = wording
+        self._words = words
+        self._weeks = weeks(policy)
+        shown = policy.follow_up.review_until_days + policy.chart.overdue_shown_days
+        last = min(shown, policy.follow_up.horizon_days)
+        findings, review = words.limits["findings"], words.limits["review"]
+        self._limits = f"**{words.limits_label}:** {findings % {}}"
+        self._limits_of_review = f"**{words.limits_label}:** {review % {'last': last}}"
+        self._modes = {
+            mode: str(wording.advice.mode(model, mode.value, policy.approval))
+            for mode in OutputMode
+            if mode is OutputMode.RELATIVE or mode.value == model.mode
+        }
+
+    def write(self, view: ChartView) -> str:
+        """
+        Write the detail of one card.
+
+        Parameters
+        ----------
+        view : ChartView
+            One that calls for something.
+
+        Returns
+        -------
+        str
+            GitHub Flavored Markdown without HTML.
+        """
+        is_review = view.stage in {Stage.REVIEW_DUE, Stage.REVIEW_OVERDUE}
+        parts = self._review(view) if is_review else self._findings(view)
+        return "\n\n".join(filter(None, parts)) + "\n"
+
+    def _findings(self, view: ChartView) -> Iterator[str]:
+        words = self._words
+        yield self._lead(view)
+        yield str(words.red_flags)
+        if view.criteria:
+            yield self._table(view.criteria)
+        yield self._notes(view)
+        if view.stage is Stage.NEXT_STEP:
+            yield str(words.block)
+        yield str(words.differentials)
+        yield str(words.referral)
+        yield self._limits
+
+    def _review(self, view: ChartView) -> Iterator[str]:
+        words = self._words
+        yield self._lead(view)
+        yield str(words.red_flags)
+        yield str(words.examination)
+        yield " ".join(self._why(view))
+        if view.criteria and any(map(_is_telling, view.criteria.all)):
+            yield self._table(view.criteria)
+        yield self._notes(view)
+        yield self._limits_of_review
+
+    def _lead(self, view: ChartView) -> str:
+        operated = view.operation.day if view.operation else None
+        of_day = self._words.of_day % {"day": day(operated)} if operated else ""
+        return str(self._words.lead[view.stage] % {"day": of_day, **self._weeks})
+
+    def _why(self, view: ChartView) -> Iterator[str]:
+        """Say why this patient is reminded: recorded pain, then the number."""
+        if view.criteria and view.criteria.persistent_pain.is_met:
+            yield str(self._words.pain_recorded)
+        scores = [v.score for v in view.vertebrae if isinstance(v.score, Score)]
+        if not scores:
+            yield str(self._words.not_scored)
+            return
+        mode, score = view.assessment.mode, scores[0]
+        if mode is OutputMode.RELATIVE:
+            points = sum(map(round, score.points.values()))
+            percentile = format_percentile(score.percentile)
+            numbers = {"points": points, "percentile": percentile}
+        else:
+            n = of_100(score.risk)
+            numbers = {"n": n, "rest": 100 - n}
+        yield self._wording.detail[mode.value] % numbers
+        yield self._modes[mode]
+
+    def _notes(self, view: ChartView) -> str:
+        flags = self._wording.words["flag"]
+        notes = [flags[flag] for flag in view.assessment.flags]
+        if view.diagnosis is Diagnosis.UNCHECKED:
+            notes.append(self._words.unchecked)
+        elif view.diagnosis is Diagnosis.CONSIDERED:
+            notes.append(self._words.considered)
+        return "\n".join(f"- {note}" for note in notes)
+
+    def _table(self, criteria: Criteria) -> str:
+        rows = [
+            self._row(name, criterion)
+            for name, criterion in zip(_CRITERIA, criteria.all, strict=True)
+        ]
+        return "\n".join([self._words.table_head, "|---|---|---|---|---|", *rows])
+
+    def _row(self, name: str, criterion: Criterion) -> str:
+        words = self._words
+        cells = [words.criterion[name], words.result[criterion.result]]
+        if criterion.result is Result.UNKNOWN:
+            cells += [
+                self._doubt(criterion),
+                "",
+                quote(", ".join(criterion.candidates)),
+            ]
+        else:
+            found = criterion.findings[0]
+            sources = "; ".join(f"{f.source}, {f.status}" for f in criterion.findings)
+            when = day(found.time or found.last_day)
+            cells += [self._finding(found), when, quote(sources)]
+        return f"| {' | '.join(cells)} |"
+
+    def _doubt(self, criterion: Criterion) -> str:
+        said = self._words.reason[criterion.reason]
+        return f"{said} ({quote(criterion.detail)})" if criterion.detail else str(said)
+
+    def _finding(self, found: Found) -> str:
+        """Say the finding; how it was recorded where that says more, and its side."""
+        if isinstance(found.value, bool):
+            name = "present" if found.value else "absent"
+            said = str(self._words.finding[name])
+            extra = [found.site]
+        else:
+            said = f"{format_number(found.value)} %"
+            extra = [found.as_found if found.as_found != said else "", found.site]
+        added = ", ".join(quote(text) for text in extra if text)
+        return f"{said} ({added})" if added else said
+
+
+def _is_telling(criterion: Criterion) -> bool:
+    return criterion.reason is not Reason.NOT_RECORDED
