@@ -16,6 +16,7 @@ __all__ = [
     "VARIABLES",
     "Settings",
     "SettingsError",
+    "checked_public_url",
     "is_open_by_environment",
 ]
 
@@ -25,6 +26,8 @@ VARIABLES: Mapping[str, str] = {
     "SCNEN_OUTPUT_MODE": "one of anchored, calibrated, relative",
     "SCNEN_POLICY_FILE": "the path of an existing policy file (YAML)",
     "SCNEN_CONCEPTMAPS_DIR": "the path of an existing folder with ConceptMap files",
+    "SCNEN_CLIENTS_FILE": "the path of an existing register of clients (YAML)",
+    "SCNEN_OPEN_CLIENT": "the name of a registered client or of a preset",
     "SCNEN_CANONICAL_BASE": "an absolute http or https URL without query or fragment",
     "SCNEN_PUBLIC_URL": (
         "the absolute URL under which clients reach the service: https (http only in"
@@ -38,10 +41,9 @@ VARIABLES: Mapping[str, str] = {
 }
 
 #: Variables of the design that this version cannot honour. Set, they are refused: a
-#: database or a client list that is silently ignored would be believed to be in use.
+#: database that is silently ignored would be believed to be in use.
 NOT_YET: Mapping[str, str] = {
     "SCNEN_DATABASE_URL": "this version stores nothing",
-    "SCNEN_CLIENTS_FILE": "this version cannot authenticate clients",
 }
 
 _PREFIX = "SCNEN_"
@@ -74,6 +76,11 @@ class Settings:
         Clinical policy; None for the one that ships with the service.
     conceptmaps_dir : pathlib.Path or None
         Folder with the site's own ConceptMaps.
+    clients_file : pathlib.Path or None
+        Register of the EHR clients; None if there is none.
+    open_client : str
+        Client or preset that is assumed in open mode for a caller whose FHIR server is
+        not registered.
     canonical_base : str
         Base of this publisher's canonical FHIR URLs, without a trailing slash.
     public_url : str
@@ -95,6 +102,8 @@ class Settings:
     output_mode: str
     policy_file: Path | None
     conceptmaps_dir: Path | None
+    clients_file: Path | None
+    open_client: str
     canonical_base: str
     public_url: str
     secret_key: str = field(repr=False)
@@ -145,6 +154,10 @@ class Settings:
             conceptmaps_dir=_read(
                 env.path, "SCNEN_CONCEPTMAPS_DIR", default=None, validate=_is_folder
             ),
+            clients_file=_read(
+                env.path, "SCNEN_CLIENTS_FILE", default=None, validate=_is_file
+            ),
+            open_client=_read(env.str, "SCNEN_OPEN_CLIENT", default="generic"),
             canonical_base=_read(
                 env.str,
                 "SCNEN_CANONICAL_BASE",
@@ -188,6 +201,35 @@ def is_open_by_environment() -> bool:
     """
     is_open: bool = _read(Env().bool, "SCNEN_OPEN", default=False)
     return is_open
+
+
+def checked_public_url(url: str) -> str:
+    """
+    Check an address of the service that was given by hand.
+
+    Parameters
+    ----------
+    url : str
+        The address.
+
+    Returns
+    -------
+    str
+        The same without a slash at its end.
+
+    Raises
+    ------
+    SettingsError
+        If it is no absolute http or https URL, or holds credentials, query or fragment.
+    """
+    try:
+        _is_url("http", "https")(url)
+    except ValidationError:
+        raise SettingsError(
+            "not allowed. Give an absolute https URL without credentials, query or"
+            " fragment, e.g. https://cds.example.org"
+        ) from None
+    return url.rstrip("/")
 
 
 def _refuse_unusable(environ: Mapping[str, str]) -> None:

@@ -6,9 +6,10 @@ from datetime import date, datetime
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
-from cds_hooks import Registry
+from cds_hooks import Client, ClientFileError, ClientRegister, Registry
 from service.assessment import Assessor, OutputMode
 from service.cards import CardComposer
+from service.clients import find_client, load_clients
 from service.config import Settings, SettingsError
 from service.fhir.terminology import Terminology, TerminologyError, load_terminology
 from service.model.artifact import (
@@ -48,6 +49,10 @@ class Parts:
         Answers the hook calls.
     registry : Registry
         The CDS services.
+    clients : ClientRegister
+        The registered EHR clients; empty without a file.
+    open_client : Client
+        Whom open mode takes a caller for whose FHIR server is not registered.
     """
 
     model: RiskModel
@@ -56,6 +61,8 @@ class Parts:
     terminology: Terminology
     advice: FollowUpAdvice
     registry: Registry
+    clients: ClientRegister
+    open_client: Client
 
 
 def wall_clock(time_zone: str) -> Clock:
@@ -104,6 +111,7 @@ def build_parts(settings: Settings, clock: Clock | None = None) -> Parts:
     mode = _mode(settings.output_mode, model)
     policy = _policy(settings.policy_file)
     terminology = _terminology(settings)
+    clients = _clients(settings)
     other = _OTHER_EQUATION.get(model.id) if model.mode == "anchored" else None
     assessor = Assessor(
         model=model,
@@ -123,7 +131,16 @@ def build_parts(settings: Settings, clock: Clock | None = None) -> Parts:
     )
     advice = FollowUpAdvice(assessor, composer, clock)
     registry = Registry(services(advice, terminology))
-    return Parts(model, mode, policy, terminology, advice, registry)
+    return Parts(
+        model=model,
+        mode=mode,
+        policy=policy,
+        terminology=terminology,
+        advice=advice,
+        registry=registry,
+        clients=clients,
+        open_client=_open_client(settings, clients),
+    )
 
 
 def _model(name: str, today: date) -> RiskModel:
@@ -172,3 +189,26 @@ def _terminology(settings: Settings) -> Terminology:
         return load_terminology(settings.conceptmaps_dir, settings.canonical_base)
     except TerminologyError as error:
         raise SettingsError(f"SCNEN_CONCEPTMAPS_DIR: {error}") from error
+
+
+def _clients(settings: Settings) -> ClientRegister:
+    if settings.clients_file is None:
+        return ClientRegister()
+    try:
+        register = load_clients(settings.clients_file)
+    except ClientFileError as error:
+        raise SettingsError(f"SCNEN_CLIENTS_FILE: {error}") from error
+    untrusted = [client.name for client in register if client.is_open_only]
+    if untrusted and not settings.is_open:
+        raise SettingsError(
+            f"SCNEN_CLIENTS_FILE: {settings.clients_file}: {untrusted[0]} can only be"
+            " served in open mode. Take it out, or serve this machine with --open."
+        )
+    return register
+
+
+def _open_client(settings: Settings, register: ClientRegister) -> Client:
+    try:
+        return find_client(register, settings.open_client)
+    except LookupError as error:
+        raise SettingsError(f"SCNEN_OPEN_CLIENT: {error.args[0]}") from error

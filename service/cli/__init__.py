@@ -10,7 +10,7 @@ from service.config import SettingsError
 
 __all__ = ["main"]
 
-_COMMANDS = ("serve", "demo", "sandbox", "score", "model")
+_COMMANDS = ("serve", "demo", "sandbox", "score", "services", "clients", "model")
 
 
 class _Commands(click.Group):

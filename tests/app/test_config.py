@@ -32,6 +32,7 @@ def test_open_mode_needs_no_setting():
     assert settings.locale == "en"
     assert settings.log_level == "info"
     assert (settings.policy_file, settings.conceptmaps_dir) == (None, None)
+    assert (settings.clients_file, settings.open_client) == (None, "generic")
 
 
 def test_open_mode_links_to_the_address_that_was_bound():
@@ -51,11 +52,15 @@ def test_every_setting_is_read(monkeypatch, closed, tmp_path):
     """Each variable of the list changes the settings."""
     policy = tmp_path / "policy.yaml"
     policy.write_text("version: 1")
+    clients = tmp_path / "clients.yaml"
+    clients.write_text("clients: [{name: north}]")
     for name, value in {
         "SCNEN_MODEL": "liu-table2",
         "SCNEN_OUTPUT_MODE": "relative",
         "SCNEN_POLICY_FILE": str(policy),
         "SCNEN_CONCEPTMAPS_DIR": str(tmp_path),
+        "SCNEN_CLIENTS_FILE": str(clients),
+        "SCNEN_OPEN_CLIENT": "north",
         "SCNEN_CANONICAL_BASE": "https://fhir.example.org/r4/",
         "SCNEN_OPEN": "false",
         "SCNEN_LOG_LEVEL": "warning",
@@ -68,6 +73,8 @@ def test_every_setting_is_read(monkeypatch, closed, tmp_path):
         output_mode="relative",
         policy_file=policy,
         conceptmaps_dir=tmp_path,
+        clients_file=clients,
+        open_client="north",
         canonical_base="https://fhir.example.org/r4",
         public_url="https://cds.example.org/scnen",
         secret_key=KEY,
@@ -103,7 +110,7 @@ def test_an_unknown_setting_is_refused_with_the_nearest(monkeypatch, name, neare
 
 @pytest.mark.parametrize("name", sorted(NOT_YET))
 def test_a_setting_of_later_versions_is_refused(monkeypatch, name):
-    """Nobody believes that a database or a client list is in use."""
+    """Nobody believes that a database is in use."""
     monkeypatch.setenv(name, "sqlite:///decisions.db")
     with pytest.raises(SettingsError, match=f"{name}: not used yet, this version"):
         Settings.from_env(is_open=True)
@@ -127,6 +134,7 @@ def test_an_empty_setting_is_refused(monkeypatch, name):
         ("SCNEN_LOCALE", "../../etc", "en, or a language"),
         ("SCNEN_POLICY_FILE", "/nowhere/policy.yaml", "existing policy file"),
         ("SCNEN_CONCEPTMAPS_DIR", "/nowhere", "existing folder"),
+        ("SCNEN_CLIENTS_FILE", "/nowhere/clients.yaml", "existing register"),
         ("SCNEN_CANONICAL_BASE", "fhir.example.org", "absolute http or https URL"),
         ("SCNEN_CANONICAL_BASE", "http://e.org/a b", "absolute http or https URL"),
         ("SCNEN_PUBLIC_URL", "ftp://e.org", "absolute URL"),

@@ -68,8 +68,11 @@ def test_the_wheel_holds_data_templates_and_types(wheel):
     names = set(wheel.namelist())
     for file in [
         "cds_hooks/py.typed",
+        "cds_hooks/data/presets.yaml",
+        "cds_hooks/data/resource_types.txt",
         "service/py.typed",
         "service/data/models/liu-nomogram.json",
+        "service/data/clients/example.yaml",
         "service/data/policy/default.yaml",
         "service/data/examples/encounter-discharge.json",
         "service/templates/cards/sentences.j2",

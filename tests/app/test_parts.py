@@ -95,6 +95,70 @@ def test_a_broken_conceptmap_is_refused_by_setting_and_file(settings, tmp_path):
         build_parts(replace(settings, conceptmaps_dir=tmp_path))
 
 
+def test_without_a_register_there_are_no_clients_and_open_mode_knows_one(settings):
+    """A caller in open mode is taken for a client of which nothing is known."""
+    parts = build_parts(settings)
+    assert len(parts.clients) == 0
+    assert parts.open_client.name == "generic"
+
+
+def test_the_register_is_read_at_start(settings, tmp_path):
+    """Clients are at hand by name, and one of them may stand for unknown callers."""
+    path = _register(tmp_path, "clients: [{name: north, preset: epic}]")
+    parts = build_parts(replace(settings, clients_file=path, open_client="north"))
+    assert [client.name for client in parts.clients] == ["north"]
+    assert parts.open_client is parts.clients.by_name("north")
+
+
+def test_a_preset_may_stand_for_unknown_callers(settings):
+    """To rehearse an EHR, no register is needed."""
+    parts = build_parts(replace(settings, open_client="epic"))
+    assert parts.open_client.trigger.discharge == ("27",)
+
+
+def test_an_unknown_client_of_open_mode_is_refused(settings, tmp_path):
+    """The operator learns which names there are."""
+    path = _register(tmp_path, "clients: [{name: north}]")
+    with pytest.raises(SettingsError, match=r"SCNEN_OPEN_CLIENT: nroth .*mean north"):
+        build_parts(replace(settings, clients_file=path, open_client="nroth"))
+
+
+def test_a_broken_register_is_refused_by_setting_file_line_and_field(
+    settings, tmp_path
+):
+    """Every fault at once, as the check tells them."""
+    path = _register(tmp_path, "clients:\n  - name: North\n    isuer: x\n")
+    told = (
+        r"SCNEN_CLIENTS_FILE: .*clients\.yaml: 2 faults\n"
+        r"  line 2, column 11: clients\[0\]\.name: .*\n"
+        r"  line 3, column 5: clients\[0\]\.isuer: is unknown; did you mean issuer"
+    )
+    with pytest.raises(SettingsError, match=told):
+        build_parts(replace(settings, clients_file=path))
+
+
+def test_a_client_that_nothing_proves_is_served_in_open_mode_only(settings, tmp_path):
+    """Anyone can sign as the public Sandbox."""
+    path = _register(tmp_path, "clients: [{name: play, preset: public-sandbox}]")
+    settings = replace(settings, clients_file=path)
+    assert len(build_parts(settings).clients) == 1
+    with pytest.raises(SettingsError, match=r"SCNEN_CLIENTS_FILE: .*play can only be"):
+        build_parts(replace(settings, is_open=False))
+
+
+def test_the_angles_of_a_site_may_be_declared_signed(settings, tmp_path):
+    """And nothing else is known of a site."""
+    path = _register(tmp_path, "clients: [{name: north, site: {angle_signs: signed}}]")
+    parts = build_parts(replace(settings, clients_file=path))
+    assert parts.clients.by_name("north").site == {"angle_signs": "signed"}
+
+
+def _register(folder, text):
+    path = folder / "clients.yaml"
+    path.write_text(text, "utf-8")
+    return path
+
+
 def test_the_clock_knows_its_zone():
     """Naive times are refused further in."""
     now = wall_clock("Asia/Shanghai")()

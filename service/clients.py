@@ -1,0 +1,73 @@
+"""The register of EHR clients, with what it may say of this application."""
+
+from collections.abc import Mapping
+from difflib import get_close_matches
+from pathlib import Path
+
+from cds_hooks import Client, ClientRegister
+from cds_hooks.register import PRESETS, load_register, preset
+
+__all__ = ["PREFETCH_KEYS", "SITE_FIELDS", "find_client", "load_clients"]
+
+#: What this application must know of a site, and the values of each.
+SITE_FIELDS: Mapping[str, tuple[str | bool, ...]] = {
+    # Whether kyphosis angles carry a sign; unless it is said, a negative is doubtful.
+    "angle_signs": ("signed", "unsigned"),
+}
+
+#: Keys of the prefetch templates, for which a site may have names of its own.
+PREFETCH_KEYS = ("patient", "encounter", "procedures", "observations", "conditions")
+
+
+def load_clients(path: Path) -> ClientRegister:
+    """
+    Read and check a register file.
+
+    Parameters
+    ----------
+    path : pathlib.Path
+        The file; `scnen-cds clients example` prints an annotated pattern.
+
+    Returns
+    -------
+    ClientRegister
+        The clients.
+
+    Raises
+    ------
+    ClientFileError
+        If anything is wrong with it; tells everything that is.
+    """
+    return load_register(path, site_fields=SITE_FIELDS, prefetch_keys=PREFETCH_KEYS)
+
+
+def find_client(register: ClientRegister, name: str) -> Client:
+    """
+    Find a registered client or, if there is none of that name, a preset.
+
+    Parameters
+    ----------
+    register : ClientRegister
+        The registered clients.
+    name : str
+        Name of a client or of a preset.
+
+    Returns
+    -------
+    Client
+        The client.
+
+    Raises
+    ------
+    LookupError
+        If there is neither; the message names those there are.
+    """
+    client = register.by_name(name)
+    if client is not None:
+        return client
+    if name in PRESETS:
+        return preset(name)
+    known = [*(client.name for client in register), *PRESETS]
+    close = get_close_matches(name, known, n=1)
+    remedy = f"Did you mean {close[0]}?" if close else f"Known: {', '.join(known)}."
+    raise LookupError(f"{name} is neither a registered client nor a preset. {remedy}")
