@@ -1,12 +1,15 @@
 """The clinical policy: read from a file, checked, refused with the field named."""
 
+from dataclasses import fields
 from datetime import date
 from importlib.resources import files
+from pathlib import Path
 
 import pytest
 import yaml
 
 from service.policy import (
+    Chart,
     MissingCard,
     PolicyError,
     Reminded,
@@ -95,6 +98,13 @@ def test_a_wrong_field_is_refused_by_name(load, path, value, message):
     with pytest.raises(PolicyError, match=message) as caught:
         load(path, value)
     assert "policy.yaml: " in str(caught.value)
+
+
+def test_every_quiet_rule_and_every_group_stands_in_the_documentation():
+    """A committee can read what it decides on."""
+    page = (Path(__file__).parents[2] / "docs/chart.md").read_text("utf-8")
+    for name in (*(field.name for field in fields(Chart)), *Reminded):
+        assert f"`{name}`" in page
 
 
 def test_a_site_may_switch_every_card_of_the_chart_off(load):

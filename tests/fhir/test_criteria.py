@@ -1,6 +1,7 @@
 """The three diagnostic criteria of the study, from what was recorded afterwards."""
 
 from datetime import UTC, datetime, timedelta, timezone
+from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -9,6 +10,7 @@ from hypothesis import strategies as st
 from service.fhir.course import Diagnosis, is_deceased, read_diagnosis
 from service.fhir.criteria import judge_criteria
 from service.fhir.findings import Operation, PatientRecord, Reason
+from service.fhir.terminology import load_terminology
 from service.fhir.verdicts import Criterion, Result, Setting
 
 CHINA = timezone(timedelta(hours=8))
@@ -769,6 +771,24 @@ def test_a_judgement_without_source_or_reason_cannot_be_made(result, more):
     """Not even by mistake."""
     with pytest.raises(ValueError, match="need findings, unknown needs a reason"):
         Criterion(result, **more)
+
+
+def test_the_map_of_the_documentation_works(fhir, tmp_path):
+    """A site's own code of the sign, and of its value."""
+    page = (Path(__file__).parents[2] / "docs/chart.md").read_text("utf-8")
+    written = page.partition("```json\n")[2].partition("```")[0]
+    (tmp_path / "site.json").write_text(written, "utf-8")
+    for code, result in (("YES", MET), ("NO", NOT_MET)):
+        value = {"valueCodeableConcept": coded((LOCAL, code))}
+        sign = fhir.observation((LOCAL, "SCN-TP"), None, VISIT, **value)
+        found = judge_criteria(
+            PatientRecord(None, None, [], [sign], None),
+            patient_id="p1",
+            operation=OPERATION,
+            now=NOW,
+            terminology=load_terminology(tmp_path),
+        )
+        assert found.tender_point.result is result
 
 
 def test_very_many_findings_cost_little_and_the_newest_decides(judge, sign):
