@@ -140,6 +140,16 @@ class ChartReader:
             return ChartView(assessment, quiet=Quiet.NOT_ELIGIBLE)
         if is_deceased(record.patient, patient_id):
             return ChartView(assessment, quiet=Quiet.DECEASED)
+        return self._view(record, patient_id, now, assessment, operation)
+
+    def _view(
+        self,
+        record: PatientRecord,
+        patient_id: str,
+        now: datetime,
+        assessment: Assessment,
+        operation: Operation,
+    ) -> ChartView:
         vertebrae = _operated_in(operation, assessment)
         criteria = judge_criteria(
             record,

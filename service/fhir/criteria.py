@@ -113,20 +113,16 @@ def judge_criteria(
         )
         if not setting.is_before_operation(sign.when)
     ]
-    unread = procedures.junk + observations.junk + _illegible(record)
     is_had = record.observations is not None
-    pain, tender, relief = (
-        _of(signs, targets) for targets in (_PAIN, _TENDER, _RELIEF)
-    )
+    is_read = not (procedures.junk + observations.junk + _illegible(record))
+    pain, tender, relief = (_of(signs, kind) for kind in (_PAIN, _TENDER, _RELIEF))
     return Criteria(
-        persistent_pain=_judge_presence(pain, setting) if is_had else _UNAVAILABLE,
-        tender_point=_judge_presence(tender, setting) if is_had else _UNAVAILABLE,
-        block_relief=judge_relief(relief, course.blocks, setting)
-        if is_had
-        else _UNAVAILABLE,
+        _judge_presence(pain, setting) if is_had else _UNAVAILABLE,
+        _judge_presence(tender, setting) if is_had else _UNAVAILABLE,
+        judge_relief(relief, course.blocks, setting) if is_had else _UNAVAILABLE,
         followed_up=_followed_up(signs, course),
         blocks=tuple(dict.fromkeys((*course.mentions, *_sources(relief)))),
-        is_complete=is_had and not unread,
+        is_complete=is_had and is_read,
     )
 
 

@@ -41,7 +41,7 @@ def judge(terminology):
             PatientRecord(
                 patient=None,
                 encounter=None,
-                procedures=kinds["Procedure"],
+                procedures=record.pop("procedures", kinds["Procedure"]),
                 observations=record.pop("observations", kinds["Observation"]),
                 conditions=None,
                 **record,
@@ -878,3 +878,75 @@ def test_never_met_without_a_source_that_says_so(
         assert found.block_relief.findings[0].value == 90
     shuffle.shuffle(resources)
     assert judge(*resources) == found
+
+
+JSON = st.recursive(
+    st.none()
+    | st.booleans()
+    | st.integers()
+    | st.floats()
+    | st.text(max_size=5)
+    | st.sampled_from(["final", "completed", "2026-04-15", "Procedure/b", "\ud800"]),
+    lambda inner: (
+        st.lists(inner, max_size=3)
+        | st.dictionaries(
+            st.sampled_from(["coding", "system", "code", "value", "start", "reference"])
+            | st.text(max_size=3),
+            inner,
+            max_size=3,
+        )
+    ),
+    max_leaves=6,
+)
+FIELDS = [
+    "id",
+    "status",
+    "code",
+    "subject",
+    "effectiveDateTime",
+    "effectivePeriod",
+    "performedDateTime",
+    "performedPeriod",
+    "valueBoolean",
+    "valueQuantity",
+    "valueCodeableConcept",
+    "dataAbsentReason",
+    "bodySite",
+    "partOf",
+    "component",
+    "meta",
+    "verificationStatus",
+    "recordedDate",
+    "abatementDateTime",
+]
+
+
+@settings(
+    max_examples=200,
+    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
+)
+@given(
+    changes=st.lists(
+        st.tuples(st.integers(0, 4), st.sampled_from(FIELDS), JSON), max_size=4
+    ),
+    junk=st.lists(JSON, max_size=3),
+)
+def test_arbitrary_json_never_raises(
+    judge, fhir, sign, block, relief, terminology, changes, junk
+):
+    """At any element of a record that meets the criteria, and beside it."""
+    diagnosis = fhir.condition((OWN, "superior-cluneal-nerve-entrapment"))
+    record = [sign(PAIN), sign(TENDER), relief(90), block(), diagnosis]
+    for number, field, value in changes:
+        record[number][field] = value
+    found = judge(observations=[*record[:3], *junk], procedures=[record[3], *junk])
+    for criterion in found.all:
+        assert bool(criterion.findings) is (criterion.result is not UNKNOWN)
+    assert found.is_complete is (not junk)
+    setting = Setting.of(OPERATION, NOW)
+    said = read_diagnosis(
+        [record[4], *junk], patient_id="p1", setting=setting, terminology=terminology
+    )
+    assert said in Diagnosis
+    assert is_deceased(junk[0] if junk else None, "p1") is False
