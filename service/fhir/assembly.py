@@ -126,11 +126,11 @@ def assemble(
         context.own_system,
     )
     cement = _cement(draft, chosen["cement_ratio_percent"].result)
-    blocking = (
+    blocking = [
         item.detail
         for item in (location.segment, method, cement)
         if isinstance(item, Missing) and item.reason is Reason.CONFLICT
-    )
+    ]
     return OperatedVertebra(
         level=level_of(location.place),
         segment=location.segment,
@@ -209,19 +209,23 @@ def _operation(when: When | None, sources: tuple[str, ...]) -> Operation:
 
 
 def _flags(draft: Draft, location: Location, context: Context) -> frozenset[Flag]:
-    has_screws = PEDICLE_SCREW in draft.methods
-    is_undocumented = context.conditions_were_had and not location.is_documented
-    has_own_times = not [fact for fact in draft.facts if fact.is_time_of_stay]
-    stated = (
-        (Flag.TWO_METHODS, has_screws and len(draft.methods) > 1),
-        (Flag.METHOD_INFERRED, has_screws and _is_inferred(draft)),
-        (Flag.FRACTURE_NOT_DOCUMENTED, is_undocumented),
-        (Flag.OPERATION_TIME_NOT_RECORDED, not has_own_times),
-        (Flag.PATHOLOGICAL_FRACTURE, context.is_pathological),
-        (Flag.SEVERAL_VERTEBRAE, context.is_several),
-        (Flag.NUMBER_UNKNOWN, draft.number_unknown),
-    )
-    return frozenset([flag for flag, holds in stated if holds])
+    flags: list[Flag] = []
+    if PEDICLE_SCREW in draft.methods:
+        if len(draft.methods) > 1:
+            flags.append(Flag.TWO_METHODS)
+        if _is_inferred(draft):
+            flags.append(Flag.METHOD_INFERRED)
+    if context.conditions_were_had and not location.is_documented:
+        flags.append(Flag.FRACTURE_NOT_DOCUMENTED)
+    if any(fact.is_time_of_stay for fact in draft.known.values()):
+        flags.append(Flag.OPERATION_TIME_NOT_RECORDED)
+    if context.is_pathological:
+        flags.append(Flag.PATHOLOGICAL_FRACTURE)
+    if context.is_several:
+        flags.append(Flag.SEVERAL_VERTEBRAE)
+    if draft.number_unknown:
+        flags.append(Flag.NUMBER_UNKNOWN)
+    return frozenset(flags)
 
 
 def _is_inferred(draft: Draft) -> bool:

@@ -92,9 +92,9 @@ def diagnosis_ids(encounter: Mapping[str, Any] | None) -> frozenset[str]:
     listed = encounter.get("diagnosis") if encounter else None
     if not isinstance(listed, list):
         return frozenset()
-    conditions = (item.get("condition") for item in listed if isinstance(item, dict))
-    ids = (target_id(condition, "Condition") for condition in conditions)
-    return frozenset(name for name in ids if name)
+    named = [item.get("condition") for item in listed if isinstance(item, dict)]
+    ids = [target_id(condition, "Condition") for condition in named]
+    return frozenset([name for name in ids if name])
 
 
 def gather_fractures(

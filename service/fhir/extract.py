@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta, tzinfo
+from datetime import datetime, tzinfo
 from typing import Any, Final
 
 from service.fhir.acts import acts_of
@@ -29,7 +29,7 @@ from service.fhir.readings import Reading, read_observations
 from service.fhir.references import Selection, select, target_id
 from service.fhir.resources import Intake
 from service.fhir.terminology import Terminology
-from service.fhir.times import When, at, enclosing
+from service.fhir.times import When, at, days, enclosing
 from service.fhir.vertebrae import Draft, cluster
 from service.policy import Eligibility, Windows
 
@@ -130,17 +130,15 @@ def extract(
     )
     selections = _select(record, patient_id)
     verdict = _assess(record, selections, call)
+    rejected = [*sorted(intake.faults.items()), *_junk(selections, record.illegible)]
     return Extraction(
-        vertebrae=verdict.vertebrae,
-        as_of=now,
-        not_assessed=verdict.not_assessed,
-        exclusion=verdict.exclusion,
-        unchecked=verdict.unchecked,
-        rejected=(
-            *sorted(intake.faults.items()),
-            *_junk(selections, record.illegible),
-        ),
-        other_patient=sum(s.other_patient for s in selections.values()),
+        verdict.vertebrae,
+        now,
+        verdict.not_assessed,
+        verdict.exclusion,
+        verdict.unchecked,
+        tuple(rejected),
+        other_patient=sum([s.other_patient for s in selections.values()]),
     )
 
 
@@ -252,18 +250,19 @@ def _read(
     conditions = read_conditions(
         selections["Condition"].resources, terminology, zone, intake
     )
-    places = {fact.source: fact.place or frozenset() for fact in conditions}
-    places |= {fact.source: union(fact.sites) for fact in chosen}
+    places = {fact.source: fact.place or _NOTHING for fact in conditions}
+    for fact in chosen:
+        places[fact.source] = union(fact.sites)
     readings = read_observations(
         selections["Observation"].resources, terminology, zone, places
     )
     times = [fact.when for fact in chosen if fact.when]
-    named = {call.encounter_id, *(fact.encounter for fact in chosen)}
+    named = {call.encounter_id, *[fact.encounter for fact in chosen]}
     stay = Stay(
-        encounters=frozenset(name for name in named if name),
-        diagnoses=diagnosis_ids(encounter),
+        frozenset([name for name in named if name]),
+        diagnosis_ids(encounter),
         operated=enclosing(times) if times else None,
-        window=timedelta(days=call.windows.preoperative_max_age_days),
+        window=days(call.windows.preoperative_max_age_days),
         now=call.now,
     )
     return _Found(
@@ -284,7 +283,7 @@ def _vertebrae(found: _Found, call: _Call) -> list[OperatedVertebra]:
     is_alone = is_only_one(drafts, found.choice, found.fractures, call.zone)
     assessed = []
     for draft in drafts:
-        others = union(other.place for other in drafts if other is not draft)
+        others = union([other.place for other in drafts if other is not draft])
         location = locate(
             draft,
             found.fractures,
@@ -338,4 +337,6 @@ def _injury(
         and (f.procedure is None or f.procedure in sources)
         and not (operated and operated.is_before(f.onset))
     ]
-    return max(onsets, key=lambda onset: onset.start, default=None)
+    if len(onsets) < 2:  # noqa: PLR2004 most fractures have one record with an onset
+        return onsets[0] if onsets else None
+    return max(onsets, key=lambda onset: onset.start)

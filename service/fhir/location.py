@@ -82,7 +82,7 @@ def locate(
     place = draft.place if _is_sited(draft) else ANYWHERE
     used: list[Evidence] = []
     for group in deciding:
-        said = narrowest(evidence.place for evidence in group)
+        said = narrowest([evidence.place for evidence in group])
         if not place & said:
             return _conflict(place, used, group, concerned)
         used += group
@@ -156,13 +156,12 @@ def _said_by(act: Act) -> Iterator[Evidence]:
 def _segment(
     place: frozenset[str], used: Sequence[Evidence], *, conditions_were_had: bool
 ) -> Measurement | Missing:
-    sources = _names(used)
     if place <= OUTSIDE:
-        return Missing(Reason.OUTSIDE_MODEL, describe(place), sources)
+        return Missing(Reason.OUTSIDE_MODEL, describe(place), _names(used))
     name = segment_of(place)
     if name is None:
         if used:
-            return Missing(Reason.REGION_NOT_LEVEL, describe(place), sources)
+            return Missing(Reason.REGION_NOT_LEVEL, describe(place), _names(used))
         reason = Reason.NOT_RECORDED if conditions_were_had else Reason.UNAVAILABLE
         return Missing(reason)
     teller = next((e for e in used if segment_of(e.place)), used[0])

@@ -6,7 +6,7 @@ from datetime import tzinfo
 from typing import Any, Final
 
 from service.fhir.conceptmaps import MappedCode
-from service.fhir.places import ANYWHERE, distinct
+from service.fhir.places import common, distinct
 from service.fhir.references import source_of, target_id
 from service.fhir.resources import has_known_status
 from service.fhir.terminology import Terminology
@@ -190,11 +190,9 @@ def read_sites(sites: object, terminology: Terminology) -> tuple[frozenset[str],
     found = []
     for site in listed:
         meanings = terminology.places.meanings(site)
-        if len(meanings) == 1:
-            found.append(meanings[0].place)
-        elif meanings:
+        if meanings:
             # Codings of one concept are translations: the narrowest holds.
-            found.append(ANYWHERE.intersection(*(m.place for m in meanings)))
+            found.append(common([meaning.place for meaning in meanings]))
     return tuple(found)
 
 

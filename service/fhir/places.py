@@ -178,7 +178,10 @@ def narrowest(places: Iterable[frozenset[str]]) -> frozenset[str]:
         Their levels, without those named only by a record that covers another; all
         if there is no record.
     """
-    kept = distinct(places)
+    listed = list(places)
+    if len(listed) == 1:
+        return listed[0]
+    kept = distinct(listed)
     return union(kept) if kept else ANYWHERE
 
 

@@ -6,7 +6,7 @@ from datetime import tzinfo
 from typing import Any, Final
 
 from service.fhir.conceptmaps import MappedCode
-from service.fhir.places import ANYWHERE
+from service.fhir.places import ANYWHERE, common
 from service.fhir.references import Contested, source_of, target_id
 from service.fhir.terminology import Terminology
 from service.fhir.times import When, enclosing, parse_when
@@ -97,9 +97,11 @@ def read_observations(
         meanings = meanings_of(resource.get("code"))
         if not meanings:
             continue
-        found = _elements(resource, meanings, terminology)
         status = resource.get("status")
-        if found and isinstance(status, str) and status in _LOOKED_AT:
+        if not isinstance(status, str) or status not in _LOOKED_AT:
+            continue
+        found = _elements(resource, meanings, terminology)
+        if found:
             source = source_of(resource)
             when = _effective(resource, zone)
             encounter = target_id(resource.get("encounter"), "Encounter")
@@ -120,6 +122,8 @@ def _elements(
     resource: Resource, meanings: Sequence[MappedCode], terminology: Terminology
 ) -> list[_Element]:
     """Give the Observation itself, or the components of a panel."""
+    if len(meanings) == 1 and meanings[0].target != _PANEL:
+        return [(resource, meanings[0], "")]
     meant, doubt = _agreed(meanings)
     found = [(resource, mapped, doubt) for mapped in meant if mapped.target != _PANEL]
     if len(found) == len(meant):
@@ -149,8 +153,7 @@ def _agreed(meanings: Sequence[MappedCode]) -> tuple[list[MappedCode], str]:
 
 
 def _effective(resource: Resource, zone: tzinfo) -> When | None:
-    period = resource.get("effectivePeriod")
-    if isinstance(period, dict):
+    if isinstance(period := resource.get("effectivePeriod"), dict):
         ends = [parse_when(period.get(name), zone) for name in ("start", "end")]
         if ends[0] is None or ("end" in period and ends[1] is None):
             return None
@@ -171,8 +174,10 @@ def _place(
     if "bodySite" in resource:
         # Codings of one site are translations: without a level in common they say none.
         said = [m.place for m in terminology.places.meanings(resource["bodySite"])]
-        place = ANYWHERE.intersection(*said) if said else frozenset()
-    focus = resource.get("focus")
+        place = common(said) if said else frozenset()
+    if "focus" not in resource:
+        return place
+    focus = resource["focus"]
     for reference in focus if isinstance(focus, list) else ():
         if target_id(reference, "Patient") is None:
             focused = _focus_place(reference, known_places)
@@ -216,4 +221,4 @@ def segment_place(reading: Reading, terminology: Terminology) -> frozenset[str] 
         said = [m.place for m in meanings if m.place != ANYWHERE]
     if said and reading.place:
         said.append(reading.place)
-    return ANYWHERE.intersection(*said) if said else None
+    return common(said) if said else None

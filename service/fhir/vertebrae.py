@@ -46,6 +46,11 @@ class Draft:
         The Procedures, each once, by identity.
     tellers : dict of tuple to ProcedureFact
         Which Procedure first told of each code.
+    when : When or None
+        From the first to the last of its Procedures; None without any time, and
+        until it is settled.
+    sources : tuple of str
+        References of the Procedures in a fixed order, once it is settled.
     number_unknown : bool
         Whether the same act stands there twice without levels, or at several sites of
         which one cannot be read, or whether there is another vertebra is open.
@@ -58,6 +63,8 @@ class Draft:
     methods: set[str] = field(default_factory=set)
     known: dict[int, ProcedureFact] = field(default_factory=dict)
     tellers: dict[tuple[str, str], ProcedureFact] = field(default_factory=dict)
+    when: When | None = None
+    sources: tuple[str, ...] = ()
     number_unknown: bool = False
     doubt: Doubt | None = None
 
@@ -73,30 +80,12 @@ class Draft:
         """
         return list(self.known.values())
 
-    @property
-    def when(self) -> When | None:
-        """
-        Tell when the vertebra was operated on.
-
-        Returns
-        -------
-        When or None
-            From the first to the last of its Procedures; None without any time.
-        """
-        times = [fact.when for fact in self.known.values() if fact.when]
-        return enclosing(times) if times else None
-
-    @property
-    def sources(self) -> tuple[str, ...]:
-        """
-        Name the Procedures.
-
-        Returns
-        -------
-        tuple of str
-            References in a fixed order.
-        """
-        return tuple(sorted({fact.source for fact in self.known.values()}))
+    def settle(self) -> None:
+        """Sum up the Procedures, once all acts are there."""
+        facts = self.known.values()
+        times = [fact.when for fact in facts if fact.when]
+        self.when = enclosing(times) if times else None
+        self.sources = tuple(sorted({fact.source for fact in facts}))
 
     def add(self, act: Act) -> None:
         """
@@ -108,9 +97,10 @@ class Draft:
             What was done.
         """
         self.acts.append(act)
-        self.known |= {id(fact): fact for fact in act.facts}
         self.methods |= act.methods
-        self.number_unknown |= any(fact.has_unread_site for fact in act.facts)
+        for fact in act.facts:
+            self.known[id(fact)] = fact
+            self.number_unknown |= fact.has_unread_site
         for code in act.codes:
             self.tellers.setdefault((code.system, code.code), act.facts[0])
 
@@ -159,6 +149,8 @@ def cluster(acts: Sequence[Act], fractures: Sequence[Evidence]) -> list[Draft]:
             _place_act(act, drafts)
     if screws:
         _place_screws(screws, fractures, drafts)
+    for draft in drafts:
+        draft.settle()
     if len(drafts) > 1:
         drafts.sort(key=lambda draft: (order(draft.place), draft.sources))
     return drafts
@@ -170,21 +162,21 @@ def _specificity(act: Act) -> tuple[int, tuple[int, ...], str]:
 
 def _place_act(act: Act, drafts: list[Draft]) -> None:
     """Add an act to its vertebra; without a level, to one it may be a record of."""
-    if level_of(act.place):
-        possible = [draft for draft in drafts if draft.place == act.place]
+    place = act.place
+    if level_of(place):
+        possible = [draft for draft in drafts if draft.place == place]
     else:
-        possible = [draft for draft in drafts if draft.place & act.place]
+        possible = [draft for draft in drafts if draft.place & place]
         for draft in possible:
             draft.number_unknown |= draft.repeats(act)
-    agreeing = [draft for draft in possible if act.methods & draft.methods]
     if not possible:
-        possible = [Draft(act.place)]
+        possible = [Draft(place)]
         drafts += possible
-    elif len(possible) > 1 and agreeing:
+    elif len(possible) > 1 and any(act.methods & d.methods for d in possible):
         return  # a second record of one of them: it adds nothing
     for draft in possible:
         draft.add(act)
-        draft.place &= act.place
+        draft.place &= place
 
 
 def _place_screws(
