@@ -4,6 +4,7 @@ Apart are the routes, in `cds_hooks.blueprint`, so that Flask is needed only the
 the reading of register files, in `cds_hooks.register`, which needs PyYAML.
 """
 
+from cds_hooks.capabilities import Capabilities, Trigger
 from cds_hooks.cards import (
     Action,
     Card,
@@ -13,14 +14,7 @@ from cds_hooks.cards import (
     Source,
     Suggestion,
 )
-from cds_hooks.clients import (
-    Capabilities,
-    Client,
-    ClientRegister,
-    FHIRServer,
-    KeySource,
-    Trigger,
-)
+from cds_hooks.clients import Client, ClientRegister, FHIRServer, KeySource
 from cds_hooks.dumping import dump_discovery, dump_response, operation_outcome
 from cds_hooks.errors import (
     BadRequest,

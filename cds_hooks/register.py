@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from cds_hooks.addresses import host_of, is_within
-from cds_hooks.clients import Capabilities, Client, ClientRegister, FHIRServer
+from cds_hooks.capabilities import Capabilities
+from cds_hooks.clients import Client, ClientRegister, FHIRServer
 from cds_hooks.errors import ClientFileError
 from cds_hooks.items import Item, Reader
 from cds_hooks.register_fields import Known, client_fields, preset_fields

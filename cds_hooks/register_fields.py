@@ -12,7 +12,8 @@ from pathlib import Path
 from typing import Any
 
 from cds_hooks.addresses import normalised_origin, normalised_url
-from cds_hooks.clients import FHIRServer, KeySource, Trigger
+from cds_hooks.capabilities import Trigger
+from cds_hooks.clients import FHIRServer, KeySource
 from cds_hooks.errors import InvalidClient
 from cds_hooks.hooks import HOOKS
 from cds_hooks.items import Item, Reader

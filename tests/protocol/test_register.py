@@ -12,7 +12,8 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from cds_hooks import ClientFileError, register
-from cds_hooks.clients import Client, ClientRegister, FHIRServer, KeySource, Trigger
+from cds_hooks.capabilities import Trigger
+from cds_hooks.clients import Client, ClientRegister, FHIRServer, KeySource
 from cds_hooks.hooks import HOOKS
 from cds_hooks.register import PRESETS, load_register, preset
 
