@@ -1,7 +1,7 @@
 """One HTTP exchange with one FHIR server, over connections to vetted addresses.
 
 Python's own `http.client` does no more than HTTP: it knows no proxies, password files,
-cookies or redirects, and logs nothing. Why not `requests`: docs/decisions/0025.
+cookies or redirects, and logs nothing. Why not `requests`: docs/decisions/0028.
 """
 
 import logging

@@ -3,6 +3,7 @@
 import logging
 import time
 import traceback
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
@@ -85,3 +86,26 @@ def test_the_token_of_a_failed_call_is_not_waiting_in_a_socket(server, fetch, ki
     while server.open:
         assert time.monotonic() < end
         time.sleep(0.01)
+
+
+def test_many_calls_at_once_get_their_own_answers_with_their_own_tokens(
+    server, open_access, kit
+):
+    """They share connections, one after the other, and nothing else."""
+    access = open_access(total_s=20.0, connect_s=20.0, read_s=20.0)
+    for n in range(40):
+        server.script[f"/fhir/Patient/p{n}"] = kit.http(200, kit.patient(f"p{n}"))
+
+    def call(n):
+        client = access.client(server.base, bearer=Bearer(f"token-of-p{n}"))
+        query = (f"Patient/p{n}", "Patient")
+        found = client.fetch({"one": query, "two": query})
+        return {each.data.resources[0]["id"] for each in found.values()}
+
+    with ThreadPoolExecutor(8) as executor:
+        found = list(executor.map(call, range(40)))
+    assert found == [{f"p{n}"} for n in range(40)]
+    for each in server.received:
+        patient = each.target.rpartition("/")[2]
+        assert each.headers["authorization"] == f"Bearer token-of-{patient}"
+    assert server.connections < len(server.received) == 80
