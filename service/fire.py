@@ -12,7 +12,15 @@ import requests
 
 from cds_hooks.prefetch import resolve
 
-__all__ = ["FireError", "Reply", "discover", "fire", "hook_request", "open_session"]
+__all__ = [
+    "FireError",
+    "Reply",
+    "discover",
+    "find_service",
+    "fire",
+    "hook_request",
+    "open_session",
+]
 
 Resource = Mapping[str, Any]
 
@@ -116,6 +124,38 @@ def discover(session: requests.Session, base_url: str) -> list[dict[str, Any]]:
     if reply.status != requests.codes.ok or not isinstance(services, list):
         raise FireError(f"{url}: no discovery document (HTTP {reply.status})")
     return services
+
+
+def find_service(
+    session: requests.Session, base_url: str, hook: str
+) -> tuple[str, dict[str, Any]]:
+    """
+    Ask for the first service that answers a hook.
+
+    Parameters
+    ----------
+    session : requests.Session
+        The session.
+    base_url : str
+        URL up to but without ``/cds-services``.
+    hook : str
+        Name of the hook.
+
+    Returns
+    -------
+    tuple of str and dict
+        URL of the service, and its discovery entry.
+
+    Raises
+    ------
+    FireError
+        If there is no such service.
+    """
+    services = discover(session, base_url)
+    service = next((item for item in services if item.get("hook") == hook), None)
+    if service is None:
+        raise FireError(f"{base_url}: no service for the hook {hook}")
+    return f"{base_url.rstrip('/')}/cds-services/{service['id']}", service
 
 
 def fire(session: requests.Session, url: str, body: Mapping[str, Any]) -> Reply:

@@ -12,7 +12,14 @@ from typing import Any
 import click
 import orjson
 
-from service.fire import FireError, Reply, discover, fire, hook_request, open_session
+from service.fire import (
+    FireError,
+    Reply,
+    find_service,
+    fire,
+    hook_request,
+    open_session,
+)
 from service.local_server import ServerError, local_server
 from service.patients import SyntheticPatient, bundled_patients
 from service.terminal import render_card
@@ -156,11 +163,7 @@ def _rehearse(
     begin = time.perf_counter()
     with local_server() as url, open_session(url) as session:
         click.echo(f"ready in {time.perf_counter() - begin:.1f} s at {url}", err=True)
-        services = discover(session, url)
-        service = next((item for item in services if item.get("hook") == _HOOK), None)
-        if service is None:
-            raise FireError(f"{url}: no service for the hook {_HOOK}")
-        address = f"{url}/cds-services/{service['id']}"
+        address, service = find_service(session, url, _HOOK)
         click.echo(f"Firing {_HOOK} at {address}", err=True)
         for patient in patients:
             bundle = patient.bundle_at(datetime.now(UTC))

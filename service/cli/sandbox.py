@@ -2,17 +2,17 @@
 
 import secrets
 import shlex
-import threading
+import time
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any
+from typing import Any, NoReturn
 
 import click
 import orjson
 
-from service.fire import FireError, discover, hook_request, open_session
+from service.fire import FireError, find_service, hook_request, open_session
 from service.local_server import ServerError, local_server
 from service.patients import SyntheticPatient, bundled_patients
 from service.sandbox import fhir_server
@@ -22,6 +22,7 @@ __all__ = ["sandbox"]
 _HOOK = "encounter-discharge"
 _TOKEN_BYTES = 24
 _COLUMNS = 11
+_MOMENT_S = 3600.0
 
 
 @click.command
@@ -58,7 +59,7 @@ def sandbox(*, page_size: int) -> None:  # numpydoc ignore=PR01
         ):
             call = _call(url, bundles[0], Path(folder))
             _show(charts, fhir_url, token, url, call)
-            threading.Event().wait()
+            _wait_for_ctrl_c()
     except (FireError, ServerError) as error:
         raise click.ClickException(str(error)) from error
     except KeyboardInterrupt:
@@ -73,16 +74,15 @@ def _call(url: str, bundle: Mapping[str, Any], folder: Path) -> str:
     `fhirServer` and `fhirAuthorization` take the place of `prefetch` here.
     """
     with open_session(url) as session:
-        services = discover(session, url)
-    service = next((item for item in services if item.get("hook") == _HOOK), None)
-    if service is None:
-        raise FireError(f"{url}: no service for the hook {_HOOK}")
+        address, service = find_service(session, url, _HOOK)
     file = folder / "request.json"
     file.write_bytes(orjson.dumps(hook_request(bundle, service)))
-    return _curl(
-        f"{url}/cds-services/{service['id']}",
-        *("-H", "Content-Type: application/json", "--data", f"@{file}"),
-    )
+    return _curl(address, "-H", "Content-Type: application/json", "--data", f"@{file}")
+
+
+def _wait_for_ctrl_c() -> NoReturn:
+    while True:
+        time.sleep(_MOMENT_S)
 
 
 def _curl(url: str, *options: str) -> str:

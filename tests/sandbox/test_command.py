@@ -8,6 +8,7 @@ import signal
 import socket
 import subprocess
 import sys
+from importlib import import_module
 from pathlib import Path
 from types import SimpleNamespace
 from urllib.parse import urlsplit
@@ -28,6 +29,7 @@ SCRIPT = str(ROOT / "sandbox/fhir_server.cjs")
 LOCK = json.loads((ROOT / "sandbox/package-lock.json").read_text("utf-8"))
 PACKAGES = {name: each for name, each in LOCK["packages"].items() if name}
 NAME = "token"
+command_module = import_module("service.cli.sandbox")
 PATIENT = ROOT / "service/data/patients/01-high-vertebroplasty.json"
 
 
@@ -139,6 +141,21 @@ def test_ctrl_c_stops_both_and_leaves_no_file(running):
     assert not any(map(listens, urls))
     assert not request.exists()
     assert "Traceback" not in running.log.read_text("utf-8")
+
+
+def test_the_command_ends_well_when_it_is_interrupted(node, monkeypatch):
+    """Ctrl-C is how it is stopped, so it is no failure."""
+
+    def interrupt(_):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(command_module, "time", SimpleNamespace(sleep=interrupt))
+    result = CliRunner().invoke(main, ["sandbox", "--page-size", "2"])
+    assert result.exit_code == 0, result.output
+    assert "\nStop         Ctrl-C\n" in result.output
+    assert result.output.endswith("Both are stopped.\n")
+    (url,) = re.findall(r"^FHIR server +(\S+)$", result.output, re.MULTILINE)
+    assert not listens(url)
 
 
 def test_an_error_in_the_block_stops_the_server(node):

@@ -73,6 +73,20 @@ def test_update_replaces_and_keeps_the_older_version(scratch):
     ]
 
 
+def test_patch_changes_and_delete_removes(scratch):
+    """A patch that leaves something broken is refused and changes nothing."""
+    assert scratch.send("PUT", "Observation/one", observation(id="one")).ok
+    as_patch = {"Content-Type": "application/json-patch+json"}
+    for value, status in [("amended", 200), (["amended"], 400)]:
+        patch = [{"op": "replace", "path": "/status", "value": value}]
+        answer = scratch.send("PATCH", "Observation/one", patch, **as_patch)
+        assert answer.status_code == status
+    assert scratch.get("Observation/one").json()["status"] == "amended"
+    url = f"{scratch.url}/Observation/one"
+    assert scratch.session.delete(url, timeout=30).status_code == 200
+    assert scratch.get("Observation/one").status_code == 404
+
+
 @pytest.mark.parametrize(
     ("broken", "where"),
     [
