@@ -89,10 +89,13 @@ class FHIRClient:
         self._limits = limits
         self._clock = waiting.clock
         self._asker = Asker(transport, bearer, limits, waiting)
+        self._deadline: Deadline | None = None
 
     def fetch(self, queries: Mapping[str, tuple[str, str]]) -> dict[str, Fetched]:
         """
         Carry out queries in parallel; when this returns nothing goes on.
+
+        Several fetches of one client share the budget, which begins with the first.
 
         Parameters
         ----------
@@ -105,7 +108,9 @@ class FHIRClient:
         dict of str to Fetched
             One for each key, in the same order.
         """
-        deadline = Deadline(self._limits.total_s, self._clock)
+        deadline = self._deadline = self._deadline or Deadline(
+            self._limits.total_s, self._clock
+        )
         fetched: dict[str, Fetched] = {}
         ready: dict[str, Query] = {}
         for key, (text, kind) in queries.items():

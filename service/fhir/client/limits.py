@@ -8,12 +8,12 @@ __all__ = ["Limits"]
 @dataclass(frozen=True, slots=True)
 class Limits:
     """
-    Limits of one fetch; what goes beyond them is not taken in part but not at all.
+    Limits of one call; what goes beyond them is not taken in part but not at all.
 
     Attributes
     ----------
     total_s : float
-        Seconds for all queries together, with their pages and retries.
+        Seconds for all queries of a call together, with their pages and retries.
     connect_s : float
         Seconds for one connection: looking up the name, TCP, TLS.
     read_s : float

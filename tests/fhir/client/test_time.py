@@ -81,6 +81,19 @@ def test_all_queries_share_one_budget(server, fetch, timed, how):
     _until(lambda: not server.open)
 
 
+def test_a_second_fetch_of_a_call_has_what_the_first_left(
+    server, open_access, timed, kit
+):
+    """What to fetch may depend on what was found: the clinician waits once."""
+    server.script[kit.read_target] = kit.http(200, kit.patient())
+    server.script[kit.search_target] = say_nothing
+    server.delay_s = 0.3
+    client = open_access(total_s=0.6).client(server.base)
+    assert client.fetch(kit.one_patient)["patient"].fault is None
+    found = timed(0.5, client.fetch, kit.conditions)["conditions"]
+    assert found.fault is Fault.TIMEOUT
+
+
 def test_pages_share_the_budget_too(server, search, timed, kit):
     """Each is quick enough for itself."""
     server.delay_s = 0.2
@@ -303,48 +316,52 @@ def tired(server, open_access, kit):
     waiting = kit.waiting(
         clock=lambda: time.monotonic() + shift[0], pause=lambda _: None
     )
-    client = open_access(waiting=waiting).client(server.base)
+    access = open_access(waiting=waiting)
+
+    def fetch(queries):
+        return access.client(server.base).fetch(queries)
+
     server.script["*"] = kit.http(500)
     for _ in range(2):
-        found = client.fetch(FIVE)
+        found = fetch(FIVE)
         assert {each.fault for each in found.values()} == {Fault.SERVER_ERROR}
     server.received.clear()
-    return client, shift
+    return fetch, shift
 
 
 def test_a_server_that_keeps_failing_is_not_asked(server, tired):
     """The answer is there at once."""
-    client, _ = tired
-    found = client.fetch(FIVE)
+    fetch, _ = tired
+    found = fetch(FIVE)
     assert {each.fault for each in found.values()} == {Fault.CIRCUIT_OPEN}
     assert server.received == []
 
 
 def test_after_a_rest_one_query_tries_and_the_others_follow(server, tired, kit):
     """A server that works again costs no call its data."""
-    client, shift = tired
+    fetch, shift = tired
     shift[0] = 10.1
     server.script["*"] = kit.http(200, kit.bundle())
-    found = client.fetch(FIVE)
+    found = fetch(FIVE)
     assert {each.fault for each in found.values()} == {None}
     assert len(server.received) == 5
     shift[0] = 20.3
-    assert client.fetch(kit.conditions)["conditions"].fault is None
+    assert fetch(kit.conditions)["conditions"].fault is None
 
 
 def test_a_single_query_may_be_the_one_that_tries(server, tired, kit):
     """Nothing follows it."""
-    client, shift = tired
+    fetch, shift = tired
     shift[0] = 10.1
     server.script["*"] = kit.http(200, kit.bundle())
-    assert client.fetch(kit.conditions)["conditions"].fault is None
+    assert fetch(kit.conditions)["conditions"].fault is None
 
 
 def test_after_a_rest_a_server_that_still_fails_is_asked_once(server, tired):
     """With its retries; the others of the call are not sent."""
-    client, shift = tired
+    fetch, shift = tired
     shift[0] = 10.1
-    found = client.fetch(FIVE)
+    found = fetch(FIVE)
     faults = [each.fault for each in found.values()]
     assert faults == [Fault.SERVER_ERROR] + [Fault.CIRCUIT_OPEN] * 4
     assert len(server.received) == 3
@@ -352,7 +369,7 @@ def test_after_a_rest_a_server_that_still_fails_is_asked_once(server, tired):
 
 def test_a_defect_while_trying_leaves_the_breaker_usable(server, tired, monkeypatch):
     """Otherwise nobody would ever try again."""
-    client, shift = tired
+    fetch, shift = tired
     shift[0] = 10.1
 
     def defect(*_):
@@ -361,17 +378,18 @@ def test_a_defect_while_trying_leaves_the_breaker_usable(server, tired, monkeypa
     with monkeypatch.context() as broken:
         broken.setattr("service.fhir.client.paging.Pages.__init__", defect)
         with pytest.raises(ZeroDivisionError):
-            client.fetch(FIVE)
+            fetch(FIVE)
     shift[0] = 20.3
-    assert Fault.SERVER_ERROR in {each.fault for each in client.fetch(FIVE).values()}
+    assert Fault.SERVER_ERROR in {each.fault for each in fetch(FIVE).values()}
 
 
 def test_refusals_do_not_open_the_breaker(server, open_access, kit):
     """A server that answers 401, 404 or 429 works; the next call has another token."""
-    client = open_access().client(server.base)
+    access = open_access()
     for status in (401, 403, 404, 410, 429, 400):
         server.script["*"] = kit.http(status)
         for _ in range(3):
+            client = access.client(server.base)
             faults = {each.fault for each in client.fetch(FIVE).values()}
             assert Fault.CIRCUIT_OPEN not in faults
 
