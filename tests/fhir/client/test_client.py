@@ -281,11 +281,11 @@ def test_an_old_connection_is_not_used_again(server, open_access, kit):
     """After half a minute of silence something in between has forgotten it."""
     now = [100.0]
     waiting = kit.waiting(clock=lambda: now[0])
-    client = open_access(waiting=waiting).client(server.base)
+    access = open_access(waiting=waiting)
     server.script[kit.read_target] = kit.http(200, kit.patient())
-    client.fetch(kit.one_patient)
-    now[0] += 31
-    client.fetch(kit.one_patient)
+    for _ in range(2):
+        access.client(server.base).fetch(kit.one_patient)
+        now[0] += 31
     assert server.connections == 2
 
 
