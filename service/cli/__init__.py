@@ -10,7 +10,16 @@ from service.config import SettingsError
 
 __all__ = ["main"]
 
-_COMMANDS = ("serve", "demo", "sandbox", "score", "services", "clients", "model")
+_COMMANDS = (
+    "serve",
+    "demo",
+    "sandbox",
+    "score",
+    "services",
+    "clients",
+    "terminology",
+    "model",
+)
 
 
 class _Commands(click.Group):

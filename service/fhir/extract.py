@@ -29,6 +29,7 @@ from service.fhir.readings import Reading, read_observations
 from service.fhir.references import Selection, select, target_id
 from service.fhir.resources import Intake
 from service.fhir.terminology import Terminology
+from service.fhir.texts import mark_texts
 from service.fhir.times import When, at, days, enclosing
 from service.fhir.vertebrae import Draft, cluster
 from service.policy import Eligibility, Windows
@@ -175,6 +176,9 @@ def _assess(
     vertebrae = _vertebrae(found, call)
     if not vertebrae:
         return _Verdict((), Reason.NO_ELIGIBLE_OPERATION)
+    if call.terminology.has_texts:
+        read = [r for selection in selections.values() for r in selection.resources]
+        vertebrae = mark_texts(vertebrae, read, call.terminology)
     operated = found.stay.operated
     day = (operated or call.now).first_day
     minimum = call.eligibility.minimum_age_years

@@ -62,6 +62,7 @@ class Flag(StrEnum):
     CRR_RECORDED_DIFFERS = "crr-recorded-differs"
     SIGNS_NORMALISED = "signs-normalised"
     OPERATION_TIME_NOT_RECORDED = "operation-time-not-recorded"
+    MATCHED_BY_TEXT = "matched-by-text"
 
 
 def quoted(said: str, source: str) -> str:

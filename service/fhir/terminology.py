@@ -1,31 +1,36 @@
 """What codes mean: the bundled ConceptMaps, and what a site adds or overrides."""
 
 import json
-from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import replace
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from importlib.resources import as_file, files
 from pathlib import Path
 from typing import Any, Final
 
 from service.fhir.conceptmaps import (
+    TEXTS,
     Kind,
     MappedCode,
     TerminologyError,
     Vocabulary,
-    read_folder,
 )
+from service.fhir.lexicon import Lexicon, Table, TextLexicon
+from service.fhir.mapfiles import read_folder
 from service.fhir.places import PLACES
 from service.fhir.systems import UCUM, normalise, spellings
 from service.fhir.units import UNITS, dimension_of
 
 __all__ = [
     "DEFAULT_BASE",
+    "TEXTS",
     "Kind",
     "Lexicon",
     "MappedCode",
+    "Maps",
     "Terminology",
     "TerminologyError",
     "load_terminology",
+    "read_maps",
 ]
 
 #: Says plainly that a publisher must set an own base.
@@ -34,117 +39,6 @@ _CODE_SYSTEM: Final = "/CodeSystem/predictors"
 _SPELLINGS: Final = f"{DEFAULT_BASE}/CodeSystem/unit-spellings"
 #: Codes of UCUM differ by case (rad, RAD); what people write does not.
 _UNITS_AS_WRITTEN: Final = ((_SPELLINGS, str), (UCUM, str), (_SPELLINGS, str.casefold))
-
-#: So many answers are kept in each lexicon, for addresses and codes up to that length.
-_KEPT: Final = 4096
-_LONGEST: Final = 128
-
-
-class _Table:
-    """The codes of one system and kind: exact ones, then the longest prefix."""
-
-    __slots__ = ("_exact", "_lengths", "_prefixes", "_system")
-
-    def __init__(self, system: str, entries: Mapping[str, MappedCode]) -> None:
-        self._system = system
-        self._exact = dict(entries)
-        self._prefixes = {code: m for code, m in entries.items() if m.is_prefix}
-        lengths = {len(code) for code in self._prefixes}
-        self._lengths = tuple(sorted(lengths, reverse=True))
-
-    def is_unmatched(self, code: str) -> bool:
-        """Tell whether the maps say of a code that it means nothing of ours."""
-        found = self._exact.get(normalise(self._system, code))
-        return found is not None and found.kind is None
-
-    def find(self, code: str) -> MappedCode | None:
-        """Find a code; one that was taken out of use hides shorter prefixes."""
-        written = normalise(self._system, code)
-        found = self._exact.get(written)
-        for length in self._lengths:
-            if found is not None:
-                break
-            found = self._prefixes.get(written[:length])
-        return None if found is None or found.kind is None else found
-
-
-class Lexicon:
-    """
-    The meanings of one kind, or of several in one look-up.
-
-    Parameters
-    ----------
-    *kinds : Mapping of str to table
-        For each kind its codes by address of their system, aliases included.
-    """
-
-    __slots__ = ("_kinds", "_known")
-
-    def __init__(self, *kinds: Mapping[str, _Table]) -> None:
-        self._kinds = kinds
-        self._known: dict[tuple[str, str], tuple[MappedCode, ...]] = {}
-
-    def find(self, system: str, code: str) -> MappedCode | None:
-        """
-        Find the meaning of one code.
-
-        Parameters
-        ----------
-        system : str
-            Address of the code system, canonical or an alias.
-        code : str
-            The code, with or without the dot where its system allows both.
-
-        Returns
-        -------
-        MappedCode or None
-            The mapping, of the first kind that has one; None if there is none.
-        """
-        return next(iter(self._search(system, code)), None)
-
-    def meanings(self, concept: object) -> list[MappedCode]:
-        """
-        Find the meanings of a CodeableConcept.
-
-        Parameters
-        ----------
-        concept : object
-            JSON value of the element; anything but a CodeableConcept means nothing.
-
-        Returns
-        -------
-        list of MappedCode
-            One for each coding that is mapped, in their order.
-        """
-        found: list[MappedCode] = []
-        codings = concept.get("coding") if isinstance(concept, dict) else None
-        if not isinstance(codings, list):
-            return found
-        known = self._known
-        for coding in codings:
-            try:
-                found += known[coding["system"], coding["code"]]
-            except (KeyError, TypeError):  # met for the first time, or no coding at all
-                found += self._of_coding(coding)
-        return found
-
-    def _of_coding(self, coding: object) -> tuple[MappedCode, ...]:
-        """Look up a coding; the same come again and again, so answers are kept."""
-        if not isinstance(coding, dict):
-            return ()
-        system, code = coding.get("system"), coding.get("code")
-        if not isinstance(system, str) or not isinstance(code, str):
-            return ()
-        found = self._search(system, code)
-        if len(system) <= _LONGEST and len(code) <= _LONGEST:
-            if len(self._known) >= _KEPT:
-                self._known.clear()
-            self._known[system, code] = found
-        return found
-
-    def _search(self, system: str, code: str) -> tuple[MappedCode, ...]:
-        tables = [tables[system] for tables in self._kinds if system in tables]
-        return tuple(found for table in tables if (found := table.find(code)))
 
 
 class Terminology:
@@ -164,6 +58,12 @@ class Terminology:
         Address of the project's own CodeSystem.
     query_codes : tuple of tuple of str
         System and code of all measurements, for search queries.
+    measures_by_text : bool
+        Whether texts name measurements as well: a search by code would miss them.
+    has_texts : bool
+        Whether texts are mapped at all.
+    entries : tuple of MappedCode
+        Everything that has a meaning, and what the site has taken out of use.
     methods, places, conditions, exclusions, measurements : Lexicon
         Meanings by kind; `lexicon` gives the others.
     diagnoses : Lexicon
@@ -173,17 +73,24 @@ class Terminology:
     def __init__(self, entries: Iterable[MappedCode], base: str = DEFAULT_BASE) -> None:
         self.system = base + _CODE_SYSTEM
         sorted_out = _sort_out(entries)
-        tables: dict[Kind, dict[str, _Table]] = {kind: {} for kind in Kind}
+        tables: dict[Kind, dict[str, Table]] = {kind: {} for kind in Kind}
+        texts: dict[Kind, dict[str, MappedCode]] = {kind: {} for kind in Kind}
         for (kind, system), codes in sorted_out.items():
-            sheet = _Table(system, codes)
+            if system == TEXTS:
+                texts[kind] = {t: m for t, m in codes.items() if m.kind is not None}
+                continue
+            sheet = Table(system, codes)
             for spelling in spellings(system):
                 tables[kind][spelling] = sheet
-        self._lexicons = {kind: Lexicon(tables[kind]) for kind in Kind}
+        self._lexicons = {kind: _lexicon(tables, texts, kind) for kind in Kind}
+        self.has_texts = any(texts.values())
+        self.measures_by_text = bool(texts[Kind.MEASUREMENT])
+        self.entries = tuple(_in_use(sorted_out))
         self.methods = self._lexicons[Kind.METHOD]
         self.places = self._lexicons[Kind.PLACE]
         self.conditions = self._lexicons[Kind.CONDITION]
         self.exclusions = self._lexicons[Kind.EXCLUSION]
-        self.diagnoses = Lexicon(tables[Kind.CONDITION], tables[Kind.EXCLUSION])
+        self.diagnoses = _lexicon(tables, texts, Kind.CONDITION, Kind.EXCLUSION)
         self.measurements = self._lexicons[Kind.MEASUREMENT]
         self._units = self._lexicons[Kind.UNIT]
         self._written = [
@@ -200,7 +107,9 @@ class Terminology:
         )
 
     def _is_queried(self, system: str) -> bool:
-        """Ask for own codes under one address only."""
+        """Ask for own codes under one address only, and never for texts."""
+        if system == TEXTS:
+            return False
         return system == self.system or system != DEFAULT_BASE + _CODE_SYSTEM
 
     def lexicon(self, kind: Kind) -> Lexicon:
@@ -260,6 +169,26 @@ class Terminology:
         )
 
 
+@dataclass(frozen=True, slots=True)
+class Maps:
+    """
+    What the files say, before one replaces the other.
+
+    Attributes
+    ----------
+    bundled : tuple of MappedCode
+        The project's own codes, and the maps that ship with the service.
+    site : tuple of MappedCode
+        What the site adds, replaces or takes out of use.
+    base : str
+        Address below which the project's own CodeSystem lies.
+    """
+
+    bundled: tuple[MappedCode, ...]
+    site: tuple[MappedCode, ...]
+    base: str
+
+
 def load_terminology(
     site_dir: Path | None = None, base: str = DEFAULT_BASE
 ) -> Terminology:
@@ -284,23 +213,47 @@ def load_terminology(
     TerminologyError
         If a ConceptMap cannot be used; names file, group and code.
     """
+    maps = read_maps(site_dir, base)
+    return Terminology([*maps.bundled, *maps.site], maps.base)
+
+
+def read_maps(site_dir: Path | None = None, base: str = DEFAULT_BASE) -> Maps:
+    """
+    Read and check the bundled ConceptMaps and a site's.
+
+    Parameters
+    ----------
+    site_dir : pathlib.Path or None
+        Folder with the site's ConceptMaps (``*.json``).
+    base : str
+        Address below which the project's own CodeSystem lies.
+
+    Returns
+    -------
+    Maps
+        Both, apart.
+
+    Raises
+    ------
+    TerminologyError
+        If a ConceptMap cannot be used; names file, group and code.
+    """
+    base = base.rstrip("/")
     data = files("service").joinpath("data")
     text = data.joinpath("codesystems/predictors.json").read_text("utf-8")
-    vocabulary = _vocabulary(json.loads(text), base.rstrip("/"))
+    vocabulary = _vocabulary(json.loads(text), base)
     with as_file(data.joinpath("conceptmaps")) as folder:
-        entries = [*_own_codes(vocabulary), *read_folder(folder, vocabulary)]
-    if site_dir is not None:
-        entries += read_folder(site_dir, vocabulary)
-    terminology = Terminology(entries, base.rstrip("/"))
-    for mapped in entries:
-        _check_values(mapped, terminology)
-    return terminology
+        bundled = [*_own_codes(vocabulary), *read_folder(folder, vocabulary)]
+    site = [] if site_dir is None else read_folder(site_dir, vocabulary, is_site=True)
+    _check_values([*bundled, *site], base)
+    return Maps(tuple(bundled), tuple(site), base)
 
 
 def _vocabulary(code_system: Mapping[str, Any], base: str) -> Vocabulary:
     bases = dict.fromkeys((base, DEFAULT_BASE))
     return Vocabulary(
         systems=frozenset(item + _CODE_SYSTEM for item in bases),
+        texts=frozenset({TEXTS, *(f"{item}/CodeSystem/texts" for item in bases)}),
         properties=tuple(f"{item}/mapping-property/" for item in bases),
         kinds={
             concept["code"]: Kind(concept["property"][0]["valueCode"])
@@ -315,6 +268,17 @@ def _own_codes(vocabulary: Vocabulary) -> Iterator[MappedCode]:
         for code, kind in vocabulary.kinds.items():
             own = MappedCode(system, code, kind, code)
             yield replace(own, place=PLACES[code]) if kind is Kind.PLACE else own
+
+
+def _lexicon(
+    tables: Mapping[Kind, Mapping[str, Table]],
+    texts: Mapping[Kind, Mapping[str, MappedCode]],
+    *kinds: Kind,
+) -> Lexicon:
+    """Texts cost time with every concept: only where some are mapped."""
+    coded = [tables[kind] for kind in kinds]
+    worded = [texts[kind] for kind in kinds if texts[kind]]
+    return TextLexicon(*coded, texts=worded) if worded else Lexicon(*coded)
 
 
 def _sort_out(
@@ -334,17 +298,42 @@ def _sort_out(
     return tables
 
 
-def _check_values(mapped: MappedCode, terminology: Terminology) -> None:
-    """Refuse a default unit that is none, or none of the quantity."""
-    where = ("ConceptMap", mapped.system, mapped.code)
+def _in_use(
+    tables: Mapping[tuple[Kind, str], Mapping[str, MappedCode]],
+) -> Iterator[MappedCode]:
+    """Each mapping once, though one without a meaning stands in every table."""
+    taken_out: set[tuple[str, str]] = set()
+    for codes in tables.values():
+        for mapped in codes.values():
+            if mapped.kind is not None:
+                yield mapped
+            elif mapped.is_site and (mapped.system, mapped.code) not in taken_out:
+                taken_out.add((mapped.system, mapped.code))
+                yield mapped
+
+
+def _check_values(entries: Sequence[MappedCode], base: str) -> None:
+    terminology = Terminology(entries, base)
+    faults: list[TerminologyError] = []
+    for mapped in entries:
+        problem = _fault_of_values(mapped, terminology)
+        if problem is not None:
+            where = (mapped.file, mapped.system, mapped.code)
+            faults.append(TerminologyError(*where, problem))
+    if faults:
+        raise TerminologyError.of(faults)
+
+
+def _fault_of_values(mapped: MappedCode, terminology: Terminology) -> str | None:
+    """Tell what is wrong with a default unit or a form that cannot be read."""
     dimension = dimension_of(mapped.target)
     if mapped.default_unit is not None:
         unit = terminology.unit(UCUM, mapped.default_unit)
         if unit is None or UNITS[unit].dimension != dimension:
-            problem = f"default-unit: {mapped.default_unit!r} is no unit of an"
-            raise TerminologyError(*where, f"{problem} {dimension or 'unitless value'}")
+            what = dimension or "unitless value"
+            return f"default-unit: {mapped.default_unit!r} is no unit of an {what}"
     elif "integer" in mapped.value_forms and dimension is not None:
-        problem = "value-form: an integer states no unit; add default-unit"
-        raise TerminologyError(*where, problem)
+        return "value-form: an integer states no unit; add default-unit"
     if mapped.sign_convention is not None and dimension != "angle":
-        raise TerminologyError(*where, "sign-convention: only for angles")
+        return "sign-convention: only for angles"
+    return None
