@@ -24,6 +24,7 @@ _ENDINGS = (signal.SIGTERM, signal.SIGHUP)
 _PAUSE_S = 0.02
 _STOP_S = 5.0
 _LOG_LINES = 5
+_TOKEN = "FHIR_TOKEN"  # noqa: S105 a name
 
 
 class ServerError(RuntimeError):
@@ -31,7 +32,9 @@ class ServerError(RuntimeError):
 
 
 @contextmanager
-def local_server(deadline_s: float = 30.0) -> Iterator[str]:
+def local_server(
+    deadline_s: float = 30.0, variables: Mapping[str, str] | None = None
+) -> Iterator[str]:
     """
     Start ``scnen-cds serve --open`` on a free port, and stop it in every case.
 
@@ -41,6 +44,8 @@ def local_server(deadline_s: float = 30.0) -> Iterator[str]:
     ----------
     deadline_s : float, optional
         Seconds until the service must be ready.
+    variables : mapping of str to str or None, optional
+        Added to its environment: settings other than our own.
 
     Yields
     ------
@@ -53,7 +58,7 @@ def local_server(deadline_s: float = 30.0) -> Iterator[str]:
         If it ends or is not ready in time.
     """
     end = time.monotonic() + deadline_s
-    with TemporaryFile("w+") as log, _process(_SERVE, log, {}) as process:
+    with TemporaryFile("w+") as log, _process(_SERVE, log, variables or {}) as process:
         url = _announced_url(process, _DISCOVERY, deadline_s)
         url = url.removesuffix(_DISCOVERY)
         if not _is_ready_until(end, process, url):
@@ -119,12 +124,17 @@ def _process(
             stderr=log,
             text=True,
             start_new_session=True,
-            env={**os.environ, **variables},
+            env={**_environment(), **variables},
         )
         try:
             yield process
         finally:
             _stop(process)
+
+
+def _environment() -> dict[str, str]:
+    """Give our own variables, but the token of a FHIR server only to who needs it."""
+    return {name: value for name, value in os.environ.items() if name != _TOKEN}
 
 
 @contextmanager

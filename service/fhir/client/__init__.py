@@ -17,7 +17,7 @@ from service.fhir.client.access import FHIRAccess
 from service.fhir.client.asking import Waiting
 from service.fhir.client.bearer import Bearer
 from service.fhir.client.faults import Fault
-from service.fhir.client.fetching import Fetched, FHIRClient
+from service.fhir.client.fetching import Fetched, FHIRClient, Look
 from service.fhir.client.limits import Limits
 
 __all__ = [
@@ -27,5 +27,6 @@ __all__ = [
     "Fault",
     "Fetched",
     "Limits",
+    "Look",
     "Waiting",
 ]

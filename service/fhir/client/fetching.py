@@ -1,11 +1,12 @@
 """Live reads and searches on one FHIR server, within one budget of time."""
 
 import logging
+import re
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from functools import partial
-from typing import Final
+from typing import Any, Final
 
 from cds_hooks.prefetch import Availability, PrefetchedData
 from service.fhir.client.asking import Asker, Waiting
@@ -18,9 +19,11 @@ from service.fhir.client.paging import Pages, read_resource
 from service.fhir.client.targets import Base, Query
 from service.fhir.client.transport import Transport
 
-__all__ = ["FHIRClient", "Fetched"]
+__all__ = ["FHIRClient", "Fetched", "Look"]
 
 _log = logging.getLogger(__name__)
+
+_METADATA: Final = "metadata"
 
 #: Faults that speak against the server, not against the query or the token.
 _SERVER_FAILS: Final = frozenset(
@@ -49,6 +52,29 @@ class Fetched:
     data: PrefetchedData = field(repr=False)
     fault: Fault | None
     pages: int
+    milliseconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """
+    One answer as the server gave it, for tools that judge a server.
+
+    Attributes
+    ----------
+    resource : Mapping or None
+        What came with 200: a resource, or the first page of a search.
+    fault : Fault or None
+        Why nothing came.
+    issue_codes : tuple of str
+        Codes of the OperationOutcome that came instead.
+    milliseconds : float
+        Time it took.
+    """
+
+    resource: Mapping[str, Any] | None = field(repr=False)
+    fault: Fault | None
+    issue_codes: tuple[str, ...]
     milliseconds: float
 
 
@@ -126,6 +152,36 @@ class FHIRClient:
                 _log.warning("FHIR query %s: %s", key, each.fault)
         return {key: fetched[key] for key in queries}
 
+    def look(self, path: str) -> Look:
+        """
+        Ask once and give the answer unread, with a budget of its own.
+
+        Parameters
+        ----------
+        path : str
+            ``metadata``, or a query as `fetch` takes it.
+
+        Returns
+        -------
+        Look
+            Of a search, the first page only: not to be taken for the whole.
+        """
+        begin = self._clock()
+        deadline = Deadline(self._limits.total_s, self._clock)
+        resource, fault = None, None
+        issue_codes: tuple[str, ...] = ()
+        try:
+            if path == _METADATA:
+                target, form = self._base.target(path), None
+            else:
+                query = Query.parse(path, re.split("[/?]", path, maxsplit=1)[0])
+                target, form = self._address(query)
+            room = self._limits.body_bytes
+            resource, _ = self._asker.ask(target, form, room, deadline)
+        except FHIRError as error:
+            fault, issue_codes = error.fault, error.issue_codes
+        return Look(resource, fault, issue_codes, (self._clock() - begin) * 1e3)
+
     def _fetch(
         self, queries: Mapping[str, Query], deadline: Deadline
     ) -> dict[str, Fetched]:
@@ -195,11 +251,8 @@ class FHIRClient:
 
     def _search(self, query: Query, pages: Pages, deadline: Deadline) -> PrefetchedData:
         room = self._limits.body_bytes
-        target = origin = self._base.target(query.path)
-        form = None
-        if len(self._base.url) + 1 + len(query.path) > self._limits.url_chars:
-            target = self._base.target(f"{query.kind}/_search")
-            form = query.parameters
+        origin = self._base.target(query.path)
+        target, form = self._address(query)
         seen = {target, origin}
         while True:
             bundle, size = self._asker.ask(target, form, room, deadline)
@@ -214,6 +267,14 @@ class FHIRClient:
                 raise FHIRError(Fault.TOO_MANY_PAGES)
             seen.add(target)
             origin = target
+
+
+    def _address(self, query: Query) -> tuple[str, str | None]:
+        """Give target and form: a search that is too long for a URL has a form."""
+        length = len(self._base.url) + 1 + len(query.path)
+        if query.identifier is None and length > self._limits.url_chars:
+            return self._base.target(f"{query.kind}/_search"), query.parameters
+        return self._base.target(query.path), None
 
 
 def _unavailable(error: FHIRError) -> PrefetchedData:
