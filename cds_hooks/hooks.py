@@ -10,6 +10,8 @@ from enum import Enum
 from types import MappingProxyType
 from typing import Any
 
+from cds_hooks.clients import Client
+
 __all__ = [
     "HOOKS",
     "ContextField",
@@ -241,6 +243,8 @@ class HookRequest:
         and only when every part of it was right.
     extension : Mapping
         The client's own additions, unchecked.
+    client : Client or None
+        Who called, as far as that was found out.
 
     Examples
     --------
@@ -260,6 +264,7 @@ class HookRequest:
     fhir_server: str | None = None
     fhir_authorization: FHIRAuthorization | None = field(default=None, repr=False)
     extension: Mapping[str, Any] = field(default_factory=dict, repr=False)
+    client: Client | None = field(default=None, repr=False)
 
     @property
     def patient_id(self) -> str:

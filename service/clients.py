@@ -6,13 +6,14 @@ from pathlib import Path
 
 from cds_hooks import Client, ClientRegister
 from cds_hooks.register import PRESETS, load_register, preset
+from service.fhir.conventions import SIGN_CONVENTIONS
 
-__all__ = ["PREFETCH_KEYS", "SITE_FIELDS", "find_client", "load_clients"]
+__all__ = ["PREFETCH_KEYS", "SITE_FIELDS", "find_client", "load_clients", "signs_at"]
 
 #: What this application must know of a site, and the values of each.
 SITE_FIELDS: Mapping[str, tuple[str | bool, ...]] = {
-    # Whether kyphosis angles carry a sign; unless it is said, a negative is doubtful.
-    "angle_signs": ("signed", "unsigned"),
+    # How kyphosis angles are signed; unless it is said, a negative one is doubtful.
+    "angle_signs": ("unsigned", *SIGN_CONVENTIONS),
 }
 
 #: Keys of the prefetch templates, for which a site may have names of its own.
@@ -71,3 +72,22 @@ def find_client(register: ClientRegister, name: str) -> Client:
     close = get_close_matches(name, known, n=1)
     remedy = f"Did you mean {close[0]}?" if close else f"Known: {', '.join(known)}."
     raise LookupError(f"{name} is neither a registered client nor a preset. {remedy}")
+
+
+def signs_at(client: Client | None) -> str | None:
+    """
+    Tell how the site of a client signs kyphosis angles.
+
+    Parameters
+    ----------
+    client : Client or None
+        The client; None if it is not known.
+
+    Returns
+    -------
+    str or None
+        One of `SIGN_CONVENTIONS`; None if it writes magnitudes, or has not said how
+        it writes them.
+    """
+    said = client.site.get("angle_signs") if client else None
+    return str(said) if said in SIGN_CONVENTIONS else None

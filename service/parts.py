@@ -1,17 +1,29 @@
 """The parts of the service, built from the settings once at start; no web in them."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
 from pathlib import Path
+from typing import Any
 from zoneinfo import ZoneInfo
 
 from cds_hooks import Client, ClientFileError, ClientRegister, Registry
+from service.advice import FollowUpAdvice
 from service.assessment import Assessor, OutputMode
 from service.cards import CardComposer
-from service.clients import find_client, load_clients
+from service.chart import ChartAdvice
+from service.clients import find_client, load_clients, signs_at
 from service.config import Settings, SettingsError
-from service.fhir.terminology import Terminology, TerminologyError, load_terminology
+from service.fhir.client import FHIRAccess
+from service.fhir.conventions import signed
+from service.fhir.terminology import (
+    Maps,
+    Terminology,
+    TerminologyError,
+    read_maps,
+)
+from service.followup import ChartReader
+from service.followup_cards import ChartComposer
 from service.model.artifact import (
     ArtifactError,
     RiskModel,
@@ -19,7 +31,8 @@ from service.model.artifact import (
     load_model,
 )
 from service.policy import Policy, PolicyError, default_policy, load_policy
-from service.services import FollowUpAdvice, services
+from service.records import RecordReader
+from service.services import chart_templates, prefetch_templates, services
 
 __all__ = ["Clock", "Parts", "build_parts", "wall_clock"]
 
@@ -46,7 +59,7 @@ class Parts:
     terminology : Terminology
         Which codes mean what.
     advice : FollowUpAdvice
-        Answers the hook calls.
+        Answers the calls at discharge.
     registry : Registry
         The CDS services.
     clients : ClientRegister
@@ -110,27 +123,35 @@ def build_parts(settings: Settings, clock: Clock | None = None) -> Parts:
     model = _model(settings.model, today)
     mode = _mode(settings.output_mode, model)
     policy = _policy(settings.policy_file)
-    terminology = _terminology(settings)
+    maps = _maps(settings)
     clients = _clients(settings)
+    open_client = _open_client(settings, clients)
+    terminologies = _terminologies(maps, (*clients, open_client))
+    terminology = terminologies[None]
     other = _OTHER_EQUATION.get(model.id) if model.mode == "anchored" else None
-    assessor = Assessor(
-        model=model,
-        second_model=_model(other, today) if other else None,
-        policy=policy,
-        terminology=terminology,
-        mode=mode,
+    second_model = _model(other, today) if other else None
+    assessors = {
+        signs: Assessor(
+            model=model,
+            second_model=second_model,
+            policy=policy,
+            terminology=each,
+            mode=mode,
+        )
+        for signs, each in terminologies.items()
+    }
+    composer = CardComposer(**_composing(settings, model, policy), mode=mode)
+    charts = {signs: ChartReader(each) for signs, each in assessors.items()}
+    discharge_reader, chart_reader = _readers(settings, terminology)
+    advice = FollowUpAdvice(discharge_reader, assessors, composer, clock)
+    chart = ChartAdvice(
+        advice,
+        chart_reader,
+        charts,
+        ChartComposer(**_composing(settings, model, policy)),
+        clock,
     )
-    composer = CardComposer(
-        model=model,
-        mode=mode,
-        policy=policy,
-        public_url=settings.public_url,
-        canonical_base=settings.canonical_base,
-        secret_key=settings.secret_key.encode(),
-        locale=settings.locale,
-    )
-    advice = FollowUpAdvice(assessor, composer, clock)
-    registry = Registry(services(advice, terminology))
+    registry = Registry(services(advice, chart, terminology))
     return Parts(
         model=model,
         mode=mode,
@@ -139,8 +160,52 @@ def build_parts(settings: Settings, clock: Clock | None = None) -> Parts:
         advice=advice,
         registry=registry,
         clients=clients,
-        open_client=_open_client(settings, clients),
+        open_client=open_client,
     )
+
+
+def _terminologies(
+    maps: Maps, clients: Iterable[Client]
+) -> dict[str | None, Terminology]:
+    """Read the same codes for each way in which a client signs kyphosis angles."""
+    declared = {signs for each in clients if (signs := signs_at(each)) is not None}
+    return {
+        None: Terminology(maps.entries, maps.base),
+        **{
+            signs: Terminology(signed(maps.entries, signs), maps.base)
+            for signs in sorted(declared)
+        },
+    }
+
+
+def _composing(settings: Settings, model: RiskModel, policy: Policy) -> dict[str, Any]:
+    return {
+        "model": model,
+        "policy": policy,
+        "public_url": settings.public_url,
+        "canonical_base": settings.canonical_base,
+        "secret_key": settings.secret_key.encode(),
+        "locale": settings.locale,
+    }
+
+
+def _readers(
+    settings: Settings, terminology: Terminology
+) -> tuple[RecordReader, RecordReader]:
+    """Make the readers of both services: they share connections and breakers."""
+    access = FHIRAccess(allow_loopback=settings.is_open)
+
+    def is_relevant(procedure: Mapping[str, Any]) -> bool:
+        return bool(terminology.methods.meanings(procedure.get("code")))
+
+    discharge, chart = (
+        RecordReader(templates, access, is_relevant, is_open=settings.is_open)
+        for templates in (
+            prefetch_templates(terminology),
+            chart_templates(terminology),
+        )
+    )
+    return discharge, chart
 
 
 def _model(name: str, today: date) -> RiskModel:
@@ -184,9 +249,9 @@ def _policy(path: Path | None) -> Policy:
         raise SettingsError(f"SCNEN_POLICY_FILE: {error}") from error
 
 
-def _terminology(settings: Settings) -> Terminology:
+def _maps(settings: Settings) -> Maps:
     try:
-        return load_terminology(settings.conceptmaps_dir, settings.canonical_base)
+        return read_maps(settings.conceptmaps_dir, settings.canonical_base)
     except TerminologyError as error:
         raise SettingsError(f"SCNEN_CONCEPTMAPS_DIR: {error}") from error
 

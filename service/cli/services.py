@@ -165,9 +165,9 @@ def _write(sheet: Mapping[str, Any]) -> None:
     for service in sheet["services"]:
         _heading(f"Service {service['id']}")
         write_facts(list(_service_facts(service)))
-    for services, prefetch in _tables(sheet["services"]):
-        _heading(f"Prefetch of {services} (name, then query to the letter)")
-        _write_prefetch(prefetch, is_sent=sheet["sends_prefetch"])
+    for service in sheet["services"]:
+        _heading(f"Prefetch of {service['id']} (name, then query to the letter)")
+        _write_prefetch(service["prefetch"], is_sent=sheet["sends_prefetch"])
     _heading("Scopes: read, of these resource types and no others")
     for version, label in (("smart_v1", "SMART v1"), ("smart_v2", "SMART v2")):
         write_facts([(label, " ".join(sheet["scopes"][version]))])
@@ -205,19 +205,6 @@ def _trigger(service: Mapping[str, Any]) -> str:
         f"discharge: the EHR's trigger {values}. Its calls carry the extension"
         f" {service['trigger']['extension']} with that value, and an encounterId."
     )
-
-
-def _tables(
-    services: Sequence[Mapping[str, Any]],
-) -> Iterator[tuple[str, Sequence[Mapping[str, str]]]]:
-    """Give each prefetch table once, with the services that have it."""
-    done: list[Any] = []
-    for service in services:
-        table = service["prefetch"]
-        if table not in done:
-            done.append(table)
-            same = [other["id"] for other in services if other["prefetch"] == table]
-            yield " and ".join(same), table
 
 
 def _write_prefetch(prefetch: Sequence[Mapping[str, str]], *, is_sent: bool) -> None:

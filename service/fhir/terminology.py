@@ -98,13 +98,32 @@ class Terminology:
             for system, write in _UNITS_AS_WRITTEN
             if (table := tables[Kind.UNIT].get(system)) is not None
         ]
-        self.query_codes = tuple(
-            (mapped.system, mapped.code)
-            for (kind, system), codes in sorted_out.items()
-            if kind is Kind.MEASUREMENT and self._is_queried(system)
+        self._queried = tuple(
+            mapped
+            for (_, system), codes in sorted_out.items()
+            if self._is_queried(system)
             for mapped in codes.values()
             if mapped.kind is not None
         )
+        self.query_codes = tuple(
+            (mapped.system, mapped.code) for mapped in self.queried(Kind.MEASUREMENT)
+        )
+
+    def queried(self, kind: Kind) -> tuple[MappedCode, ...]:
+        """
+        List the codes of a kind that a search may ask for.
+
+        Parameters
+        ----------
+        kind : Kind
+            Which.
+
+        Returns
+        -------
+        tuple of MappedCode
+            Each under one address of its system.
+        """
+        return tuple(mapped for mapped in self._queried if mapped.kind is kind)
 
     def _is_queried(self, system: str) -> bool:
         """Ask for own codes under one address only, and never for texts."""
@@ -188,6 +207,11 @@ class Maps:
     site: tuple[MappedCode, ...]
     base: str
 
+    @property
+    def entries(self) -> tuple[MappedCode, ...]:  # numpydoc ignore=RT01
+        """All of it, the site's last: of two for one code that one counts."""
+        return (*self.bundled, *self.site)
+
 
 def load_terminology(
     site_dir: Path | None = None, base: str = DEFAULT_BASE
@@ -214,7 +238,7 @@ def load_terminology(
         If a ConceptMap cannot be used; names file, group and code.
     """
     maps = read_maps(site_dir, base)
-    return Terminology([*maps.bundled, *maps.site], maps.base)
+    return Terminology(maps.entries, maps.base)
 
 
 def read_maps(site_dir: Path | None = None, base: str = DEFAULT_BASE) -> Maps:

@@ -98,7 +98,7 @@ def test_the_check_shows_what_each_client_may_do():
         "(R4, private addresses 10.20.0.0/16)",
         "discharge com.epic.cdshooks.request.bpa-trigger-action: 27",
         "prefetch sent procedures as procedures-user observations as observations-user",
-        "angle signs signed",
+        "angle signs kyphosis-positive",
         "at most 1 each; creates Condition, MedicationRequest, ServiceRequest",
         "links absolute, smart, with appContext",
         "open - Confirm per site: that trigger 27",

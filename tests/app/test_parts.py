@@ -148,9 +148,10 @@ def test_a_client_that_nothing_proves_is_served_in_open_mode_only(settings, tmp_
 
 def test_the_angles_of_a_site_may_be_declared_signed(settings, tmp_path):
     """And nothing else is known of a site."""
-    path = _register(tmp_path, "clients: [{name: north, site: {angle_signs: signed}}]")
+    site = "{angle_signs: kyphosis-negative}"
+    path = _register(tmp_path, f"clients: [{{name: north, site: {site}}}]")
     parts = build_parts(replace(settings, clients_file=path))
-    assert parts.clients.by_name("north").site == {"angle_signs": "signed"}
+    assert parts.clients.by_name("north").site == {"angle_signs": "kyphosis-negative"}
 
 
 def _register(folder, text):

@@ -13,7 +13,7 @@ from service.app import create_app
 from service.cli import main
 from service.config import NOT_YET, VARIABLES, Settings
 from service.parts import build_parts
-from service.services import prefetch_templates
+from service.services import chart_templates
 
 URL = "https://cds.example.org/scnen"
 EXAMPLE = Path(__file__).parents[2] / "service/data/clients/example.yaml"
@@ -90,7 +90,7 @@ def test_the_prefetch_table_has_the_names_of_the_site(parts):
     assert rows["procedures"]["name"] == "procedures-user"
     assert rows["observations"]["name"] == "observations-user"
     assert rows["conditions"]["name"] == "conditions"
-    templates = prefetch_templates(parts.terminology)
+    templates = chart_templates(parts.terminology)
     assert {key: row["query"] for key, row in rows.items()} == templates
 
 
@@ -130,7 +130,8 @@ def test_the_trigger_of_a_discharge_is_told():
         "extension": "com.epic.cdshooks.request.bpa-trigger-action",
         "values": ["27"],
     }
-    assert [s["trigger"] for s in sheet("generic")["services"]] == [None, None]
+    discharge, _ = sheet("generic")["services"]
+    assert discharge["trigger"] is None
 
 
 def test_the_audience_is_the_registered_one_or_the_url():
@@ -160,11 +161,14 @@ def test_the_sheet_can_be_read_in_a_terminal(client):
         assert words in flat
 
 
-def test_a_table_that_two_services_share_is_printed_once():
-    """What is typed twice is seen to be the same."""
+def test_each_service_has_a_table_of_its_own():
+    """The chart asks for findings as well, the discharge does not."""
     text = run("--client", "generic", "--public-url", URL).output
-    assert "Prefetch of scnen-discharge and scnen-chart" in text
-    assert text.count("Procedure?patient") == 1
+    first, second = text.split("Prefetch of scnen-")[1:]
+    assert first.startswith("discharge")
+    assert second.startswith("chart")
+    assert "scn-tender-point" not in first
+    assert "scn-tender-point" in second
 
 
 def test_the_text_of_a_registered_client_names_what_is_special_of_it():

@@ -1,11 +1,13 @@
 """The services: what must be there for an answer, and what an empty answer means."""
 
+from dataclasses import replace
 from datetime import UTC, datetime
 
 import pytest
 
 from cds_hooks import DataUnavailable, load_request
 from cds_hooks.prefetch import resolve
+from cds_hooks.register import preset
 from service.config import NOT_YET, VARIABLES, Settings
 from service.fire import hook_request
 from service.parts import build_parts
@@ -14,6 +16,7 @@ from service.patients import bundled_patients
 PATIENTS = {patient.name[:2]: patient.bundle for patient in bundled_patients()}
 NOW = datetime(2026, 3, 6, 10, 0, tzinfo=UTC)
 PREDICTORS = "http://scnen-cds.example.org/fhir/CodeSystem/predictors"
+AT_DISCHARGE = {"com.epic.cdshooks.request.bpa-trigger-action": "27"}
 FAILED = {
     "resourceType": "OperationOutcome",
     "issue": [{"severity": "error", "code": "forbidden"}],
@@ -164,19 +167,48 @@ def test_pf_11_resources_of_another_patient_do_not_count(ask):
     assert ask("01", context={"patientId": "syn-02"}).cards == ()
 
 
-def test_opening_a_chart_without_an_encounter_gives_no_card(parts, ask):
-    """Without an encounter there is no stay to end."""
-    (service,) = [s for s in parts.registry if s.hook == "patient-view"]
-    body = hook_request(
-        PATIENTS["01"], {"hook": service.hook, "prefetch": dict(service.prefetch)}
-    )
-    body["context"].pop("encounterId", None)
-    assert parts.advice(load_request(body, "patient-view")).cards == ()
+@pytest.fixture
+def open_chart(parts):
+    """Fire patient-view for a patient, as a client of a preset or as nobody known."""
+
+    def open_chart(number, client=None, *, in_encounter=True, extension=None):
+        (service,) = [s for s in parts.registry if s.hook == "patient-view"]
+        entry = {"hook": service.hook, "prefetch": dict(service.prefetch)}
+        body = hook_request(
+            PATIENTS[number], entry, in_encounter=in_encounter, extension=extension
+        )
+        request = load_request(body, service.hook)
+        return service.handler(replace(request, client=client and preset(client)))
+
+    return open_chart
 
 
-def test_the_chart_gives_the_card_of_the_discharge(ask):
-    """Both hooks fire at one moment: one finding, one card."""
-    assert ask("01", hook="patient-view") == ask("01")
+@pytest.mark.parametrize("client", [None, "generic", "epic", "oracle-health"])
+@pytest.mark.parametrize("in_encounter", [True, False])
+def test_opening_a_chart_soon_after_the_operation_gives_no_card(
+    open_chart, client, in_encounter
+):
+    """Opening a chart is no discharge, and no review is due yet."""
+    assert open_chart("01", client, in_encounter=in_encounter).cards == ()
+
+
+@pytest.mark.parametrize("client", ["generic", "epic"])
+def test_a_discharge_that_the_trigger_tells_gives_the_card_of_the_discharge(
+    ask, open_chart, client
+):
+    """Epic has no hook for it; whichever way it is told, it is one card."""
+    assert open_chart("01", client, extension=AT_DISCHARGE) == ask("01")
+
+
+def test_a_trigger_without_an_encounter_is_no_discharge(open_chart):
+    """There is no stay to end."""
+    shown = open_chart("01", "epic", in_encounter=False, extension=AT_DISCHARGE)
+    assert shown.cards == ()
+
+
+def test_a_trigger_that_was_not_agreed_upon_means_nothing(open_chart):
+    """The extension is Epic's; another client's may say anything with it."""
+    assert open_chart("01", "oracle-health", extension=AT_DISCHARGE).cards == ()
 
 
 def test_pt_8_the_templates_resolve_for_the_hooks_context(parts):

@@ -1,0 +1,186 @@
+"""The advice at discharge: from a hook call over the assessment to the answer."""
+
+from collections.abc import Callable, Mapping
+from datetime import datetime
+
+from cds_hooks import DataUnavailable, HookRequest, Response
+from service.assessment import Assessment, Assessor, OutputMode
+from service.cards import CardComposer
+from service.clients import signs_at
+from service.fhir.findings import Reason
+from service.orders import Subject
+from service.records import Gathered, RecordReader
+
+__all__ = ["FollowUpAdvice", "refuse_unread", "refuse_without_procedures", "subject_of"]
+
+
+class FollowUpAdvice:
+    """
+    Advise on the follow-up of one patient at discharge.
+
+    Parameters
+    ----------
+    reader : RecordReader
+        Gathers the patient's record.
+    assessors : Mapping of str or None to Assessor
+        Turns resources into an assessment, by how a site signs kyphosis angles; None
+        is for a site that has not said it.
+    composer : CardComposer
+        Turns an assessment into cards.
+    clock : callable
+        Gives the time of the call, with its zone.
+    """
+
+    def __init__(
+        self,
+        reader: RecordReader,
+        assessors: Mapping[str | None, Assessor],
+        composer: CardComposer,
+        clock: Callable[[], datetime],
+    ) -> None:
+        self._reader = reader
+        self._assessors = assessors
+        self._composer = composer
+        self._clock = clock
+
+    def __call__(self, request: HookRequest) -> Response:
+        """
+        Answer a hook call.
+
+        Parameters
+        ----------
+        request : HookRequest
+            The loaded call.
+
+        Returns
+        -------
+        Response
+            The cards, maybe none.
+
+        Raises
+        ------
+        DataUnavailable
+            If the procedures, or the observations of an eligible operation, could
+            not be had.
+        """
+        subject = subject_of(request)
+        gathered = self._reader.read(request)
+        assessment = self._assess(request, subject, gathered)
+        _refuse_silence(assessment, gathered)
+        return Response(cards=self._composer.compose(assessment, subject))
+
+    def mode_now(self) -> OutputMode:
+        """
+        Tell what kind of number a call would give now.
+
+        Returns
+        -------
+        OutputMode
+            The mode.
+        """
+        return self._assessors[None].mode_on(self._clock())
+
+    def assess(self, request: HookRequest) -> Assessment:
+        """
+        Assess the patient of a hook call, without composing an answer.
+
+        Parameters
+        ----------
+        request : HookRequest
+            The loaded call.
+
+        Returns
+        -------
+        Assessment
+            The assessment; observations that could not be had count as missing.
+
+        Raises
+        ------
+        DataUnavailable
+            If the procedures could not be had.
+        """
+        return self._assess(request, subject_of(request), self._reader.read(request))
+
+    def _assess(
+        self, request: HookRequest, subject: Subject, gathered: Gathered
+    ) -> Assessment:
+        refuse_without_procedures(gathered)
+        return self._assessors[signs_at(request.client)].assess(
+            gathered.record,
+            patient_id=subject.patient_id,
+            encounter_id=subject.encounter_id,
+            now=self._clock(),
+        )
+
+
+def subject_of(request: HookRequest) -> Subject:
+    """
+    Tell whom a call is about.
+
+    Parameters
+    ----------
+    request : HookRequest
+        The loaded call.
+
+    Returns
+    -------
+    Subject
+        Patient and encounter of the context.
+    """
+    return Subject(request.patient_id, request.encounter_id)
+
+
+def refuse_without_procedures(gathered: Gathered) -> None:
+    """
+    Refuse a record without procedures: nothing can be said about it.
+
+    Parameters
+    ----------
+    gathered : Gathered
+        What could be had.
+
+    Raises
+    ------
+    DataUnavailable
+        If the procedures could not be had.
+    """
+    if "procedures" in gathered.lacking:
+        raise DataUnavailable(
+            f"prefetch.procedures: {gathered.lacking['procedures']}; send the complete"
+            " result of the template, or null if there are none"
+        )
+
+
+def refuse_unread(assessment: Assessment) -> None:
+    """
+    Refuse to be silent because of a Procedure that could not be read.
+
+    Parameters
+    ----------
+    assessment : Assessment
+        The assessment of the record.
+
+    Raises
+    ------
+    DataUnavailable
+        If no operation is eligible, but an entry that could be one was no valid
+        Procedure.
+    """
+    if assessment.not_assessed is Reason.NO_ELIGIBLE_OPERATION and any(
+        source.startswith("Procedure") for source, _ in assessment.extraction.rejected
+    ):
+        raise DataUnavailable(
+            "prefetch.procedures: holds entries that are no valid Procedure, and no"
+            " other is an eligible operation; send valid FHIR resources"
+        )
+
+
+def _refuse_silence(assessment: Assessment, gathered: Gathered) -> None:
+    """Answer 412 where an empty answer would pass for "nothing to say"."""
+    why = gathered.lacking.get("observations")
+    if assessment.vertebrae and why is not None:
+        raise DataUnavailable(
+            f"prefetch.observations: {why}; needed for an eligible operation, send the"
+            " complete result of the template"
+        )
+    refuse_unread(assessment)

@@ -1,0 +1,112 @@
+"""The advice in an opened chart: the follow-up after an operation, or the discharge."""
+
+from collections.abc import Callable, Mapping
+from datetime import datetime
+from typing import Final
+
+from cds_hooks import Capabilities, DataUnavailable, HookRequest, Response
+from service.advice import (
+    FollowUpAdvice,
+    refuse_unread,
+    refuse_without_procedures,
+    subject_of,
+)
+from service.clients import signs_at
+from service.followup import ChartReader, Quiet
+from service.followup_cards import ChartComposer
+from service.records import RecordReader
+
+__all__ = ["ChartAdvice"]
+
+#: Resources that the cards of a chart would create, where the client can.
+_CREATED: Final = ("ServiceRequest", "Condition")
+
+
+class ChartAdvice:
+    """
+    Advise whoever opens a chart: the handler at ``patient-view``.
+
+    Parameters
+    ----------
+    discharge : FollowUpAdvice
+        Answers where the client fires the hook at a discharge, as Epic does.
+    reader : RecordReader
+        Gathers the patient's record.
+    charts : Mapping of str or None to ChartReader
+        Finds what the follow-up calls for, by how a site signs kyphosis angles.
+    composer : ChartComposer
+        Turns that into cards.
+    clock : callable
+        Gives the time of the call, with its zone.
+    """
+
+    def __init__(
+        self,
+        discharge: FollowUpAdvice,
+        reader: RecordReader,
+        charts: Mapping[str | None, ChartReader],
+        composer: ChartComposer,
+        clock: Callable[[], datetime],
+    ) -> None:
+        self._discharge = discharge
+        self._reader = reader
+        self._charts = charts
+        self._composer = composer
+        self._clock = clock
+
+    def __call__(self, request: HookRequest) -> Response:
+        """
+        Answer a hook call.
+
+        Parameters
+        ----------
+        request : HookRequest
+            The loaded call.
+
+        Returns
+        -------
+        Response
+            The cards, most often none.
+
+        Raises
+        ------
+        DataUnavailable
+            If the procedures, or the observations after an eligible operation, could
+            not be had.
+        """
+        if _is_at_discharge(request):
+            return self._discharge(request)
+        gathered = self._reader.read(request)
+        refuse_without_procedures(gathered)
+        subject = subject_of(request)
+        view = self._charts[signs_at(request.client)].read(
+            gathered.record, patient_id=subject.patient_id, now=self._clock()
+        )
+        if view.quiet is Quiet.NOT_ELIGIBLE:
+            refuse_unread(view.assessment)
+        if view.quiet is Quiet.OBSERVATIONS_UNAVAILABLE:
+            why = gathered.lacking.get("observations", "unavailable")
+            raise DataUnavailable(
+                f"prefetch.observations: {why}; needed after an eligible operation,"
+                " send the complete result of the template"
+            )
+        capabilities = request.client.capabilities if request.client else Capabilities()
+        return Response(
+            cards=self._composer.compose(
+                view,
+                subject,
+                allowed_resources=[
+                    each for each in _CREATED if capabilities.takes(each)
+                ],
+                selection_behavior=next(iter(capabilities.selection_behaviors), "any"),
+            )
+        )
+
+
+def _is_at_discharge(request: HookRequest) -> bool:
+    trigger = request.client.trigger if request.client else None
+    return (
+        trigger is not None
+        and request.encounter_id is not None
+        and trigger.means_discharge(request.extension)
+    )

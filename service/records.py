@@ -1,0 +1,254 @@
+"""The record of one call's patient: what was prefetched, and what is fetched live."""
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from ipaddress import IPv4Network, IPv6Network, ip_address
+from time import monotonic
+from typing import Any, Final
+from urllib.parse import urlsplit
+
+from cds_hooks import Availability, Client, HookRequest, PrefetchedData
+from cds_hooks.prefetch import read, resolve
+from service.fhir.client import Bearer, FHIRAccess, FHIRClient
+from service.fhir.findings import PatientRecord
+from service.fhir.versions import in_r4
+
+__all__ = ["Gathered", "RecordReader"]
+
+Resource = Mapping[str, Any]
+
+#: Our prefetch keys, and the resource type that each is for.
+_TYPES: Final[Mapping[str, str]] = {
+    "patient": "Patient",
+    "encounter": "Encounter",
+    "procedures": "Procedure",
+    "observations": "Observation",
+    "conditions": "Condition",
+}
+_HAD: Final = frozenset({Availability.NULL, Availability.EMPTY, Availability.COMPLETE})
+#: What the client did not send, or not to the end. What it tried and failed to read is
+#: not asked for again: the specification leaves that to the client.
+_TO_FETCH: Final = frozenset({Availability.ABSENT, Availability.PAGED})
+_WORDS: Final = {
+    Availability.ABSENT: "absent",
+    Availability.PAGED: "only the first page was sent",
+    Availability.UNAVAILABLE: "the client could not read it",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Gathered:
+    """
+    What is known of the patient of one call.
+
+    Attributes
+    ----------
+    record : PatientRecord
+        The resources, in R4's spelling.
+    lacking : Mapping of str to str
+        By prefetch key: why it could not be had, in words without patient data.
+    """
+
+    record: PatientRecord
+    lacking: Mapping[str, str]
+
+
+@dataclass(slots=True)
+class _Found:
+    """What stands under one key, and why no more could be had."""
+
+    data: PrefetchedData
+    trouble: str = ""
+
+    @property
+    def is_had(self) -> bool:
+        """Whether all there is is here; a page of several is not all."""
+        return self.data.availability in _HAD
+
+    @property
+    def why(self) -> str:
+        """Why it is not."""
+        said = _WORDS.get(self.data.availability, "unavailable")
+        return f"{said}; {self.trouble}" if self.trouble else said
+
+
+class RecordReader:
+    """
+    Read the record of a call's patient: prefetch first, then the client's FHIR server.
+
+    Parameters
+    ----------
+    templates : Mapping of str to str
+        The prefetch templates of the services, by key.
+    access : FHIRAccess
+        The way to FHIR servers.
+    is_relevant : callable
+        Whether a Procedure could make the rest of the record matter. If none does,
+        nothing else is fetched: most patients of a hospital had no such operation.
+    is_open : bool, optional
+        Open mode: a server on this machine needs neither registration nor token.
+    """
+
+    def __init__(
+        self,
+        templates: Mapping[str, str],
+        access: FHIRAccess,
+        is_relevant: Callable[[Resource], bool],
+        *,
+        is_open: bool = False,
+    ) -> None:
+        self._templates = templates
+        self._access = access
+        self._is_relevant = is_relevant
+        self._is_open = is_open
+
+    def read(self, request: HookRequest) -> Gathered:
+        """
+        Gather what the client sent and what it lets us fetch.
+
+        Parameters
+        ----------
+        request : HookRequest
+            The loaded call.
+
+        Returns
+        -------
+        Gathered
+            The record. When this returns nothing goes on, and no token is kept.
+        """
+        client = request.client or Client("nobody")
+        server = self._server(client, request)
+        version = server.version if server else _usual_version(client)
+        found = _prefetched(client, request)
+        self._complete(found, ["procedures"], server, request)
+        procedures = found["procedures"].data.resources
+        if found["procedures"].is_had and any(map(self._is_relevant, procedures)):
+            self._complete(found, list(found), server, request)
+        return _gathered(found, version)
+
+    def _complete(
+        self,
+        found: dict[str, _Found],
+        keys: Iterable[str],
+        server: "_Server | None",
+        request: HookRequest,
+    ) -> None:
+        """Fetch what is lacking under the keys, all of it at once."""
+        wanted = [key for key in keys if found[key].data.availability in _TO_FETCH]
+        if not wanted:
+            return
+        fhir = self._connect(server, request)
+        if fhir is None:
+            for key in wanted:
+                found[key].trouble = "no FHIR access was given that may be used"
+            return
+        queries = {
+            key: (query, _TYPES[key])
+            for key in wanted
+            if (query := resolve(self._templates[key], request.context)) is not None
+        }
+        for key, fetched in fhir.fetch(queries).items():
+            if fetched.fault is None:
+                found[key] = _Found(fetched.data)
+            else:
+                found[key].trouble = f"fetching it failed: {fetched.fault.value}"
+
+    def _server(self, client: Client, request: HookRequest) -> "_Server | None":
+        """Find the server that may be asked, if the request names one."""
+        registered = client.fhir_server(request.fhir_server)
+        if registered is not None:
+            return _Server(
+                registered.base_url, registered.version, registered.private_addresses
+            )
+        url = request.fhir_server
+        if self._is_open and url is not None and _is_on_this_machine(url):
+            return _Server(url, _usual_version(client), needs_token=False)
+        return None
+
+    def _connect(
+        self, server: "_Server | None", request: HookRequest
+    ) -> FHIRClient | None:
+        if server is None:
+            return None
+        bearer = _bearer(request)
+        if bearer is None and server.needs_token:
+            return None
+        try:
+            return self._access.client(
+                server.base_url, server.private_addresses, bearer
+            )
+        except ValueError:
+            return None
+
+
+@dataclass(frozen=True, slots=True)
+class _Server:
+    """A FHIR server that may be asked for this call."""
+
+    base_url: str
+    version: str
+    private_addresses: tuple[IPv4Network | IPv6Network, ...] = ()
+    needs_token: bool = True
+
+
+def _usual_version(client: Client) -> str:
+    """Tell in which version a client writes where the request names no server."""
+    versions = {server.version for server in client.fhir_servers}
+    return versions.pop() if len(versions) == 1 else "R4"
+
+
+def _is_on_this_machine(url: str) -> bool:
+    try:
+        host = urlsplit(url).hostname or ""
+        return host == "localhost" or ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+def _bearer(request: HookRequest) -> Bearer | None:
+    """Take the call's token, unless it is for another patient."""
+    given = request.fhir_authorization
+    if given is None or given.patient not in {None, request.patient_id}:
+        return None
+    return Bearer(given.access_token, given.expires_in, monotonic())
+
+
+def _prefetched(client: Client, request: HookRequest) -> dict[str, _Found]:
+    """Read each key under the first of its names that the client sent."""
+    found = {}
+    for key, kind in _TYPES.items():
+        names = client.prefetch_names(key)
+        name = next((name for name in names if name in request.prefetch), key)
+        found[key] = _Found(read(request.prefetch, name, (kind,)))
+    return found
+
+
+def _gathered(found: Mapping[str, _Found], version: str) -> Gathered:
+    resources = {
+        key: tuple(in_r4(each, version) for each in item.data.resources)
+        for key, item in found.items()
+    }
+    record = PatientRecord(
+        patient=_single(resources["patient"]),
+        encounter=_single(resources["encounter"]),
+        procedures=resources["procedures"],
+        observations=_all(found, "observations", resources),
+        conditions=_all(found, "conditions", resources),
+        illegible={
+            _TYPES[key]: item.data.dropped
+            for key, item in found.items()
+            if item.data.dropped
+        },
+    )
+    lacking = {key: item.why for key, item in found.items() if not item.is_had}
+    return Gathered(record, lacking)
+
+
+def _single(resources: Sequence[Resource]) -> Resource | None:
+    return resources[0] if len(resources) == 1 else None
+
+
+def _all(
+    found: Mapping[str, _Found], key: str, resources: Mapping[str, Sequence[Resource]]
+) -> Sequence[Resource] | None:
+    return resources[key] if found[key].is_had else None
