@@ -14,6 +14,7 @@ _COMMANDS = (
     "serve",
     "demo",
     "sandbox",
+    "fire",
     "score",
     "services",
     "clients",
