@@ -1,4 +1,4 @@
-"""Write the bundled synthetic patients: patients.yaml -> FHIR R4 transaction Bundles.
+"""Write the bundled synthetic patients: patients.yaml -> FHIR transaction Bundles.
 
 Usage: python scripts/build_patients.py [FOLDER], default service/data/patients. Nothing
 is random and no clock is read, so the same input always gives the same files.
@@ -10,27 +10,28 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-import yaml
+from patient_codes import (
+    DISPLAYS,
+    ICD10CM,
+    LOINC,
+    TABLE,
+    TERMINOLOGY,
+    coding,
+    concept,
+    icd10pcs,
+    project,
+    quantity,
+    site,
+)
+from patient_shapes import SHAPES
 
 __all__ = ["bundle", "main", "read_stories", "written_files"]
 
 Json = dict[str, Any]
 
 ROOT = Path(__file__).parents[1]
-TABLE: Json = yaml.safe_load(
-    Path(__file__).with_name("patients.yaml").read_text("utf-8")
-)
-DISPLAYS: Json = TABLE["displays"]
 BASE = "http://scnen-cds.example.org/fhir"
 ZONE = ":00+01:00"
-
-PROJECT = f"{BASE}/CodeSystem/predictors"
-ICD10CM = "http://hl7.org/fhir/sid/icd-10-cm"
-ICD10PCS = "http://www.cms.gov/Medicare/Coding/ICD10"
-LOINC = "http://loinc.org"
-SNOMED = "http://snomed.info/sct"
-UCUM = "http://unitsofmeasure.org"
-TERMINOLOGY = "http://terminology.hl7.org/CodeSystem"
 
 HTEST = {"system": f"{TERMINOLOGY}/v3-ActReason", "code": "HTEST"}
 TAG = {"tag": [{**HTEST, "display": "test health data"}]}
@@ -41,6 +42,11 @@ SURGEON = {
     "meta": TAG,
     "name": [{"family": "Synthetic-Surgeon", "given": ["Sasha"]}],
 }
+SURGEON_REFERENCE = {"reference": f"Practitioner/{SURGEON['id']}"}
+
+#: Of a story: what is told in words, and how it is fired where that is not as usual.
+WORDS = ("name", "title", "story", "expected")
+FIRING = ("hook", "client", "fhir_version", "in_encounter", "extension")
 
 
 def read_stories() -> list[Json]:
@@ -70,6 +76,11 @@ def bundle(story: Mapping[str, Any]) -> Json:
     dict
         The Bundle; its `timestamp` is when the hook fires.
     """
+    written = _bundle(story)
+    return SHAPES[story["shape"]](written) if "shape" in story else written
+
+
+def _bundle(story: Mapping[str, Any]) -> Json:
     return {
         "resourceType": "Bundle",
         "id": story["name"],
@@ -96,7 +107,7 @@ def _resources(story: Mapping[str, Any]) -> Iterator[Json]:
     yield SURGEON
     yield _encounter(story, key)
     yield from _numbered(_conditions(story), key, "condition")
-    yield from _numbered(_procedures(story), key, "procedure")
+    yield from _numbered(_procedures(story, key), key, "procedure")
     yield from _numbered(_observations(story), key, "observation")
 
 
@@ -135,15 +146,16 @@ def _encounter(story: Mapping[str, Any], key: str) -> Json:
     code = story.get("class", "IMP")
     display = {"IMP": "inpatient encounter", "AMB": "ambulatory"}[code]
     diagnoses = range(1, len(story["conditions"]) + 1)
+    end = {"end": story["discharged"] + ZONE} if "discharged" in story else {}
     return {
         "resourceType": "Encounter",
         "id": f"{key}-encounter",
         "meta": TAG,
-        "status": "in-progress",
-        "class": _coding(f"{TERMINOLOGY}/v3-ActCode", code, display),
+        "status": "finished" if end else "in-progress",
+        "class": coding(f"{TERMINOLOGY}/v3-ActCode", code, display),
         "subject": {"reference": f"Patient/{key}"},
-        "participant": [{"individual": {"reference": "Practitioner/syn-surgeon"}}],
-        "period": {"start": story["admitted"] + ZONE},
+        "participant": [{"individual": SURGEON_REFERENCE}],
+        "period": {"start": story["admitted"] + ZONE, **end},
         "diagnosis": [
             {"condition": {"reference": f"Condition/{key}-condition-{n}"}, "rank": n}
             for n in diagnoses
@@ -154,34 +166,42 @@ def _encounter(story: Mapping[str, Any], key: str) -> Json:
 def _conditions(story: Mapping[str, Any]) -> Iterator[Json]:
     for code in story["conditions"]:
         yield _condition(code, "encounter-diagnosis", story["injury"])
-    for year, code in enumerate(story["history"], 2018):
-        old = _condition(code, "problem-list-item", str(year))
+    older = [(code, str(year)) for year, code in enumerate(story["history"], 2018)]
+    for code, onset in [*story.get("problems", []), *older]:
+        old = _condition(code, "problem-list-item", onset)
         yield {**old, "_of_this_stay": False}
 
 
 def _condition(code: str, category: str, onset: str) -> Json:
-    active = _coding(f"{TERMINOLOGY}/condition-clinical", "active")
-    sure = _coding(f"{TERMINOLOGY}/condition-ver-status", "confirmed")
+    active = coding(f"{TERMINOLOGY}/condition-clinical", "active")
+    sure = coding(f"{TERMINOLOGY}/condition-ver-status", "confirmed")
     return {
         "resourceType": "Condition",
         "clinicalStatus": {"coding": [active]},
         "verificationStatus": {"coding": [sure]},
-        "category": [_concept(f"{TERMINOLOGY}/condition-category", category)],
-        "code": {"coding": [_coding(ICD10CM, code, DISPLAYS["icd10cm"][code])]},
+        "category": [concept(f"{TERMINOLOGY}/condition-category", category)],
+        "code": {"coding": [coding(ICD10CM, code, DISPLAYS["icd10cm"][code])]},
         "onsetDateTime": onset,
     }
 
 
-def _procedures(story: Mapping[str, Any]) -> Iterator[Json]:
+def _procedures(story: Mapping[str, Any], key: str) -> Iterator[Json]:
     for operation in story["operations"]:
         begin, end = operation["at"], operation.get("until")
-        yield _procedure(
+        done = _procedure(
             operation["code"],
             {"performedPeriod": {"start": begin + ZONE, "end": end + ZONE}}
             if end
             else {"performedDateTime": begin + ZONE},
             operation.get("level"),
         )
+        if reason := operation.get("reason"):
+            named = f"Condition/{key}-condition-{reason}"
+            done["reasonReference"] = [{"reference": named}]
+        yield done
+    for code, time in _after(story, "procedures"):
+        later = _procedure(code, {"performedDateTime": time + ZONE})
+        yield {**later, "_of_this_stay": False}
     yield _procedure("BR09ZZZ", {"performedDateTime": story["admitted"] + ZONE})
     if "H25.9" in story["history"]:
         eye = _procedure("08RJ3JZ", {"performedDateTime": "2022-05-17"})
@@ -192,10 +212,10 @@ def _procedure(code: str, performed: Json, level: str | None = None) -> Json:
     return {
         "resourceType": "Procedure",
         "status": "completed",
-        "code": _project(code) if code in DISPLAYS["project"] else _pcs(code),
+        "code": project(code) if code in DISPLAYS["project"] else icd10pcs(code),
         **performed,
-        "performer": [{"actor": {"reference": "Practitioner/syn-surgeon"}}],
-        **({"bodySite": [_site(level)]} if level else {}),
+        "performer": [{"actor": SURGEON_REFERENCE}],
+        **({"bodySite": [site(level)]} if level else {}),
     }
 
 
@@ -208,25 +228,43 @@ def _observations(story: Mapping[str, Any]) -> Iterator[Json]:
             level = extra.get("level", story.get("level"))
             status = extra.get("status", "final")
             yield {
-                **_observation(_project(code), time, status),
-                "valueQuantity": _quantity(value, unit),
-                **({"bodySite": _site(level)} if level else {}),
+                **_observation(project(code), time, status),
+                "valueQuantity": quantity(value, unit),
+                **({"bodySite": site(level)} if level else {}),
             }
+    for code, value, time in _after(story, "findings"):
+        yield {**_finding(code, value, time), "_of_this_stay": False}
     for code, display, category, value, unit in TABLE["routine"]:
-        concept = {"coding": [_coding(LOINC, code, display)]}
-        found = _observation(concept, story["admitted"], category=category)
-        yield {**found, "valueQuantity": _quantity(value, unit)}
+        named = {"coding": [coding(LOINC, code, display)]}
+        found = _observation(named, story["admitted"], category=category)
+        yield {**found, "valueQuantity": quantity(value, unit)}
+
+
+def _after(story: Mapping[str, Any], kind: str) -> list[Any]:
+    """List what was done or found at visits after the stay."""
+    found: list[Any] = story.get("after", {}).get(kind, [])
+    return found
+
+
+def _finding(code: str, value: bool | str | float, time: str) -> Json:  # noqa: FBT001 a value
+    seen = _observation(project(code), time, category="exam")
+    if isinstance(value, bool):
+        said: Json = {"valueBoolean": value}
+    elif isinstance(value, str):
+        said = {"valueCodeableConcept": project(value)}
+    else:
+        said = {"valueQuantity": quantity(value, "%")}
+    return {**seen, "performer": [SURGEON_REFERENCE], **said}
 
 
 def _panel(story: Mapping[str, Any]) -> Json:
-    concept = _project("predictor-panel")
     return {
-        **_observation(concept, story["panel"]),
-        "bodySite": _site(story["level"]),
+        **_observation(project("predictor-panel"), story["panel"]),
+        "bodySite": site(story["level"]),
         "component": [
             {
-                "code": _project(code),
-                "valueQuantity": _quantity(value, unit),
+                "code": project(code),
+                "valueQuantity": quantity(value, unit),
             }
             for code, value, unit, _ in story["measurements"]
         ],
@@ -234,44 +272,16 @@ def _panel(story: Mapping[str, Any]) -> Json:
 
 
 def _observation(
-    concept: Json, time: str, status: str = "final", category: str = "imaging"
+    code: Json, time: str, status: str = "final", category: str = "imaging"
 ) -> Json:
     return {
         "resourceType": "Observation",
         "status": status,
-        "category": [_concept(f"{TERMINOLOGY}/observation-category", category)],
-        "code": concept,
+        "category": [concept(f"{TERMINOLOGY}/observation-category", category)],
+        "code": code,
         "effectiveDateTime": time + ZONE,
         "performer": [{"display": "Synthetic Radiology and Laboratory"}],
     }
-
-
-def _quantity(value: float, unit: str) -> Json:
-    shown = {"deg": "°", "1": ""}.get(unit, unit)
-    named = {"unit": shown} if shown else {}
-    return {"value": value, **named, "system": UCUM, "code": unit}
-
-
-def _project(code: str) -> Json:
-    return _concept(PROJECT, code, DISPLAYS["project"][code])
-
-
-def _pcs(code: str) -> Json:
-    return _concept(ICD10PCS, code, DISPLAYS["icd10pcs"][code])
-
-
-def _site(level: str) -> Json:
-    return _concept(SNOMED, *DISPLAYS["sites"][level])
-
-
-def _concept(system: str, code: str, display: str | None = None) -> Json:
-    text = {"text": display} if display else {}
-    return {"coding": [_coding(system, code, display)], **text}
-
-
-def _coding(system: str, code: str, display: str | None = None) -> Json:
-    named = {"display": display} if display else {}
-    return {"system": system, "code": code, **named}
 
 
 def written_files(stories: Sequence[Mapping[str, Any]]) -> dict[str, str]:
@@ -289,8 +299,8 @@ def written_files(stories: Sequence[Mapping[str, Any]]) -> dict[str, str]:
         Text by file name.
     """
     files = {f"{story['name']}.json": _text(bundle(story)) for story in stories}
-    told = ("name", "title", "story", "expected")
-    told_stories = [{key: story[key] for key in told} for story in stories]
+    told = (*WORDS, *FIRING)
+    told_stories = [{key: s[key] for key in told if key in s} for s in stories]
     files["stories.json"] = _text(told_stories)
     files["README.md"] = _readme(stories)
     return files
@@ -304,10 +314,20 @@ def _readme(stories: Sequence[Mapping[str, Any]]) -> str:
     head = Path(__file__).with_name("patients_readme.md").read_text("utf-8")
     rows = [
         f"| `{story['name']}` | **{story['title']}.** {story['story']}"
-        f" | {story['expected']} |"
+        f" | {_fired(story)} | {story['expected']} |"
         for story in stories
     ]
     return head + "\n".join(rows) + "\n"
+
+
+def _fired(story: Mapping[str, Any]) -> str:
+    """Say which hook fires, and what is unusual about it."""
+    said = [f"`{story.get('hook', 'encounter-discharge')}`"]
+    said += [f"`{value}`" for value in story.get("extension", {}).values()]
+    said += [story[name] for name in ("client", "fhir_version") if name in story]
+    if not story.get("in_encounter", True):
+        said.append("no encounter")
+    return ", ".join(said)
 
 
 def main(folder: Path = ROOT / "service/data/patients") -> None:

@@ -32,14 +32,16 @@ _REFERENCES = {
     "subject": ("subject", "patient"),
     "encounter": ("encounter",),
 }
-#: elements that date a resource, as the search parameter `date` reads them
+#: elements that date a resource, as the search parameter `date` reads them, R4 and R5
 _DATES = (
     "effectiveDateTime",
     "effectiveInstant",
     "performedDateTime",
+    "occurrenceDateTime",
     "recordedDate",
     "onsetDateTime",
 )
+_PERIODS = ("performedPeriod", "occurrencePeriod", "effectivePeriod")
 
 
 class FireError(RuntimeError):
@@ -200,7 +202,12 @@ def _call(send: Callable[[], requests.Response], url: str) -> Reply:
 
 
 def hook_request(
-    bundle: Resource, service: Mapping[str, Any], *, hook_instance: str | None = None
+    bundle: Resource,
+    service: Mapping[str, Any],
+    *,
+    hook_instance: str | None = None,
+    in_encounter: bool = True,
+    extension: Mapping[str, Any] | None = None,
 ) -> dict[str, Any]:
     """
     Build the request an EHR would send, with complete prefetch.
@@ -208,12 +215,16 @@ def hook_request(
     Parameters
     ----------
     bundle : mapping
-        FHIR R4 Bundle with one Patient, one Encounter, one Practitioner and what else
-        the chart holds.
+        FHIR Bundle with one Patient, one Encounter, one Practitioner and what else the
+        chart holds.
     service : mapping
         Discovery entry: `hook` and `prefetch` are read.
     hook_instance : str or None, optional
         UUID of this firing; None for a new one.
+    in_encounter : bool, optional
+        Whether the chart is open within the encounter; only then it is named.
+    extension : mapping or None, optional
+        What this EHR adds to the request.
 
     Returns
     -------
@@ -231,8 +242,9 @@ def hook_request(
     context = {
         "userId": f"Practitioner/{_only(chart, 'Practitioner')['id']}",
         "patientId": _only(chart, "Patient")["id"],
-        "encounterId": _only(chart, "Encounter")["id"],
     }
+    if in_encounter:
+        context["encounterId"] = _only(chart, "Encounter")["id"]
     queries = {
         key: resolve(template, context)
         for key, template in service.get("prefetch", {}).items()
@@ -244,6 +256,7 @@ def hook_request(
         "prefetch": {
             key: _answer(query, chart) for key, query in queries.items() if query
         },
+        **({"extension": dict(extension)} if extension else {}),
     }
 
 
@@ -285,7 +298,8 @@ def _search(found: list[Resource], parameters: list[tuple[str, str]]) -> Resourc
 
 def _date(resource: Resource) -> str:
     """When it was, as text: the charts here write one offset, so text sorts them."""
-    period = resource.get("performedPeriod") or resource.get("effectivePeriod") or {}
+    periods = (resource[name] for name in _PERIODS if name in resource)
+    period: Resource = next(periods, {})
     dates = (resource[name] for name in _DATES if name in resource)
     return str(next(dates, period.get("start", "")))
 
@@ -304,4 +318,4 @@ def _matches(coding: Resource, token: str) -> bool:
 
 def _refers(resource: Resource, elements: Iterable[str], wanted: str) -> bool:
     references = (resource.get(name, {}).get("reference", "") for name in elements)
-    return any(wanted in {found, found.rpartition("/")[2]} for found in references)
+    return any(f"/{found}".endswith(f"/{wanted}") for found in references)

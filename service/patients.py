@@ -17,7 +17,7 @@ _DATE = re.compile(r"(\d{4}-\d\d-\d\d)(T.*)?")
 @dataclass(frozen=True, slots=True)
 class SyntheticPatient:
     """
-    A made-up patient at the end of a hospital stay.
+    A made-up patient at the end of a hospital stay, or months after it.
 
     Attributes
     ----------
@@ -30,7 +30,17 @@ class SyntheticPatient:
     expected : str
         What the service should answer, and by which rule.
     bundle : mapping
-        FHIR R4 transaction Bundle; its `timestamp` is when the discharge hook fires.
+        FHIR transaction Bundle; its `timestamp` is when the hook fires.
+    hook : str, default "encounter-discharge"
+        The hook that fires.
+    client : str, default "generic"
+        Preset of the EHR that fires it.
+    fhir_version : str, default "R4"
+        FHIR version of the Bundle.
+    in_encounter : bool, default True
+        Whether it fires within the encounter of the Bundle.
+    extension : mapping or None, optional
+        What the EHR adds to the request.
     """
 
     name: str
@@ -38,10 +48,15 @@ class SyntheticPatient:
     story: str
     expected: str
     bundle: Mapping[str, Any] = field(repr=False, compare=False)
+    hook: str = "encounter-discharge"
+    client: str = "generic"
+    fhir_version: str = "R4"
+    in_encounter: bool = True
+    extension: Mapping[str, Any] | None = field(default=None, compare=False)
 
     def bundle_at(self, now: datetime) -> Mapping[str, Any]:
         """
-        Move the stay so that the hook fires within the last day before a moment.
+        Move the story so that the hook fires within the last day before a moment.
 
         Parameters
         ----------

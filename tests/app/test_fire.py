@@ -119,6 +119,43 @@ def test_search_without_a_match_is_an_empty_bundle():
     }
 
 
+def test_chart_opened_outside_of_an_encounter_names_none():
+    """What only the encounter could fill is left out, the rest is sent."""
+    request = hook_request(PATIENT.bundle, DISCHARGE, in_encounter=False)
+    assert "encounterId" not in request["context"]
+    assert request["prefetch"].keys() == {"patient", "procedures", "observations"}
+
+
+def test_extension_is_sent_only_where_the_ehr_has_one():
+    """Such as Epic's trigger."""
+    named = {"com.example.trigger": "27"}
+    sent = hook_request(PATIENT.bundle, DISCHARGE, extension=named)
+    assert sent["extension"] == named
+    assert "extension" not in hook_request(PATIENT.bundle, DISCHARGE)
+
+
+@pytest.mark.parametrize("order", ["date", "-date"])
+@pytest.mark.parametrize("name", ["19-epic-shape", "20-r5-shape"])
+def test_chart_of_another_shape_is_searched_and_sorted_as_well(name, order):
+    """Absolute references, times in UTC, and R5's names of times."""
+    (patient,) = (each for each in bundled_patients() if each.name == name)
+    query = f"Procedure?patient={{{{context.patientId}}}}&_sort={order}"
+    templates = {**DISCHARGE["prefetch"], "procedures": query}
+    service = {**DISCHARGE, "prefetch": templates}
+    prefetch = hook_request(patient.bundle, service)["prefetch"]
+    totals = {key: prefetch[key]["total"] for key in ("observations", "conditions")}
+    assert totals == {"observations": 2, "conditions": 1}
+    resources = [entry["resource"] for entry in prefetch["procedures"]["entry"]]
+    times = [
+        each.get("performedDateTime")
+        or each.get("occurrenceDateTime")
+        or each["occurrencePeriod"]["start"]
+        for each in resources
+    ]
+    assert len(times) > 1
+    assert times == sorted(times, reverse=order == "-date")
+
+
 def test_read_without_a_match_is_null():
     """Null is how a client says that there is none."""
     service = {"hook": "patient-view", "prefetch": {"other": "Patient/nobody"}}

@@ -6,7 +6,7 @@ import pytest
 from fhir.resources import get_fhir_model_class
 
 from service.fhir.extract import extract
-from service.fhir.findings import PatientRecord
+from service.fhir.findings import Missing, PatientRecord
 from service.fhir.versions import in_r4
 from service.patients import bundled_patients
 from service.policy import default_policy
@@ -70,13 +70,35 @@ def extracted(resources, now, terminology):
     )
 
 
-@pytest.mark.parametrize("patient", bundled_patients(), ids=lambda p: p.name)
+PATIENTS = bundled_patients()
+IN_R4 = [patient for patient in PATIENTS if patient.fhir_version == "R4"]
+
+
+@pytest.mark.parametrize("patient", IN_R4, ids=lambda p: p.name)
 def test_every_bundled_patient_reads_the_same_in_r5(patient, terminology):
     """The version of the server changes no value and no reason."""
     resources = [entry["resource"] for entry in patient.bundle["entry"]]
     now = datetime.fromisoformat(patient.bundle["timestamp"])
     newer = [in_r4(in_r5(resource), "R5") for resource in resources]
     assert extracted(newer, now, terminology) == extracted(resources, now, terminology)
+
+
+def test_bundled_r5_patient_is_read_by_the_names_of_r5(terminology):
+    """Read as R4 the operation has no time, and without its reason no level."""
+    (patient,) = (patient for patient in PATIENTS if patient.fhir_version == "R5")
+    resources = [entry["resource"] for entry in patient.bundle["entry"]]
+    now = datetime.fromisoformat(patient.bundle["timestamp"])
+    newer = [in_r4(resource, "R5") for resource in resources]
+    (vertebra,) = extracted(newer, now, terminology).vertebrae
+    assert (vertebra.level, vertebra.method.value) == ("L2", "pkp")
+    assert vertebra.cement_ratio_percent.value == 46.0
+    assert vertebra.cobb_restoration_ratio_percent.value == pytest.approx(35.0)
+    (as_r4,) = extracted(resources, now, terminology).vertebrae
+    assert isinstance(as_r4.cement_ratio_percent, Missing)
+    for resource in newer:
+        resource.pop("reasonReference", None)
+    (without,) = extracted(newer, now, terminology).vertebrae
+    assert isinstance(without.segment, Missing)
 
 
 @pytest.mark.parametrize("version", ["R4", "R4B"])
