@@ -20,6 +20,8 @@ from service.sandbox import fhir_server
 __all__ = ["sandbox"]
 
 _HOOK = "encounter-discharge"
+#: What the FHIR server speaks: patients of another version would be refused.
+_VERSION = "R4"
 _TOKEN_BYTES = 24
 _COLUMNS = 11
 _MOMENT_S = 3600.0
@@ -48,7 +50,11 @@ def sandbox(*, page_size: int) -> None:  # numpydoc ignore=PR01
     """  # noqa: D301 click wants the character itself
     token = secrets.token_urlsafe(_TOKEN_BYTES)
     now = datetime.now(UTC)
-    charts = [(patient, patient.bundle_at(now)) for patient in bundled_patients()]
+    charts = [
+        (patient, patient.bundle_at(now))
+        for patient in bundled_patients()
+        if patient.fhir_version == _VERSION
+    ]
     bundles = [bundle for _, bundle in charts]
     click.echo("Starting the FHIR server and the service …", err=True)
     try:
@@ -121,9 +127,9 @@ def _write(name: str, text: str) -> None:
 
 
 def _write_table(rows: Sequence[tuple[str, str, str]]) -> None:
-    width = max(len(encounter_id) for _, encounter_id, _ in rows)
+    patients, encounters = (max(len(row[n]) for row in rows) for n in (0, 1))
     for patient_id, encounter_id, title in rows:
-        click.echo(f"{patient_id:{_COLUMNS}}  {encounter_id:{width}}  {title}")
+        click.echo(f"{patient_id:{patients}}  {encounter_id:{encounters}}  {title}")
 
 
 def _id_of(kind: str, bundle: Mapping[str, Any]) -> str:
