@@ -57,7 +57,7 @@ def printable(text: str) -> str:
 
     Examples
     --------
-    >>> printable("a\\x1b[31m")
+    >>> printable("a\x1b[31m")
     'a?[31m'
     """
     return "".join(letter if letter.isprintable() else "?" for letter in text)

@@ -14,7 +14,7 @@ from service.samples import Sample, SampleError
 __all__ = ["open_sample", "reading", "server_options"]
 
 #: Nothing is said of a reading that takes less, and then no more often.
-_PATIENCE_S: Final = 2.0
+_PATIENCE_S: Final = 5.0
 #: The clock is looked at after so many resources.
 _EVERY: Final = 100
 _PAGE_SIZE: Final = 100

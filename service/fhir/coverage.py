@@ -22,7 +22,6 @@ from service.fhir.tallies import (
 )
 from service.fhir.terminology import Terminology
 from service.fhir.times import parse_when
-from service.fhir.units import dimension_of
 
 __all__ = ["ROLES", "CodeKey", "MatchKey", "Survey"]
 
@@ -200,8 +199,6 @@ class Survey:
             lexicons = [self._terminology.lexicon(kind) for kind in kinds]
             is_read = any(lexicon.meanings(value) for lexicon in lexicons)
             return None if is_read else "place-unknown"
-        if dimension_of(meaning.target) is None:
-            return None
         value = value_of(part, meaning, self._terminology)
         return value.reason.value if isinstance(value, Fault) else None
 

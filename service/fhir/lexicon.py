@@ -14,7 +14,16 @@ _LONGEST: Final = 128
 
 
 class Table:
-    """The codes of one system and kind: exact ones, then the longest prefix."""
+    """
+    The codes of one system and kind: exact ones, then the longest prefix.
+
+    Parameters
+    ----------
+    system : str
+        Canonical address of the system.
+    entries : Mapping of str to MappedCode
+        Its codes, written in one way.
+    """
 
     __slots__ = ("_exact", "_lengths", "_prefixes", "_system")
 
@@ -26,12 +35,36 @@ class Table:
         self._lengths = tuple(sorted(lengths, reverse=True))
 
     def is_unmatched(self, code: str) -> bool:
-        """Tell whether the maps say of a code that it means nothing of ours."""
+        """
+        Tell whether the maps say of a code that it means nothing of ours.
+
+        Parameters
+        ----------
+        code : str
+            The code.
+
+        Returns
+        -------
+        bool
+            False also for codes that no map knows.
+        """
         found = self._exact.get(normalise(self._system, code))
         return found is not None and found.kind is None
 
     def find(self, code: str) -> MappedCode | None:
-        """Find a code; one that was taken out of use hides shorter prefixes."""
+        """
+        Find a code; one that was taken out of use hides shorter prefixes.
+
+        Parameters
+        ----------
+        code : str
+            The code.
+
+        Returns
+        -------
+        MappedCode or None
+            What it means.
+        """
         written = normalise(self._system, code)
         found = self._exact.get(written)
         for length in self._lengths:

@@ -133,6 +133,9 @@ class _Reader:
             problem = "equivalence: must say how source and target are related (R4)"
             raise TerminologyError(*where, problem)
         name, kind = self._meaning(where, target)
+        if source in self.vocabulary.systems and name != code:
+            problem = f"target.code: {name}, but a code of the project means itself"
+            raise TerminologyError(*where, problem)
         if is_text and kind is Kind.UNIT:
             raise TerminologyError(*where, _UNIT_SPELLING)
         fields = properties_of(where, target, self.vocabulary, kind, system)

@@ -12,6 +12,8 @@ __all__ = ["Topic", "Topics", "load_topics"]
 
 #: Longer texts are looked at up to here: a report is no name of a code.
 _LOOKED_AT: Final = 400
+#: So many answers are remembered.
+_KEPT: Final = 8192
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,6 +101,8 @@ class Topics:
     ----------
     all : tuple of Topic
         The topics.
+    of : callable
+        Element, system and code or None, and texts to the names of their topics.
     standard_systems : frozenset of str
         The code systems.
     """
@@ -108,28 +112,14 @@ class Topics:
     ) -> None:
         self.all = tuple(topics)
         self.standard_systems = frozenset(standard_systems)
-        self._by_text = lru_cache(maxsize=4096)(self._named)
+        self._by_text = lru_cache(maxsize=_KEPT)(self._named)
+        #: The same codes come again and again.
+        self.of = lru_cache(maxsize=_KEPT)(self._of)
 
-    def of(
+    def _of(
         self, element: str, system: str | None, code: str | None, texts: tuple[str, ...]
     ) -> frozenset[str]:
-        """
-        Name the topics that a code or its words speak of.
-
-        Parameters
-        ----------
-        element : str
-            Where it stands.
-        system, code : str or None
-            The coding, if there is one.
-        texts : tuple of str
-            Its display, and the text of the concept.
-
-        Returns
-        -------
-        frozenset of str
-            Names of topics, maybe none.
-        """
+        """Name the topics of a code at an element, by itself and by its words."""
         found = {name for text in texts for name in self._by_text(element, text)}
         if system and code:
             found |= {

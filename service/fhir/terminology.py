@@ -59,7 +59,8 @@ class Terminology:
     query_codes : tuple of tuple of str
         System and code of all measurements, for search queries.
     measures_by_text : bool
-        Whether texts name measurements as well: a search by code would miss them.
+        Whether texts name measurements or findings as well: a search by code would
+        miss them.
     has_texts : bool
         Whether texts are mapped at all.
     entries : tuple of MappedCode
@@ -84,7 +85,7 @@ class Terminology:
                 tables[kind][spelling] = sheet
         self._lexicons = {kind: _lexicon(tables, texts, kind) for kind in Kind}
         self.has_texts = any(texts.values())
-        self.measures_by_text = bool(texts[Kind.MEASUREMENT])
+        self.measures_by_text = bool(texts[Kind.MEASUREMENT] or texts[Kind.FINDING])
         self.entries = tuple(_in_use(sorted_out))
         self.methods = self._lexicons[Kind.METHOD]
         self.places = self._lexicons[Kind.PLACE]

@@ -156,7 +156,34 @@ class TestCoverage:
         path.write_text(json.dumps(weight), "utf-8")
         assert "1 other codes and texts" in call("coverage", path).output
         listed = call("coverage", path, "--all").output
+        assert "Other codes that no map knows" in listed
         assert "29463-7: <5" in listed
+
+    def test_so_many_different_texts_that_some_were_dropped_is_told(
+        self, call, tmp_path
+    ):
+        """Their counts may be too low."""
+        texts = (
+            {"resourceType": "Condition", "code": {"text": f"text {number}"}}
+            for number in range(20_001)
+        )
+        path = tmp_path / "texts.ndjson"
+        path.write_text("".join(json.dumps(text) + "\n" for text in texts), "utf-8")
+        assert "20000 rare ones were dropped" in call("coverage", path).output
+
+    def test_many_suggestions_are_cut_short(self, call, tmp_path):
+        """All levels of the spine need no line of their own."""
+        sites = (
+            {
+                "resourceType": "Procedure",
+                "subject": {"reference": f"Patient/{number}"},
+                "bodySite": [{"text": "L1"}],
+            }
+            for number in range(5)
+        )
+        path = tmp_path / "sites.ndjson"
+        path.write_text("".join(json.dumps(site) + "\n" for site in sites), "utf-8")
+        assert "perhaps T1, T2, T3, T4, T5, T6 …" in call("coverage", path).output
 
     def test_files_that_hold_no_json_are_named(self, call, tmp_path):
         """The others are read."""

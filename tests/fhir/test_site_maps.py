@@ -1,6 +1,7 @@
 """A site's folder: texts, faults told together, who replaces whom."""
 
 import json
+import re
 from pathlib import Path
 
 import fhirkit
@@ -172,6 +173,15 @@ class TestTexts:
         assert known.measures_by_text
         assert not terminology.measures_by_text
 
+    @pytest.mark.parametrize(
+        ("target", "is_missed"),
+        [("scn-tinel-sign", True), ("cobb-angle", True), ("pkp", False), ("L1", False)],
+    )
+    def test_texts_of_observations_matter_to_the_search(self, write, target, is_missed):
+        """Procedures are asked for without codes anyway."""
+        known = load_terminology(write(a=(TEXTS, {"X": to(target)})))
+        assert known.measures_by_text is is_missed
+
     def test_a_publisher_has_an_address_of_its_own(self, write):
         """The example's is understood as well."""
         base = "https://scnen.hospital.example.org/fhir"
@@ -272,6 +282,17 @@ class TestFaults:
         (tmp_path / "a.json").write_text(text, "utf-8")
         with pytest.raises(TerminologyError, match="status: stated twice"):
             load_terminology(tmp_path)
+
+    def test_codes_of_the_project_mean_themselves(self, write):
+        """A site may add a unit to one, or take it out of use, not turn it round."""
+        folder = write(a=(OWN, {"pvp": to("pkp")}))
+        with pytest.raises(TerminologyError, match=r"code pvp: .* means itself"):
+            load_terminology(folder)
+        unit = to("cobb-postoperative", default_unit="deg")
+        folder = write(a=(OWN, {"cobb-postoperative": unit, "pkp": UNMATCHED}))
+        known = load_terminology(folder)
+        found = known.measurements.find(OWN, "cobb-postoperative")
+        assert (found.default_unit, known.methods.find(OWN, "pkp")) == ("deg", None)
 
     def test_an_undecided_code_is_refused_though_it_is_valid(self, write):
         """Its comment waits for a person; without the comment it means nothing."""
@@ -377,6 +398,31 @@ class TestExamples:
                 for element in group["element"]:
                     assert element["code"].startswith("CODE-OF-")
                     assert not any(letter.isdigit() for letter in element["code"])
+
+
+PAGE = (ROOT / "docs/codes.md").read_text("utf-8")
+
+
+def test_the_page_shows_the_files_as_they_are():
+    """Each once, and no other."""
+    blocks = re.findall(r"^```json\n(.*?)^```$", PAGE, re.MULTILINE | re.DOTALL)
+    assert sorted(blocks) == sorted(path.read_text("utf-8") for path in EXAMPLES)
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        ROOT / "docs/codes.md",
+        ROOT / "service/data/relevance.json",
+        ROOT / "service/data/cautions.json",
+        *EXAMPLES,
+    ],
+    ids=lambda path: path.name,
+)
+def test_nothing_looks_like_a_cpt_code(path):
+    """Five digits by themselves, or four with an F or T."""
+    text = path.read_text("utf-8")
+    assert re.findall(r"(?<![\w.-])\d{4}[\dFT](?![\w.-])", text) == []
 
 
 @pytest.fixture(scope="module")
