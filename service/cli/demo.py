@@ -1,4 +1,4 @@
-"""``scnen-cds demo``: synthetic patients go home, and the cards that appear."""
+"""``scnen-cds demo``: synthetic patients go home or come back, and their cards."""
 
 import io
 import shutil
@@ -7,6 +7,9 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from itertools import groupby
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import click
@@ -22,6 +25,7 @@ from service.fire import (
 )
 from service.local_server import ServerError, local_server
 from service.patients import SyntheticPatient, bundled_patients
+from service.rehearsal import settings_for
 from service.terminal import render_card
 from service.terminal.layout import (
     Line,
@@ -36,7 +40,6 @@ from service.terminal.markdown import render_markdown
 
 __all__ = ["demo"]
 
-_HOOK = "encounter-discharge"
 #: What a newcomer sees in full: a warning, a missing value, a patient without card.
 _SELECTION = (
     "01-high-vertebroplasty",
@@ -46,7 +49,7 @@ _SELECTION = (
 _WIDEST = 100
 _NO_CARD = (
     "No card. That does **not** mean no risk: either the risk lies under the study's"
-    " average, or there is nothing the service may judge."
+    " average, or there is nothing the service may judge, or nothing to follow up now."
 )
 
 
@@ -98,11 +101,12 @@ def demo(  # numpydoc ignore=PR01
     no_color: str,
 ) -> None:
     """
-    Fire the discharge hook for synthetic patients and show the cards.
+    Fire the hooks of synthetic patients, at discharge or later, and show the cards.
 
     Starts the service on a free loopback port, plays the EHR over HTTP and stops the
-    service again. SCNEN_* settings apply, so a hospital sees its own policy at work.
-    The patients' dates are moved by whole days, up to now.
+    service again; once more for each patient of an EHR with habits of its own. SCNEN_*
+    settings apply, so a hospital sees its own policy at work. The patients' dates are
+    moved by whole days, up to now.
     Ends with 0 when every call was answered with 200.
 
     \b
@@ -114,9 +118,10 @@ def demo(  # numpydoc ignore=PR01
     chosen = _choose(bundled_patients(), names)
     page = _page(width, no_color)
     try:
-        replies = dict(_rehearse(chosen))
+        found = dict(_rehearse(chosen))
     except (FireError, ServerError) as error:
         raise click.ClickException(str(error)) from error
+    replies = {patient: found[patient] for patient in chosen}
     if as_json:
         click.echo(orjson.dumps(_as_json(replies), option=orjson.OPT_INDENT_2))
     else:
@@ -158,17 +163,45 @@ def _page(width: int | None, no_color: str) -> _Page:
 def _rehearse(
     patients: Sequence[SyntheticPatient],
 ) -> Iterator[tuple[SyntheticPatient, Reply]]:
+    """Fire for each patient at a service that knows the EHR it comes from."""
+    with TemporaryDirectory(prefix="scnen-cds-") as folder:
+        known = sorted(
+            ((settings_for(patient, Path(folder)), patient) for patient in patients),
+            key=lambda pair: sorted(pair[0].items()),
+        )
+        for settings, group in groupby(known, key=lambda pair: pair[0]):
+            yield from _fire_at(settings, [patient for _, patient in group])
+
+
+def _fire_at(
+    settings: Mapping[str, str], patients: Sequence[SyntheticPatient]
+) -> Iterator[tuple[SyntheticPatient, Reply]]:
     """Start the service, fire for each patient, and stop it."""
-    click.echo("Starting the service … ", nl=False, err=True)
+    ehr = patients[0]
+    other = f" for {ehr.client} in {ehr.fhir_version}" if settings else ""
+    click.echo(f"Starting the service{other} … ", nl=False, err=True)
     begin = time.perf_counter()
-    with local_server() as url, open_session(url) as session:
+    with local_server(variables=settings) as url, open_session(url) as session:
         click.echo(f"ready in {time.perf_counter() - begin:.1f} s at {url}", err=True)
-        address, service = find_service(session, url, _HOOK)
-        click.echo(f"Firing {_HOOK} at {address}", err=True)
+        found = {
+            hook: find_service(session, url, hook)
+            for hook in dict.fromkeys(patient.hook for patient in patients)
+        }
+        for hook, (address, _) in found.items():
+            click.echo(f"Firing {hook} at {address}", err=True)
         for patient in patients:
-            bundle = patient.bundle_at(datetime.now(UTC))
-            yield patient, fire(session, address, hook_request(bundle, service))
+            address, service = found[patient.hook]
+            yield patient, fire(session, address, _request(patient, service))
     click.echo("Service stopped.\n", err=True)
+
+
+def _request(patient: SyntheticPatient, service: Mapping[str, Any]) -> dict[str, Any]:
+    return hook_request(
+        patient.bundle_at(datetime.now(UTC)),
+        service,
+        in_encounter=patient.in_encounter,
+        extension=patient.extension,
+    )
 
 
 def _as_json(replies: Mapping[SyntheticPatient, Reply]) -> list[dict[str, Any]]:

@@ -46,7 +46,7 @@ def text():
 
 @pytest.fixture
 def failing_service(monkeypatch):
-    """In place of the service, a server with one discovery entry that answers 412."""
+    """In place of the service, a server that hosts both hooks and answers 412."""
 
     def app(environ, start_response):
         is_discovery = environ["REQUEST_METHOD"] == "GET"
@@ -56,10 +56,11 @@ def failing_service(monkeypatch):
 
     issue = {"severity": "error", "code": "incomplete", "diagnostics": "no\x1b data"}
     outcome = {"resourceType": "OperationOutcome", "issue": [issue]}
-    discovery = {"services": [{"hook": "encounter-discharge", "id": "a"}]}
+    hooks = ("encounter-discharge", "patient-view")
+    discovery = {"services": [{"hook": hook, "id": "a"} for hook in hooks]}
 
     @contextmanager
-    def other_server():
+    def other_server(**_):
         with make_server("127.0.0.1", 0, app, handler_class=Quiet) as server:
             thread = threading.Thread(target=server.serve_forever)
             thread.start()
@@ -106,6 +107,25 @@ def test_json_has_every_patient_answered(answers):
         assert 0 < item["milliseconds"] < 10_000
 
 
+def test_each_patient_is_fired_as_the_story_says(answers):
+    """Hook, encounter, Epic's trigger and the FHIR version reach the service."""
+    shown = {
+        name[:2]: [card["summary"] for card in item["response"]["cards"]]
+        for name, item in answers.items()
+    }
+    for number, words in {
+        "19": "about 40 of 100",
+        "20": "about 24 of 100",
+        "22": "Consider",
+        "23": "Next step",
+        "24": "review due",
+        "25": "review overdue",
+    }.items():
+        (summary,) = shown[number]
+        assert words in summary
+    assert shown["26"] == shown["27"] == []
+
+
 def test_text_shows_a_warning_a_question_and_a_silence(text):
     """The selection a newcomer sees in full."""
     assert "── 01-high-vertebroplasty ─" in text
@@ -125,7 +145,7 @@ def test_drafted_orders_show_when_they_are_for(text):
 
 def test_text_ends_with_one_line_for_each_patient(text):
     """The overview names all, also those whose card is not shown."""
-    table = text.split("18 patients")[1]
+    table = text.split(f"{len(bundled_patients())} patients")[1]
     for patient in bundled_patients():
         assert sum(line.startswith(patient.name) for line in table.split("\n")) == 1
 
