@@ -15,6 +15,7 @@ _COMMANDS = (
     "demo",
     "sandbox",
     "fire",
+    "doctor",
     "score",
     "services",
     "clients",

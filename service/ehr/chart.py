@@ -12,7 +12,16 @@ from service.ehr.remedies import explain
 from service.fhir.client import Fault, Fetched, FHIRClient, Limits
 from service.fire import FireError
 
-__all__ = ["CHART_LIMITS", "Chart", "Part", "Subject"]
+__all__ = [
+    "CHART_LIMITS",
+    "Chart",
+    "Part",
+    "Subject",
+    "counted",
+    "is_about",
+    "kind_of",
+    "next_link",
+]
 
 Resource = Mapping[str, Any]
 
@@ -124,7 +133,7 @@ class Chart:
             if fetched.fault is not None:
                 found, remedy = explain(fetched.fault)
                 raise FireError(f"{self._base_url}: --{key}: {found}. {remedy}")
-            if key == "encounter" and not _is_about(
+            if key == "encounter" and not is_about(
                 fetched.data.resources[0], subject.patient_id
             ):
                 raise FireError(
@@ -287,21 +296,45 @@ def next_link(bundle: Resource) -> str | None:
     str or None
         The link, if there is one.
     """
-    links = bundle.get("link") or ()
-    return next((x.get("url") for x in links if x.get("relation") == "next"), None)
+    links = bundle.get("link")
+    for link in links if isinstance(links, list) else ():
+        if isinstance(link, dict) and link.get("relation") == "next":
+            url = link.get("url")
+            return url if isinstance(url, str) else None
+    return None
 
 
-def _counted(count: int) -> str:
-    return f"{count} {'entry' if count == 1 else 'entries'}"
+def is_about(resource: Resource, patient_id: str) -> bool:
+    """
+    Tell whether a resource names a patient as the one it is about.
 
+    Parameters
+    ----------
+    resource : Mapping
+        Procedure, Observation, Condition or Encounter.
+    patient_id : str
+        Bare id.
 
-def _is_about(encounter: Resource, patient_id: str) -> bool:
-    subject = encounter.get("subject")
+    Returns
+    -------
+    bool
+        Whether its `subject` ends with this id, relative or absolute.
+
+    Examples
+    --------
+    >>> is_about({"subject": {"reference": "https://ehr.example/Patient/p1"}}, "p1")
+    True
+    """
+    subject = resource.get("subject")
     reference = subject.get("reference") if isinstance(subject, dict) else None
     if not isinstance(reference, str):
         return False
     plain = reference.partition("/_history/")[0]
     return f"/{plain}".endswith(f"/Patient/{patient_id}")
+
+
+def _counted(count: int) -> str:
+    return f"{count} {'entry' if count == 1 else 'entries'}"
 
 
 def _outcome(severity: str, code: str) -> dict[str, Any]:

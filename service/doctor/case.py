@@ -1,0 +1,67 @@
+"""What is examined: a client, its FHIR server, a patient there, and the service."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+
+from cds_hooks import Client, Service
+from service.ehr import PlayedEHR, Signer, Subject
+from service.fhir.client import Fetched, FHIRClient
+from service.fhir.terminology import Terminology
+
+__all__ = ["Case", "Results"]
+
+#: What became of each query of the services, by prefetch key.
+Results = Mapping[str, Fetched]
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """
+    One deployment, seen from one EHR.
+
+    Attributes
+    ----------
+    client : Client
+        The client.
+    is_registered : bool
+        Whether it stands in a register; else it is a preset.
+    base_url : str
+        Base of its FHIR server.
+    subject : Subject
+        A patient there, with an encounter.
+    has_token : bool
+        Whether a token was given.
+    connect : callable
+        Begins to read from the server, with a new budget.
+    play : callable
+        Plays the client for one call.
+    signer : Signer or None
+        Signs the calls.
+    terminology : Terminology
+        Which codes mean what.
+    services : Mapping of str to Service
+        Our services by id.
+    templates : Mapping of str to str
+        All their prefetch templates by key.
+    public_url : str
+        Where the EHR reaches the service.
+    """
+
+    client: Client
+    is_registered: bool
+    base_url: str
+    subject: Subject = field(repr=False)
+    has_token: bool
+    connect: Callable[[], FHIRClient]
+    play: Callable[[], PlayedEHR]
+    signer: Signer | None
+    terminology: Terminology
+    services: Mapping[str, Service]
+    templates: Mapping[str, str]
+    public_url: str
+
+    @property
+    def fhir_version(self) -> str:  # numpydoc ignore=RT01
+        """FHIR version as the register has it, R4 if it says nothing."""
+        server = self.client.fhir_server(self.base_url)
+        return server.version if server else "R4"

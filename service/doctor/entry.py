@@ -1,0 +1,112 @@
+"""The register entry by itself: can a client with it be served at all."""
+
+from cds_hooks.addresses import host_of
+from service.doctor.case import Case
+from service.doctor.findings import Finding, Findings, fault, ok, warning
+
+__all__ = ["check_entry"]
+
+_VIEW = "patient-view"
+
+
+def check_entry(case: Case) -> Findings:
+    """
+    Check what the register says of the client.
+
+    Parameters
+    ----------
+    case : Case
+        What is examined.
+
+    Yields
+    ------
+    Finding
+        On entry, hooks, FHIR server and trust.
+    """
+    yield _presence(case)
+    yield _hooks(case)
+    yield _fhir_server(case)
+    yield _trust(case)
+
+
+def _presence(case: Case) -> Finding:
+    client = case.client
+    if not case.is_registered:
+        return warning(
+            "register",
+            f"{client.name} is a preset: nothing is known of this site",
+            "Write an entry for it: scnen-cds clients example prints a pattern.",
+        )
+    count = sum(note.startswith("Confirm per site") for note in client.notes)
+    notes = f"; {count} notes to confirm with the site" if count else ""
+    return ok("register", f"{client.name}, preset {client.preset}{notes}")
+
+
+def _hooks(case: Case) -> Finding:
+    fired = set(case.client.hooks)
+    served = [hook for hook in _hooks_of(case) if not fired or hook in fired]
+    if not served:
+        return fault(
+            "hooks",
+            f"the client fires {', '.join(sorted(fired))}; no service is there",
+            f"Name one of {', '.join(_hooks_of(case))} under `hooks`.",
+        )
+    if _VIEW in served and served == [_VIEW] and case.client.trigger is None:
+        return warning(
+            "hooks",
+            f"{_VIEW} without a trigger: nobody can tell a discharge",
+            "Register how the client marks it, under `trigger`. Without, patients get"
+            " the follow-up in the chart, and nothing at discharge.",
+        )
+    return ok("hooks", ", ".join(served))
+
+
+def _hooks_of(case: Case) -> list[str]:
+    return [service.hook for service in case.services.values()]
+
+
+def _fhir_server(case: Case) -> Finding:
+    if case.client.fhir_server(case.base_url) is not None:
+        return ok("FHIR server", f"registered, {case.fhir_version}")
+    host = host_of(case.base_url)
+    is_here = host == "localhost" if isinstance(host, str) else host.is_loopback
+    if is_here:
+        return warning(
+            "FHIR server",
+            "not registered: only a service in open mode on the same machine reads it",
+            "For anything but a rehearsal, register it under `fhir_servers`.",
+        )
+    remedy = "Register its base URL under `fhir_servers`."
+    if case.client.sends_prefetch:
+        return warning(
+            "FHIR server",
+            "not registered: what prefetch lacks is never fetched",
+            remedy,
+        )
+    return fault(
+        "FHIR server",
+        "not registered, and the client does not prefetch: there are never any data",
+        remedy,
+    )
+
+
+def _trust(case: Case) -> Finding:
+    client = case.client
+    if client.issuer is None or client.keys is None:
+        return warning(
+            "trust",
+            "no issuer and keys: served in open mode only",
+            "Register `issuer` and `keys`.",
+        )
+    file = client.keys.jwks_file
+    if file is not None and not file.is_file():
+        return fault("trust", "the file with the keys is not there", "See `jwks_file`.")
+    root = f"{case.public_url}/cds-services"
+    if client.audiences and not any(a.startswith(root) for a in client.audiences):
+        return fault(
+            "trust",
+            f"no audience is below {root}: tokens for the service would be refused",
+            "Register the URL that the site has entered for the service, or set"
+            " SCNEN_PUBLIC_URL.",
+        )
+    return ok("trust", "issuer and keys are registered")
