@@ -7,7 +7,13 @@ from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from cds_hooks import Client, ClientFileError, ClientRegister, Registry
+from cds_hooks import (
+    Client,
+    ClientFileError,
+    ClientRegister,
+    HookRequest,
+    Registry,
+)
 from service.advice import FollowUpAdvice
 from service.assessment import Assessor, OutputMode
 from service.cards import CardComposer
@@ -66,6 +72,8 @@ class Parts:
         The registered EHR clients; empty without a file.
     open_client : Client
         Whom open mode takes a caller for whose FHIR server is not registered.
+    access : FHIRAccess
+        The way to the clients' FHIR servers; whoever ends first closes it.
     """
 
     model: RiskModel
@@ -76,6 +84,25 @@ class Parts:
     registry: Registry
     clients: ClientRegister
     open_client: Client
+    access: FHIRAccess
+
+    def client_of(self, request: HookRequest) -> Client:
+        """
+        Tell who calls in open mode, where nobody proves who he is.
+
+        Parameters
+        ----------
+        request : HookRequest
+            The loaded call.
+
+        Returns
+        -------
+        Client
+            The client to which the FHIR server of the request belongs, else the one
+            that the settings name.
+        """
+        registered = self.clients.at_fhir_server(request.fhir_server)
+        return registered or self.open_client
 
 
 def wall_clock(time_zone: str) -> Clock:
@@ -142,7 +169,8 @@ def build_parts(settings: Settings, clock: Clock | None = None) -> Parts:
     }
     composer = CardComposer(**_composing(settings, model, policy), mode=mode)
     charts = {signs: ChartReader(each) for signs, each in assessors.items()}
-    discharge_reader, chart_reader = _readers(settings, terminology)
+    access = FHIRAccess(allow_loopback=settings.is_open)
+    discharge_reader, chart_reader = _readers(settings, terminology, access)
     advice = FollowUpAdvice(discharge_reader, assessors, composer, clock)
     chart = ChartAdvice(
         advice,
@@ -161,6 +189,7 @@ def build_parts(settings: Settings, clock: Clock | None = None) -> Parts:
         registry=registry,
         clients=clients,
         open_client=open_client,
+        access=access,
     )
 
 
@@ -190,10 +219,9 @@ def _composing(settings: Settings, model: RiskModel, policy: Policy) -> dict[str
 
 
 def _readers(
-    settings: Settings, terminology: Terminology
+    settings: Settings, terminology: Terminology, access: FHIRAccess
 ) -> tuple[RecordReader, RecordReader]:
     """Make the readers of both services: they share connections and breakers."""
-    access = FHIRAccess(allow_loopback=settings.is_open)
 
     def is_relevant(procedure: Mapping[str, Any]) -> bool:
         return bool(terminology.methods.meanings(procedure.get("code")))

@@ -115,13 +115,14 @@ def _read_quantity(
 ) -> tuple[float, str, str]:
     if quantity.get("comparator") is not None:
         raise _Refused(Reason.COMPARATOR, _short(quantity["comparator"]))
-    number = _number(value := quantity.get("value"))
+    number = _number(quantity.get("value"))
     spelled, code = _text(quantity.get("unit")), _text(quantity.get("code"))
     unit = _unit_of(spelled, code, _text(quantity.get("system")), terminology)
     if unit is None:
         unit = _default_unit(mapped, terminology)
     stated = (spelled or code or "")[:_LONGEST_UNIT]
-    return number, unit, f"{value} {stated}".rstrip()
+    # Some servers drop the zero of 41.0: the same value is written in one way.
+    return number, unit, f"{number:.15g} {stated}".rstrip()
 
 
 def _unit_of(
