@@ -1,5 +1,6 @@
 """``scnen-cds score``: answer a hook request from a file, as the server would."""
 
+from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -99,15 +100,17 @@ def _request(file: Path, parts: Parts) -> HookRequest:
             f"{file}: hook must be one of {', '.join(sorted(hooks))}"
         )
     try:
-        return load_request(body, hook)
+        request = load_request(body, hook)
     except CDSHooksError as error:
         told = "; ".join(error.problems) or error.description
         raise click.ClickException(f"{file}: {told}") from error
+    return replace(request, client=parts.client_of(request))
 
 
 def _answer(parts: Parts, request: HookRequest) -> dict[str, Any]:
+    handlers = {service.hook: service.handler for service in parts.registry}
     try:
-        return dump_response(parts.advice(request))
+        return dump_response(handlers[request.hook](request))
     except CDSHooksError as error:
         return operation_outcome(error)
 

@@ -1,6 +1,7 @@
 """Every bundled patient through the whole service: the answer its story names."""
 
 import math
+from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 
 import orjson
@@ -9,11 +10,20 @@ from click.testing import CliRunner
 
 from service.app import create_app
 from service.cli import main
-from service.config import Settings
+from service.config import NOT_YET, VARIABLES, Settings
 from service.fire import hook_request
 from service.patients import bundled_patients
+from service.rehearsal import settings_for
 
 PATIENTS = {patient.name[:2]: patient for patient in bundled_patients()}
+DISCHARGED = {n: patient for n, patient in PATIENTS.items() if patient.in_encounter}
+#: how Epic fires at a discharge
+EPIC = {
+    "client": "epic",
+    "hook": "patient-view",
+    "extension": {"com.epic.cdshooks.request.bpa-trigger-action": "27"},
+}
+OPENED = {"com.epic.cdshooks.request.bpa-trigger-action": "60"}
 
 #: what the card shows: indicator and words of its summary; None for no card
 CARDS = {
@@ -35,6 +45,15 @@ CARDS = {
     "16": ("warning", "about 35 of 100"),
     "17": ("warning", "about 29 of 100"),
     "18": ("info", "risk not given"),
+    "19": ("warning", "about 40 of 100"),
+    "20": ("info", "about 24 of 100"),
+    "21": ("warning", "about 27 of 100"),
+    "22": ("info", "Consider superior cluneal nerve entrapment"),
+    "23": ("info", "Next step: diagnostic superior cluneal nerve block"),
+    "24": ("info", "review due"),
+    "25": ("info", "review overdue"),
+    "26": None,
+    "27": None,
 }
 #: vertebra by vertebra: (level, method, lumbar, step of the method, cement %, CRR %)
 SCORED = {
@@ -48,6 +67,9 @@ SCORED = {
     "12": [("L1", "pkp", 1, 3, 44.0, 40.0)],
     "16": [("L3", "pvp", 1, 2, 44.0, 40.0)],
     "17": [("L5", "pkp", 1, 3, 43.0, 30.0)],
+    "19": [("L3", "pvp", 1, 2, 43.0, 35.0)],
+    "20": [("L2", "pkp", 1, 3, 46.0, 35.0)],
+    "21": [("L1", "pkp", 1, 3, 39.0, 40.0)],
 }
 #: which predictor is missing, and why
 MISSING = {
@@ -73,58 +95,94 @@ FLAGS = {
 class Rehearsal:
     """The real application, its clock set to the moment each hook fires."""
 
-    def __init__(self):
+    def __init__(self, folder):
         self.now = datetime(2026, 3, 6, tzinfo=UTC)
-        app = create_app(Settings.from_env(is_open=True), clock=lambda: self.now)
-        self.client = app.test_client()
-        found = self.client.get("/cds-services").get_json()["services"]
-        self.services = {service["id"]: service for service in found}
+        self.folder = folder
+        self._served = {}
 
-    def fire(self, number, service="scnen-discharge", later=timedelta(0)):
+    def served(self, patient):
+        """The application as it knows the patient's EHR, and its services by hook."""
+        settings = settings_for(patient, self.folder)
+        key = tuple(sorted(settings.items()))
+        if key not in self._served:
+            with pytest.MonkeyPatch.context() as patch:
+                for name in [*VARIABLES, *NOT_YET]:
+                    patch.delenv(name, raising=False)
+                for name, value in settings.items():
+                    patch.setenv(name, value)
+                app = create_app(
+                    Settings.from_env(is_open=True), clock=lambda: self.now
+                )
+            client = app.test_client()
+            found = client.get("/cds-services").get_json()["services"]
+            self._served[key] = client, {each["hook"]: each for each in found}
+        return self._served[key]
+
+    def request(self, patient, bundle):
+        """What the patient's EHR sends, and where to."""
+        client, services = self.served(patient)
+        service = services[patient.hook]
+        body = hook_request(
+            bundle,
+            service,
+            in_encounter=patient.in_encounter,
+            extension=patient.extension,
+        )
+        return client, f"/cds-services/{service['id']}", body
+
+    def fire(self, number, later=timedelta(0), **changes):
         """The response for one patient."""
-        bundle = PATIENTS[number].bundle
-        self.now = datetime.fromisoformat(bundle["timestamp"]) + later
-        return self._send(bundle, service)
+        patient = replace(PATIENTS[number], **changes)
+        self.now = datetime.fromisoformat(patient.bundle["timestamp"]) + later
+        return self._send(patient, patient.bundle)
 
     def fire_at(self, number, moment):
         """The response for one patient whose dates were moved to a moment."""
         self.now = moment
-        return self._send(PATIENTS[number].bundle_at(moment), "scnen-discharge")
+        return self._send(PATIENTS[number], PATIENTS[number].bundle_at(moment))
 
-    def _send(self, bundle, service):
-        body = hook_request(bundle, self.services[service])
-        response = self.client.post(f"/cds-services/{service}", json=body)
+    def _send(self, patient, bundle):
+        client, path, body = self.request(patient, bundle)
+        response = client.post(path, json=body)
         assert response.status_code == 200, response.text
         return response.get_json()
 
 
 @pytest.fixture(scope="module")
-def rehearsal():
-    """One application for all stories."""
-    return Rehearsal()
+def rehearsal(tmp_path_factory):
+    """One application for the stories of each EHR."""
+    return Rehearsal(tmp_path_factory.mktemp("clients"))
 
 
 @pytest.fixture
-def explain(rehearsal, tmp_path):
-    """What `scnen-cds score --explain` prints for a patient."""
+def score(rehearsal, tmp_path, monkeypatch):
+    """What `scnen-cds score` prints for a patient."""
 
-    def run(number):
-        bundle = PATIENTS[number].bundle
-        body = hook_request(bundle, rehearsal.services["scnen-discharge"])
+    def run(number, *options):
+        patient = PATIENTS[number]
+        _, _, body = rehearsal.request(patient, patient.bundle)
+        for name, value in settings_for(patient, rehearsal.folder).items():
+            monkeypatch.setenv(name, value)
         file = tmp_path / "request.json"
         file.write_bytes(orjson.dumps(body))
-        arguments = ["score", "--explain", "--now", bundle["timestamp"], str(file)]
-        result = CliRunner().invoke(main, arguments)
+        arguments = [*options, "--now", patient.bundle["timestamp"], str(file)]
+        result = CliRunner().invoke(main, ["score", *arguments])
         assert result.exit_code == 0, result.output
         return orjson.loads(result.stdout)
 
     return run
 
 
+@pytest.fixture
+def explain(score):
+    """What it prints with `--explain`."""
+    return lambda number: score(number, "--explain")
+
+
 def test_every_story_has_an_expectation():
     """A new patient without one fails here."""
     assert set(CARDS) == set(PATIENTS)
-    assert set(SCORED) | set(MISSING) | set(NOT_ASSESSED) == set(PATIENTS)
+    assert set(SCORED) | set(MISSING) | set(NOT_ASSESSED) == set(DISCHARGED)
 
 
 @pytest.mark.parametrize("number", CARDS)
@@ -151,7 +209,15 @@ def periods(answer):
     ]
 
 
-@pytest.mark.parametrize("number", CARDS)
+@pytest.mark.parametrize("number", ["01", "19", "20", "22", "24", "26"])
+def test_command_answers_as_the_server_does(rehearsal, score, number):
+    """By the service of the hook, knowing the client: version, trigger, suggestions."""
+    answers = score(number), rehearsal.fire(number)
+    said = [[(c["summary"], c["detail"]) for c in each["cards"]] for each in answers]
+    assert said[0] == said[1]
+
+
+@pytest.mark.parametrize("number", DISCHARGED)
 def test_uuids_and_words_do_not_depend_on_the_day(rehearsal, number):
     """Whenever the hook fires it is the same card; only passed periods go."""
     today = rehearsal.fire(number)
@@ -165,28 +231,55 @@ def test_uuids_and_words_do_not_depend_on_the_day(rehearsal, number):
 def test_moved_patient_gets_the_same_answer_with_moved_periods(rehearsal, number):
     """The demo moves the dates: numbers and orders are those of the story."""
     moment = datetime(2027, 3, 1, 20, tzinfo=UTC)
+    at_moment = PATIENTS[number].bundle_at(moment)
     fixed, moved = rehearsal.fire(number), rehearsal.fire_at(number, moment)
     assert [card["summary"] for card in moved["cards"]] == [
         card["summary"] for card in fixed["cards"]
     ]
-    days = (date(2027, 3, 1) - date(2026, 3, 6)).days
+    bundle = PATIENTS[number].bundle
+    then, now = (b["timestamp"][:10] for b in (bundle, at_moment))
+    days = date.fromisoformat(now) - date.fromisoformat(then)
     assert periods(moved) == [
-        {
-            end: str(date.fromisoformat(day) + timedelta(days=days))
-            for end, day in period.items()
-        }
+        {end: str(date.fromisoformat(day) + days) for end, day in period.items()}
         for period in periods(fixed)
     ]
 
 
-@pytest.mark.parametrize("number", CARDS)
-def test_chart_shows_the_same_numbers(rehearsal, number):
-    """The patient-view service says the same within an encounter."""
-    summaries = [
-        [card["summary"] for card in rehearsal.fire(number, service)["cards"]]
-        for service in ("scnen-discharge", "scnen-chart")
+@pytest.mark.parametrize(
+    "number", [n for n, p in DISCHARGED.items() if p.fhir_version == "R4"]
+)
+def test_epic_at_a_discharge_shows_the_same_numbers(rehearsal, number):
+    """The chart service within an encounter, at trigger 27: what the discharge says."""
+    said = [
+        [card["summary"] for card in rehearsal.fire(number, **changes)["cards"]]
+        for changes in ({"client": "generic", "hook": "encounter-discharge"}, EPIC)
     ]
-    assert summaries[0] == summaries[1]
+    assert said[0] == said[1]
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [{"extension": None}, {"extension": {**EPIC["extension"], **OPENED}}],
+    ids=["no trigger", "chart opened"],
+)
+def test_epic_chart_opened_otherwise_is_no_discharge(rehearsal, changes):
+    """Three days after the operation there is nothing to follow up yet."""
+    assert rehearsal.fire("19", **changes)["cards"] == []
+
+
+@pytest.mark.parametrize(
+    ("number", "kind"), [("22", "Condition"), ("23", "ServiceRequest")]
+)
+def test_chart_offers_what_the_client_can_take(rehearsal, number, kind):
+    """Epic takes both; the cautious preset takes orders only."""
+    for client, taken in (("epic", True), ("generic", kind == "ServiceRequest")):
+        (card,) = rehearsal.fire(number, client=client)["cards"]
+        offered = [
+            action["resource"]["resourceType"]
+            for suggestion in card.get("suggestions", ())
+            for action in suggestion["actions"]
+        ]
+        assert offered == ([kind] if taken else [])
 
 
 @pytest.mark.parametrize("number", SCORED)
