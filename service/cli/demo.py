@@ -1,11 +1,7 @@
 """``scnen-cds demo``: synthetic patients go home or come back, and their cards."""
 
-import io
-import shutil
-import sys
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from itertools import groupby
 from pathlib import Path
@@ -15,6 +11,7 @@ from typing import Any
 import click
 import orjson
 
+from service.cli.page import Page, fault_of, open_page
 from service.fire import (
     FireError,
     Reply,
@@ -26,17 +23,14 @@ from service.fire import (
 from service.local_server import ServerError, local_server
 from service.patients import SyntheticPatient, bundled_patients
 from service.rehearsal import settings_for
-from service.terminal import render_card
 from service.terminal.layout import (
     Line,
     Span,
     clean,
-    paint,
     shorten,
     split_words,
     table,
 )
-from service.terminal.markdown import render_markdown
 
 __all__ = ["demo"]
 
@@ -46,28 +40,10 @@ _SELECTION = (
     "05-cement-ratio-missing",
     "03-below-average-kyphoplasty",
 )
-_WIDEST = 100
 _NO_CARD = (
     "No card. That does **not** mean no risk: either the risk lies under the study's"
     " average, or there is nothing the service may judge, or nothing to follow up now."
 )
-
-
-@dataclass(frozen=True, slots=True)
-class _Page:
-    """How to write: cells in a line, and whether in colour."""
-
-    width: int
-    colour: bool
-
-    def write(self, lines: Sequence[Line]) -> None:
-        """Write lines to standard output."""
-        for line in lines:
-            click.echo(paint(line, colour=self.colour), color=True)
-
-    def write_markdown(self, text: str) -> None:
-        """Write a text, set to the width."""
-        self.write(render_markdown(clean(text), self.width))
 
 
 @click.command
@@ -116,7 +92,7 @@ def demo(  # numpydoc ignore=PR01
       scnen-cds demo --json
     """  # noqa: D301 click wants the character itself
     chosen = _choose(bundled_patients(), names)
-    page = _page(width, no_color)
+    page = open_page(width, no_color)
     try:
         found = dict(_rehearse(chosen))
     except (FireError, ServerError) as error:
@@ -151,13 +127,6 @@ def _choose(
 
 def _newcomers_order(patient: SyntheticPatient) -> int:
     return _SELECTION.index(patient.name) if patient.name in _SELECTION else 99
-
-
-def _page(width: int | None, no_color: str) -> _Page:
-    if isinstance(sys.stdout, io.TextIOWrapper):
-        sys.stdout.reconfigure(errors="replace")  # a terminal that lacks our signs
-    found = width or min(shutil.get_terminal_size().columns, _WIDEST)
-    return _Page(found, colour=sys.stdout.isatty() and not no_color)
 
 
 def _rehearse(
@@ -218,7 +187,7 @@ def _as_json(replies: Mapping[SyntheticPatient, Reply]) -> list[dict[str, Any]]:
 
 
 def _show(
-    page: _Page,
+    page: Page,
     replies: Mapping[SyntheticPatient, Reply],
     shown: Sequence[SyntheticPatient],
 ) -> None:
@@ -234,15 +203,14 @@ def _show(
     page.write_markdown("Nobody here exists: all patients are synthetic.")
 
 
-def _show_patient(page: _Page, patient: SyntheticPatient, reply: Reply) -> None:
+def _show_patient(page: Page, patient: SyntheticPatient, reply: Reply) -> None:
     page.write([(Span(f"── {patient.name} ".ljust(page.width, "─"), "bold"),)])
     page.write_markdown(f"**{patient.title}**")
     page.write_markdown(patient.story)
     click.echo()
-    for card in reply.body.get("cards", ()):
-        click.echo(render_card(card, page.width, colour=page.colour), color=True)
+    page.write_cards(reply.body.get("cards", ()))
     if not reply.is_ok:
-        page.write_markdown(f"**HTTP {reply.status}**: `{_fault(reply)}`")
+        page.write_markdown(f"**HTTP {reply.status}**: `{fault_of(reply)}`")
     elif not reply.body["cards"]:
         page.write_markdown(_NO_CARD)
     click.echo()
@@ -272,15 +240,8 @@ def _overview(replies: Mapping[SyntheticPatient, Reply], width: int) -> list[Lin
 
 def _in_short(reply: Reply) -> tuple[str, str]:
     if not reply.is_ok:
-        return f"HTTP {reply.status}", _fault(reply)
+        return f"HTTP {reply.status}", fault_of(reply)
     cards = reply.body["cards"]
     if not cards:
         return "–", "no card"
     return clean(cards[0]["indicator"]), clean(cards[0]["summary"])
-
-
-def _fault(reply: Reply) -> str:
-    """What an OperationOutcome says, in one line."""
-    issues = reply.body.get("issue", [{}])
-    found = issues[0].get("diagnostics") or issues[0].get("details", {}).get("text")
-    return clean(str(found or "no reason given"))
