@@ -1,6 +1,6 @@
 // A FHIR R4 server in memory on loopback: Medplum's engine behind express.
 //
-// node fhir_server.cjs [--port N] [--token TEXT] [--page-size N] [BUNDLE.json ...]
+// node fhir_server.cjs [--port N] [--token TEXT] [--page-size N] [--quiet] [BUNDLE.json ...]
 //
 // The files are transaction Bundles, loaded in the order given. Without --token the variable
 // FHIR_TOKEN counts; without both, no token is asked for. Port 0 takes a free port. The base URL
@@ -30,6 +30,7 @@ function options() {
       port: { type: 'string', default: '0' },
       token: { type: 'string', default: process.env.FHIR_TOKEN ?? '' },
       'page-size': { type: 'string', default: '50' },
+      quiet: { type: 'boolean', default: false },
     },
   });
   const whole = (name, most) => {
@@ -43,7 +44,8 @@ function options() {
   if (pageSize === 0) {
     throw new StartError('--page-size: give at least 1');
   }
-  return { port: whole('port', 65_535), token: values.token, pageSize, files: positionals };
+  const { token, quiet } = values;
+  return { port: whole('port', 65_535), token, pageSize, quiet, files: positionals };
 }
 
 /** Passes one request on to Medplum. */
@@ -182,12 +184,12 @@ function failed(error, request, response, next) {
   response.status(status).type(FHIR_JSON).json(outcome);
 }
 
-function application(engine, repository, { token, pageSize }) {
+function application(engine, repository, { token, pageSize, quiet }) {
   const app = express();
   app.disable('x-powered-by');
   app.set('query parser', 'simple');
   const fhir = express.Router();
-  fhir.use(log, crossOrigin);
+  fhir.use(...(quiet ? [] : [log]), crossOrigin);
   fhir.get('/metadata', (request, response) => {
     response.type(FHIR_JSON).json(capabilities(repository));
   });

@@ -22,6 +22,7 @@ def fhir_server(
     *,
     token: str,
     page_size: int = 50,
+    is_quiet: bool = False,
     deadline_s: float = 60.0,
 ) -> Iterator[str]:
     """
@@ -38,6 +39,8 @@ def fhir_server(
         Bearer token that it asks for.
     page_size : int, optional
         The most entries of a page.
+    is_quiet : bool, optional
+        Whether it writes no line for each request.
     deadline_s : float, optional
         Seconds until it must be ready.
 
@@ -55,7 +58,8 @@ def fhir_server(
     with TemporaryDirectory(prefix="scnen-cds-") as folder:
         files = list(_written(bundles, Path(folder)))
         script = str(_FOLDER / "fhir_server.cjs")
-        command = [node, script, "--page-size", str(page_size), *files]
+        options = ["--page-size", str(page_size), *(["--quiet"] if is_quiet else [])]
+        command = [node, script, *options, *files]
         with local_program(
             command,
             "/fhir",
