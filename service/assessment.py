@@ -3,7 +3,8 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
-from enum import Enum
+from enum import StrEnum
+from operator import attrgetter
 from typing import Any
 
 from service.fhir.extract import extract
@@ -17,7 +18,13 @@ from service.fhir.findings import (
 )
 from service.fhir.terminology import Terminology
 from service.model.artifact import RiskModel
-from service.model.scoring import PartialScore, Score, plain_risk, score
+from service.model.predictors import check_inputs
+from service.model.scoring import (
+    PartialScore,
+    Score,
+    plain_risk_of_values,
+    score_values,
+)
 from service.policy import Bands, Policy
 
 __all__ = [
@@ -43,6 +50,8 @@ PREDICTORS = (
     "cobb_restoration_ratio_percent",
 )
 
+_FOUND = attrgetter(*PREDICTORS)
+
 RATIO = "cobb_restoration_ratio_percent"
 ANGLES = frozenset({"cobb_preoperative_deg", "cobb_postoperative_deg"})
 
@@ -50,7 +59,7 @@ ANGLES = frozenset({"cobb_preoperative_deg", "cobb_postoperative_deg"})
 OUTSIDE = frozenset({Reason.NOT_APPLICABLE, Reason.OUTSIDE_MODEL})
 
 
-class OutputMode(Enum):
+class OutputMode(StrEnum):
     """What kind of number is given; every answer says which."""
 
     ANCHORED = "anchored"
@@ -58,7 +67,7 @@ class OutputMode(Enum):
     RELATIVE = "relative"
 
 
-class Band(Enum):
+class Band(StrEnum):
     """Where a risk lies against the policy's thresholds."""
 
     BELOW_AVERAGE = "below_average"
@@ -117,6 +126,8 @@ class VertebraAssessment:
     @property
     def missing(self) -> dict[str, Missing]:  # numpydoc ignore=RT01
         """The quantities that keep the score from being given, by name."""
+        if isinstance(self.score, Score):
+            return {}
         wanted = _wanted(self.score)
         return {
             name: item
@@ -128,8 +139,7 @@ class VertebraAssessment:
     @property
     def outside(self) -> Reason | None:  # numpydoc ignore=RT01
         """Why the vertebra lies outside what the study looked at, if it does."""
-        reasons = map(_reason, findings(self.vertebra).values())
-        return next((reason for reason in reasons if reason in OUTSIDE), None)
+        return _outside(findings(self.vertebra))
 
     @property
     def asks_for_values(self) -> bool:  # numpydoc ignore=RT01
@@ -144,7 +154,8 @@ class VertebraAssessment:
     @property
     def calls_for_follow_up(self) -> bool:  # numpydoc ignore=RT01
         """Whether the policy wants a follow-up suggested."""
-        return self.reaches_percentile or self.band in {Band.ABOVE_AVERAGE, Band.HIGH}
+        is_raised = self.band is Band.HIGH or self.band is Band.ABOVE_AVERAGE
+        return self.reaches_percentile or is_raised
 
 
 @dataclass(frozen=True, slots=True)
@@ -334,17 +345,18 @@ class Assessor:
         self, vertebra: OperatedVertebra, mode: OutputMode
     ) -> VertebraAssessment:
         found = findings(vertebra)
-        if any(_reason(item) in OUTSIDE for item in found.values()):
+        if _outside(found) is not None:
             return VertebraAssessment(vertebra, score=None)
-        inputs = {name: _value(item) for name, item in found.items()}
-        first = score(self.model, inputs)
+        values = check_inputs({name: _value(item) for name, item in found.items()})
+        first = score_values(self.model, values)
         if isinstance(first, PartialScore):
             return VertebraAssessment(vertebra, first)
         if mode is OutputMode.RELATIVE:
             reached = first.percentile >= self.policy.bands.relative_percentile
             return VertebraAssessment(vertebra, first, reaches_percentile=reached)
         band = Band.of(first.risk, self.policy.bands)
-        other = plain_risk(self.second_model, inputs) if self.second_model else None
+        second = self.second_model
+        other = plain_risk_of_values(second, values) if second else None
         if other is None:
             return VertebraAssessment(vertebra, first, band=band)
         second_band = Band.of(other, self.policy.bands)
@@ -389,21 +401,23 @@ def findings(vertebra: OperatedVertebra) -> Mapping[str, Measurement | Missing]:
     Mapping of str to Measurement or Missing
         In the order of `PREDICTORS`.
     """
-    return {name: getattr(vertebra, name) for name in PREDICTORS}
+    return dict(zip(PREDICTORS, _FOUND(vertebra), strict=True))
 
 
-def _wanted(result: Score | PartialScore | None) -> frozenset[str]:
+def _wanted(result: PartialScore | None) -> frozenset[str]:
     """Name what would have to be known: the angles where the ratio is wanted."""
-    if isinstance(result, Score):
-        return frozenset()
     if result is None:
         return frozenset(PREDICTORS)
     wanted = frozenset(result.missing)
     return wanted | ANGLES if RATIO in wanted else wanted
 
 
-def _reason(item: Measurement | Missing) -> Reason | None:
-    return item.reason if isinstance(item, Missing) else None
+def _outside(found: Mapping[str, Measurement | Missing]) -> Reason | None:
+    """Find the first reason that puts a vertebra outside the study."""
+    for item in found.values():
+        if isinstance(item, Missing) and item.reason in OUTSIDE:
+            return item.reason
+    return None
 
 
 def _value(item: Measurement | Missing) -> float | str | None:

@@ -3,8 +3,21 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
+from typing import TypeAlias
 
-__all__ = ["INPUTS", "InputKind", "restoration_ratio_percent"]
+__all__ = [
+    "INPUTS",
+    "InputKind",
+    "Inputs",
+    "Values",
+    "check_inputs",
+    "restoration_ratio_percent",
+]
+
+#: What a caller says about a patient: labels and numbers by name.
+Inputs: TypeAlias = Mapping[str, float | str | None]
+#: Inputs that were checked: all of them, each a number or None.
+Values: TypeAlias = Mapping[str, float | None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,3 +100,46 @@ def restoration_ratio_percent(
         return None
     change = cobb_preoperative_deg - cobb_postoperative_deg
     return 100 * change / cobb_preoperative_deg
+
+
+def check_inputs(inputs: Inputs) -> Values:
+    """
+    Check what is said about a patient, once for all models that score it.
+
+    Parameters
+    ----------
+    inputs : Mapping[str, float or str or None]
+        Labels and numbers by name; an input that is absent or None is missing.
+
+    Returns
+    -------
+    Mapping[str, float or None]
+        Every input: a number, also for a label; None if it is missing.
+
+    Raises
+    ------
+    ValueError
+        If an input is unknown, of the wrong type, an unknown label, not finite or
+        physically impossible. The message names the input, never the value.
+    """
+    if not inputs.keys() <= INPUTS.keys():
+        unknown = sorted(map(str, inputs.keys() - INPUTS.keys()))
+        raise ValueError(f"{unknown[0]}: unknown input; known are {', '.join(INPUTS)}")
+    return {kind.name: _coded(kind, inputs.get(kind.name)) for kind in INPUTS.values()}
+
+
+def _coded(kind: InputKind, value: float | str | None) -> float | None:
+    if value is None:
+        return None
+    if kind.codes:
+        if not isinstance(value, str) or value not in kind.codes:
+            raise ValueError(f"{kind.name}: must be one of {', '.join(kind.codes)}")
+        return kind.codes[value]
+    if isinstance(value, bool) or not isinstance(value, (float, int)):
+        raise ValueError(f"{kind.name}: must be a number in {kind.unit}")  # noqa: TRY004 one error for every bad input
+    low, high = kind.physical
+    if not low <= value <= high:
+        raise ValueError(
+            f"{kind.name}: must be finite and in [{low:g}, {high:g}] {kind.unit}"
+        )
+    return float(value)

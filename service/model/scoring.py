@@ -11,21 +11,26 @@ import numpy as np
 from numpy.typing import NDArray
 
 from service.model.nomogram import Scale, scales
-from service.model.predictors import INPUTS, InputKind, restoration_ratio_percent
+from service.model.predictors import (
+    INPUTS,
+    Inputs,
+    Values,
+    check_inputs,
+    restoration_ratio_percent,
+)
 from service.model.risk_model import Quantity, RiskModel
 
 __all__ = [
     "READING_ERROR_DEG",
-    "Inputs",
     "PartialScore",
     "Score",
     "percentile",
     "plain_risk",
+    "plain_risk_of_values",
     "score",
+    "score_values",
 ]
 
-Inputs: TypeAlias = Mapping[str, float | str | None]
-_Values: TypeAlias = dict[str, float | None]
 _Range: TypeAlias = tuple[float, float]
 
 #: How far a Cobb angle read from a film may be off, in degrees.
@@ -35,7 +40,6 @@ READING_ERROR_DEG = 3.0
 _SAME_RATIO = 1.0
 
 _NORMAL_975 = 1.959963984540054
-_KINDS = tuple(INPUTS.values())
 _RATIO = "cobb_restoration_ratio_percent"
 _BEFORE = "cobb_preoperative_deg"
 _AFTER = "cobb_postoperative_deg"
@@ -121,8 +125,9 @@ class _Plan:
     """What scoring needs of a model, worked out once."""
 
     names: tuple[str, ...]
+    slopes: tuple[tuple[str, float], ...]
     terms: tuple[tuple[Quantity, float, Scale], ...]
-    watched: tuple[Quantity, ...]
+    watched: tuple[tuple[str, float, float], ...]
     weights: NDArray[np.float64]
     variants: int
     ratio: int | None
@@ -168,13 +173,7 @@ def score(model: RiskModel, inputs: Inputs) -> Score | PartialScore:
     towards 0 is taken. The ratio is clipped to its physical range, so near 0 the
     range is as wide as that allows. The postoperative angle may cross 0.
     """
-    plan = _plan(model)
-    values = _checked(inputs)
-    row = [values[name] for name in plan.names]
-    known = [value for value in row if value is not None]
-    if len(known) < len(row):
-        return _incomplete(model, plan, values)
-    return _complete(model, plan, values, known)
+    return score_values(model, check_inputs(inputs))
 
 
 def plain_risk(model: RiskModel, inputs: Inputs) -> float | None:
@@ -198,10 +197,51 @@ def plain_risk(model: RiskModel, inputs: Inputs) -> float | None:
     ValueError
         As `score` does.
     """
-    values = _checked(inputs)
+    return plain_risk_of_values(model, check_inputs(inputs))
+
+
+def score_values(model: RiskModel, values: Values) -> Score | PartialScore:
+    """
+    Score one patient whose inputs were checked.
+
+    Parameters
+    ----------
+    model : RiskModel
+        The model.
+    values : Mapping[str, float or None]
+        From `check_inputs`.
+
+    Returns
+    -------
+    Score or PartialScore
+        As `score` does.
+    """
+    plan = _plan(model)
+    known = _known(plan, values)
+    if known is None:
+        return _incomplete(model, plan, values)
+    return _complete(model, plan, values, known)
+
+
+def plain_risk_of_values(model: RiskModel, values: Values) -> float | None:
+    """
+    Give the risk of one patient whose inputs were checked, and nothing else.
+
+    Parameters
+    ----------
+    model : RiskModel
+        The model.
+    values : Mapping[str, float or None]
+        From `check_inputs`.
+
+    Returns
+    -------
+    float or None
+        As `plain_risk` does.
+    """
     log_odds = model.intercept.value
-    for quantity, slope in zip(model.predictors, model.coefficients, strict=True):
-        value = values[quantity.name]
+    for name, slope in _plan(model).slopes:
+        value = values[name]
         if value is None:
             return None
         log_odds += slope * value
@@ -249,13 +289,16 @@ def _plan(model: RiskModel) -> _Plan:
     factor = centring @ np.linalg.cholesky(model.covariance.matrix)
     return _Plan(
         names,
+        tuple(zip(names, model.coefficients, strict=True)),
         tuple(
             (quantity, slope, scale[quantity.name])
             for quantity, slope in zip(
                 model.predictors, model.coefficients, strict=True
             )
         ),
-        (*model.predictors, *model.related),
+        tuple(
+            (item.name, *item.studied) for item in (*model.predictors, *model.related)
+        ),
         np.column_stack([*columns, factor]),
         len(model.variants),
         names.index(_RATIO) if _RATIO in names else None,
@@ -263,10 +306,21 @@ def _plan(model: RiskModel) -> _Plan:
     )
 
 
+def _known(plan: _Plan, values: Values) -> list[float] | None:
+    """Give the row of a patient of whom all predictors are known."""
+    row = [1.0]
+    for name in plan.names:
+        value = values[name]
+        if value is None:
+            return None
+        row.append(value)
+    return row
+
+
 def _complete(
-    model: RiskModel, plan: _Plan, values: _Values, known: list[float]
+    model: RiskModel, plan: _Plan, values: Values, known: list[float]
 ) -> Score:
-    rows = [[1.0, *known], *_readings(plan, values, known)]
+    rows = [known, *_readings(plan, values, known)]
     product = (np.array(rows) @ plan.weights).tolist()
     lp = product[0][0]
     others = product[0][1 : 1 + plan.variants]
@@ -292,7 +346,7 @@ def _complete(
     )
 
 
-def _incomplete(model: RiskModel, plan: _Plan, values: _Values) -> PartialScore:
+def _incomplete(model: RiskModel, plan: _Plan, values: Values) -> PartialScore:
     low, high = _lowest_and_highest(plan, values)
     points, contributions = _explained(plan, values)
     return PartialScore(
@@ -305,32 +359,8 @@ def _incomplete(model: RiskModel, plan: _Plan, values: _Values) -> PartialScore:
     )
 
 
-def _checked(inputs: Inputs) -> _Values:
-    if not inputs.keys() <= INPUTS.keys():
-        unknown = sorted(map(str, inputs.keys() - INPUTS.keys()))
-        raise ValueError(f"{unknown[0]}: unknown input; known are {', '.join(INPUTS)}")
-    return {kind.name: _coded(kind, inputs.get(kind.name)) for kind in _KINDS}
-
-
-def _coded(kind: InputKind, value: float | str | None) -> float | None:
-    if value is None:
-        return None
-    if kind.codes:
-        if not isinstance(value, str) or value not in kind.codes:
-            raise ValueError(f"{kind.name}: must be one of {', '.join(kind.codes)}")
-        return kind.codes[value]
-    if isinstance(value, bool) or not isinstance(value, int | float):
-        raise ValueError(f"{kind.name}: must be a number in {kind.unit}")  # noqa: TRY004 one error for every bad input
-    low, high = kind.physical
-    if not low <= value <= high:
-        raise ValueError(
-            f"{kind.name}: must be finite and in [{low:g}, {high:g}] {kind.unit}"
-        )
-    return float(value)
-
-
 def _explained(
-    plan: _Plan, values: _Values
+    plan: _Plan, values: Values
 ) -> tuple[dict[str, float], dict[str, float]]:
     points, contributions = {}, {}
     for quantity, slope, scale in plan.terms:
@@ -341,16 +371,16 @@ def _explained(
     return points, contributions
 
 
-def _outside(plan: _Plan, values: _Values) -> tuple[str, ...]:
-    return tuple(
-        quantity.name
-        for quantity in plan.watched
-        if (value := values[quantity.name]) is not None
-        and not quantity.studied[0] <= value <= quantity.studied[1]
-    )
+def _outside(plan: _Plan, values: Values) -> tuple[str, ...]:
+    found = []
+    for name, low, high in plan.watched:
+        value = values[name]
+        if value is not None and not low <= value <= high:
+            found.append(name)
+    return tuple(found)
 
 
-def _lowest_and_highest(plan: _Plan, values: _Values) -> _Range:
+def _lowest_and_highest(plan: _Plan, values: Values) -> _Range:
     """Linear predictor at the corners that can be extreme."""
     low, high = [1.0], [1.0]
     for quantity, slope, _ in plan.terms:
@@ -363,7 +393,7 @@ def _lowest_and_highest(plan: _Plan, values: _Values) -> _Range:
     return min(found), max(found)
 
 
-def _tied(plan: _Plan, values: _Values, corner: list[float]) -> list[list[float]]:
+def _tied(plan: _Plan, values: Values, corner: list[float]) -> list[list[float]]:
     """Let a missing postoperative angle follow from the ratio where it can."""
     before, ratio = values[_BEFORE], values[_RATIO]
     if (
@@ -384,7 +414,7 @@ def _tied(plan: _Plan, values: _Values, corner: list[float]) -> list[list[float]
     return rows
 
 
-def _readings(plan: _Plan, values: _Values, known: list[float]) -> list[list[float]]:
+def _readings(plan: _Plan, values: Values, known: list[float]) -> list[list[float]]:
     """Design rows for angles that are each off by the reading error."""
     before, after, ratio = values[_BEFORE], values[_AFTER], values[_RATIO]
     if plan.ratio is None or not before or after is None or ratio is None:
@@ -397,7 +427,7 @@ def _readings(plan: _Plan, values: _Values, known: list[float]) -> list[list[flo
         moved = before + off
         divisor = moved if moved * before > 0 else math.copysign(1e-9, before)
         for other in (-READING_ERROR_DEG, 0.0, READING_ERROR_DEG):
-            row = [1.0, *known]
+            row = known.copy()
             found = 100 * (divisor - after - other) / divisor
             row[1 + plan.ratio] = min(max(found, _RATIO_LIMITS[0]), _RATIO_LIMITS[1])
             if plan.after is not None:
