@@ -60,44 +60,50 @@ def _card(card: Card) -> dict[str, Any]:
 
 
 def _source(source: Source) -> dict[str, Any]:
-    return _present(
-        label=source.label,
-        url=source.url,
-        icon=source.icon,
-        topic=_coding(source.topic) if source.topic else None,
-    )
+    wire: dict[str, Any] = {"label": source.label}
+    if source.url:
+        wire["url"] = source.url
+    if source.icon:
+        wire["icon"] = source.icon
+    if source.topic:
+        wire["topic"] = _coding(source.topic)
+    return wire
 
 
 def _coding(coding: Coding) -> dict[str, Any]:
-    return _present(code=coding.code, system=coding.system, display=coding.display)
+    wire = {"code": coding.code, "system": coding.system}
+    if coding.display:
+        wire["display"] = coding.display
+    return wire
 
 
 def _suggestion(suggestion: Suggestion) -> dict[str, Any]:
-    return _present(
-        label=suggestion.label,
-        uuid=suggestion.uuid,
-        isRecommended=suggestion.is_recommended,
-        actions=[_action(action) for action in suggestion.actions],
-    )
+    wire: dict[str, Any] = {"label": suggestion.label}
+    if suggestion.uuid:
+        wire["uuid"] = suggestion.uuid
+    if suggestion.is_recommended:
+        wire["isRecommended"] = True
+    if suggestion.actions:
+        wire["actions"] = [_action(action) for action in suggestion.actions]
+    return wire
 
 
 def _action(action: Action) -> dict[str, Any]:
-    return _present(
-        type=action.type,
-        description=action.description,
-        resource=dict(action.resource) if action.resource else None,
-        resourceId=action.resource_id,
-    )
+    wire: dict[str, Any] = {"type": action.type, "description": action.description}
+    if action.resource:
+        wire["resource"] = dict(action.resource)
+    if action.resource_id:
+        wire["resourceId"] = action.resource_id
+    return wire
 
 
 def _link(link: Link) -> dict[str, Any]:
-    return _present(
-        label=link.label,
-        url=link.url,
-        type=link.type,
-        appContext=link.app_context,
-        autolaunchable=link.autolaunchable,
-    )
+    wire: dict[str, Any] = {"label": link.label, "url": link.url, "type": link.type}
+    if link.app_context:
+        wire["appContext"] = link.app_context
+    if link.autolaunchable:
+        wire["autolaunchable"] = True
+    return wire
 
 
 def _present(**values: object) -> dict[str, Any]:
