@@ -9,14 +9,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from cds_hooks.actions import Action
 from cds_hooks.errors import InvalidCard
 from cds_hooks.markdown import has_raw_html
 from cds_hooks.values import (
-    REFERENCE,
     check_choice,
     check_extension,
     check_flag,
-    check_json,
     check_text,
     check_tuple,
     check_url,
@@ -36,7 +35,6 @@ __all__ = [
 _SUMMARY_LIMIT = 139
 _INDICATORS = ("info", "warning", "critical")
 _SELECTION_BEHAVIORS = ("at-most-one", "any")
-_ACTION_TYPES = ("create", "update", "delete")
 _LINK_TYPES = ("absolute", "smart")
 
 _LAUNCH_PARAMETER = re.compile(r"[?&](?:launch|iss)=")
@@ -100,56 +98,6 @@ class Source:
             check_url("Source.icon", self.icon)
         if self.topic is not None and not isinstance(self.topic, Coding):
             raise InvalidCard("Source.topic: expected a Coding")
-
-
-@dataclass(frozen=True, slots=True)
-class Action:
-    """
-    One change to the record.
-
-    Attributes
-    ----------
-    type : str
-        ``create``, ``update`` or ``delete``.
-    description : str
-        What the user reads; some clients show nothing else.
-    resource : Mapping or None
-        The whole FHIR resource, to create or to update (then with its id).
-    resource_id : str or None
-        Relative reference ``Type/id`` of what to delete.
-    """
-
-    type: str
-    description: str
-    resource: Mapping[str, Any] | None = None
-    resource_id: str | None = None
-
-    def __post_init__(self) -> None:
-        """Refuse a wrong value."""
-        check_choice("Action.type", self.type, _ACTION_TYPES)
-        check_text("Action.description", self.description)
-        if self.type == "delete":
-            self._check_target()
-        else:
-            self._check_resource()
-
-    def _check_target(self) -> None:
-        if self.resource is not None:
-            raise InvalidCard("Action.resource: a delete carries resource_id instead")
-        if not isinstance(self.resource_id, str) or not REFERENCE.fullmatch(
-            self.resource_id
-        ):
-            raise InvalidCard("Action.resource_id: expected a reference Type/id")
-
-    def _check_resource(self) -> None:
-        if self.resource_id is not None:
-            raise InvalidCard("Action.resource_id: is for a delete only")
-        if not isinstance(self.resource, Mapping):
-            raise InvalidCard("Action.resource: expected a FHIR resource")
-        check_json("Action.resource", dict(self.resource))
-        needed = ["resourceType"] + ["id"] * (self.type == "update")
-        for name in needed:
-            check_text(f"Action.resource.{name}", self.resource.get(name))
 
 
 @dataclass(frozen=True, slots=True)
@@ -303,8 +251,8 @@ class Card:
         check_choice(
             "Card.selection_behavior", self.selection_behavior, _SELECTION_BEHAVIORS
         )
-        recommended = sum(s.is_recommended for s in self.suggestions)
-        if recommended > 1 and self.selection_behavior != "any":
+        recommended = [s for s in self.suggestions if s.is_recommended]
+        if len(recommended) > 1 and self.selection_behavior != "any":
             raise InvalidCard(
                 "Suggestion.is_recommended: expected at most one, since at most one"
                 " can be chosen"
@@ -313,7 +261,11 @@ class Card:
     def _check_override_reasons(self) -> None:
         check_tuple("Card.override_reasons", self.override_reasons, Coding)
         for reason in self.override_reasons:
-            check_text("Card.override_reasons: display", reason.display)
+            if reason.display is None:  # a display that is there was checked
+                raise InvalidCard(
+                    "Card.override_reasons: display: expected a string that is not"
+                    " blank"
+                )
 
 
 @dataclass(frozen=True, slots=True)

@@ -44,8 +44,8 @@ def escape_markdown(text: str) -> str:
     >>> print(escape_markdown("<b>L1</b>\n| 25 %"))
     &lt;b&gt;L1&lt;/b&gt; \| 25 %
     """
-    if _PLAIN.fullmatch(text) and "www" not in text.lower():
-        return text
+    if _PLAIN.fullmatch(text) and "w." not in text and "W." not in text:
+        return text  # and no "www.", however it is written
     line = " ".join(text.split()).translate(_ESCAPES)
     line = _ADDRESS.sub(r"\\\g<0>", line)
     start = _AT_START.match(line)
@@ -71,7 +71,7 @@ def has_raw_html(text: str) -> bool:
     >>> has_raw_html("<b>"), has_raw_html(r"\<b>"), has_raw_html("2 < 3")
     (True, False, False)
     """
-    return any(
+    return "<" in text and any(
         not _is_escaped(text[: match.start()]) for match in _RAW_HTML.finditer(text)
     )
 

@@ -69,7 +69,7 @@ def check_text(
     InvalidCard
         If `value` is no string, is blank, too long or broken into lines.
     """
-    if not isinstance(value, str) or not value.strip():
+    if not isinstance(value, str) or not value or value.isspace():
         raise InvalidCard(f"{field}: expected a string that is not blank")
     if limit is not None and len(value) > limit:
         raise InvalidCard(f"{field}: expected at most {limit} characters")
@@ -178,7 +178,8 @@ def check_tuple(field: str, value: object, kind: type) -> None:
     InvalidCard
         If `value` is no tuple or an item is of another class.
     """
-    if not isinstance(value, tuple) or not all(isinstance(v, kind) for v in value):
+    items = value if isinstance(value, tuple) else [None]
+    if [item for item in items if not isinstance(item, kind)]:
         raise InvalidCard(f"{field}: expected a tuple of {kind.__name__}")
 
 

@@ -1,9 +1,8 @@
 """From an assessment to the cards a clinician sees."""
 
-import uuid
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from hashlib import blake2b, sha256
-from typing import Any
+from typing import Any, NamedTuple
 
 import orjson
 
@@ -21,7 +20,7 @@ from service.detail import Standing, render_detail
 from service.fhir.findings import Reason
 from service.model.artifact import RiskModel
 from service.model.scoring import Score
-from service.orders import Subject, draft_orders, order_templates
+from service.orders import Subject, of_one_patient, order_templates
 from service.policy import MissingCard, Policy
 from service.wording import Wording, format_percentile, of_100
 
@@ -45,8 +44,7 @@ TOPICS = (
 _MOST_NAMED = 2
 
 
-@dataclass(frozen=True, slots=True)
-class _Headline:
+class _Headline(NamedTuple):
     """What the card is about: its topic, its sentence and whether to act."""
 
     topic: str
@@ -111,10 +109,15 @@ class CardComposer:
         self._orders = order_templates(
             words["order"], f"{canonical_base}/CodeSystem/predictors", policy.follow_up
         )
+        # Checked here, so that each call checks only what it adds for its patient.
+        self._prepared = tuple(
+            Action("create", template.description, template.resource)
+            for template in self._orders
+        )
         advice = self._wording.advice
         self._standing = {
             item: Standing(
-                mode=str(advice.mode(model, item.value, policy.approval)),
+                mode=str(advice.mode(model, item, policy.approval)),
                 next_steps=str(advice.next_steps()),
                 limits=str(advice.limits(model)),
                 minimum_age_years=policy.eligibility.minimum_age_years,
@@ -187,7 +190,7 @@ class CardComposer:
         variant = "-extrapolated" if score.extrapolated else ""
         if len(assessment.vertebrae) > 1:
             variant = "-several"
-        text = self._wording.summary[f"{assessment.mode.value}{variant}"] % {"n": n}
+        text = self._wording.summary[f"{assessment.mode}{variant}"] % {"n": n}
         if relative:
             return _Headline("ScnenRiskRelative", text, suggests=True)
         if top.band is Band.HIGH:
@@ -229,20 +232,16 @@ class CardComposer:
     ) -> tuple[Suggestion, ...]:
         operation = assessment.vertebrae[0].vertebra.operation
         today = assessment.extraction.as_of.date()
-        orders = draft_orders(self._orders, subject, operation, today)
+        added = of_one_patient(self._orders, subject, operation, today)
         return tuple(
             Suggestion(
                 label=template.label,
                 uuid=self._uuid(card_id, template.name),
-                actions=(
-                    Action(
-                        type="create",
-                        description=template.description,
-                        resource=resource,
-                    ),
-                ),
+                actions=(prepared.with_members(own),),
             )
-            for template, resource in orders
+            for template, prepared, own in zip(
+                self._orders, self._prepared, added, strict=True
+            )
         )
 
     def _identity(
@@ -264,8 +263,13 @@ class CardComposer:
 
     def _uuid(self, *parts: str | None) -> str:
         """Derive a name-based UUID that cannot be guessed without the key."""
-        digest = blake2b(orjson.dumps(parts), key=self._secret_key, digest_size=16)
-        return str(uuid.UUID(bytes=digest.digest(), version=5))
+        named = orjson.dumps(parts)
+        bits = blake2b(named, key=self._secret_key, digest_size=16).hexdigest()
+        # RFC 9562: one digit for the version, two bits for the variant.
+        variant = "89ab"[int(bits[16], 16) % 4]
+        return (
+            f"{bits[:8]}-{bits[8:12]}-5{bits[13:16]}-{variant}{bits[17:20]}-{bits[20:]}"
+        )
 
 
 def _sources(
@@ -276,7 +280,7 @@ def _sources(
     canonical_base: str,
 ) -> dict[str, Source]:
     source = Source(
-        label=f"Liu et al., J Pain Res; {model.id} {model.version}, {mode.value}",
+        label=f"Liu et al., J Pain Res; {model.id} {model.version}, {mode}",
         url=f"{public_url}/model",
     )
     system = f"{canonical_base}/CodeSystem/card-topics"

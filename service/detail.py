@@ -1,8 +1,9 @@
 """The detail of a card: number, inputs, next steps and limits as Markdown."""
 
-from collections.abc import Iterator
+from collections.abc import Mapping
 from dataclasses import dataclass
 from math import ceil, floor
+from typing import NamedTuple
 
 from service.assessment import Assessment, OutputMode, VertebraAssessment, findings
 from service.fhir.findings import Measurement, Missing, Reason
@@ -52,6 +53,24 @@ class Standing:
     minimum_age_years: int
 
 
+class _Finding(NamedTuple):
+    """One quantity of a vertebra as the card names it, with the day of its value."""
+
+    name: str
+    label: str
+    found: Measurement | Missing
+    day: str
+
+
+class _View(NamedTuple):
+    """One vertebra with what several paragraphs need of it, looked up once."""
+
+    item: VertebraAssessment
+    findings: list[_Finding]
+    missing: Mapping[str, Missing]
+    name: str
+
+
 def render_detail(wording: Wording, assessment: Assessment, standing: Standing) -> str:
     """
     Write the detail of a card.
@@ -73,19 +92,33 @@ def render_detail(wording: Wording, assessment: Assessment, standing: Standing) 
     if assessment.not_assessed is not None:
         refusal = _refusal(wording, assessment, standing)
         return f"{refusal}\n\n{standing.limits}\n"
-    paragraphs = [
-        *(
-            paragraph
-            for item in assessment.vertebrae
-            for paragraph in _vertebra(wording, assessment, item)
-        ),
+    views = [_view(wording, item) for item in assessment.vertebrae]
+    paragraphs = []
+    for view in views:
+        paragraphs += _vertebra(wording, assessment, view)
+    paragraphs += [
         _bullets([wording.words["flag"][flag] for flag in assessment.flags]),
-        _mode(wording, assessment, standing),
+        _mode(wording, views, standing),
         standing.next_steps,
-        _sources(wording, assessment),
+        _sources(wording, views),
         standing.limits,
     ]
     return "\n\n".join(filter(None, paragraphs)) + "\n"
+
+
+def _view(wording: Wording, item: VertebraAssessment) -> _View:
+    labels = wording.words["predictor"]
+    lines = [
+        _Finding(
+            name,
+            labels[name],
+            found,
+            day(found.time) if isinstance(found, Measurement) else "",
+        )
+        for name, found in findings(item.vertebra).items()
+    ]
+    name = item.vertebra.level or str(wording.words["no_level"])
+    return _View(item, lines, item.missing, name)
 
 
 def _refusal(wording: Wording, assessment: Assessment, standing: Standing) -> str:
@@ -97,47 +130,42 @@ def _refusal(wording: Wording, assessment: Assessment, standing: Standing) -> st
     return wording.detail["excluded"] % {"what": what}
 
 
-def _vertebra(
-    wording: Wording, assessment: Assessment, item: VertebraAssessment
-) -> Iterator[str]:
-    if len(assessment.vertebrae) > 1:
-        yield f"### {_name(wording, item)}"
-    relative = assessment.mode is OutputMode.RELATIVE
+def _vertebra(wording: Wording, assessment: Assessment, view: _View) -> list[str]:
+    item = view.item
+    paragraphs = [f"### {view.name}"] if len(assessment.vertebrae) > 1 else []
     if isinstance(item.score, PartialScore):
-        yield _gaps(wording, item)
-        yield _bounds(wording, item.score, relative=relative)
+        relative = assessment.mode is OutputMode.RELATIVE
+        paragraphs.append(_gaps(wording, view.missing))
+        paragraphs.append(_bounds(wording, item.score, relative=relative))
     elif isinstance(item.score, Score):
-        yield from _number(wording, assessment, item, item.score)
+        paragraphs += _number(wording, assessment, item, item.score)
     elif item.outside is not None:
         why = wording.words["reason"][item.outside]
-        yield wording.detail["outside"] % {"why": why}
-    yield _table(wording, item)
-    yield _bullets(_notes(wording, item))
-
-
-def _name(wording: Wording, item: VertebraAssessment) -> str:
-    return item.vertebra.level or str(wording.words["no_level"])
+        paragraphs.append(wording.detail["outside"] % {"why": why})
+    paragraphs.append(_table(wording, view))
+    paragraphs.append(_bullets(_notes(wording, view)))
+    return paragraphs
 
 
 def _number(
     wording: Wording, assessment: Assessment, item: VertebraAssessment, score: Score
-) -> Iterator[str]:
+) -> list[str]:
     """Give the number, then in one paragraph all that makes it uncertain."""
     say = wording.detail
     if assessment.mode is OutputMode.RELATIVE:
-        yield say["relative"] % {
+        number = say["relative"] % {
             "points": _total_points(score),
             "percentile": format_percentile(score.percentile),
         }
         sentences = _percentile_error(wording, score)
     else:
         n = of_100(score.risk)
-        yield say[assessment.mode.value] % {"n": n, "rest": 100 - n}
+        number = say[assessment.mode] % {"n": n, "rest": 100 - n}
         sentences = _uncertainty(wording, assessment, item, score)
     before = item.vertebra.cobb_preoperative_deg
     if isinstance(before, Measurement) and abs(float(before.value)) < _SMALL_ANGLE_DEG:
         sentences.append(say["small-angle"])
-    yield " ".join(sentences)
+    return [number, " ".join(sentences)]
 
 
 def _uncertainty(
@@ -177,10 +205,10 @@ def _bounds(wording: Wording, score: PartialScore, *, relative: bool) -> str:
     return wording.detail["percentile-bounds" if relative else "bounds"] % limits
 
 
-def _gaps(wording: Wording, item: VertebraAssessment) -> str:
+def _gaps(wording: Wording, missing: Mapping[str, Missing]) -> str:
     """List what is missing; what is missing for one and the same reason once."""
     groups: dict[Missing, list[str]] = {}
-    for name, gap in item.missing.items():
+    for name, gap in missing.items():
         groups.setdefault(gap, []).append(name)
     lines = [_gap(wording, names, gap) for gap, names in groups.items()]
     return "\n".join([wording.detail["gaps"], "", *lines])
@@ -196,33 +224,26 @@ def _gap(wording: Wording, names: list[str], gap: Missing) -> str:
     return f"- **{labels}**: {words['reason'][gap.reason]}{detail}{candidates}. {where}"
 
 
-def _table(wording: Wording, item: VertebraAssessment) -> str:
-    rows = [
-        _row(wording, name, found, item)
-        for name, found in findings(item.vertebra).items()
-    ]
-    if isinstance(item.score, Score):
-        percentile = format_percentile(item.score.percentile)
-        total = {"n": percentile, "points": _total_points(item.score)}
+def _table(wording: Wording, view: _View) -> str:
+    rows = [_row(wording, finding, view) for finding in view.findings]
+    score = view.item.score
+    if isinstance(score, Score):
+        percentile = format_percentile(score.percentile)
+        total = {"n": percentile, "points": _total_points(score)}
         rows.append(wording.detail["total"] % total)
     return "\n".join([wording.detail["table-head"], "|---|---|---|--:|", *rows])
 
 
-def _row(
-    wording: Wording,
-    name: str,
-    found: Measurement | Missing,
-    item: VertebraAssessment,
-) -> str:
-    label = wording.words["predictor"][name]
+def _row(wording: Wording, finding: _Finding, view: _View) -> str:
+    name, label, found, when = finding
     if isinstance(found, Missing):
-        is_asked_for = name in item.missing
+        is_asked_for = name in view.missing
         text = wording.words["reason"][found.reason] if is_asked_for else "–"
         return f"| {label} | {text} | | |"
-    points = item.score.points.get(name) if item.score else None
+    points = view.item.score.points.get(name) if view.item.score else None
+    shown = "" if points is None else round(points)
     return (
-        f"| {label} | {_in_words(wording, name, found, item)} | {day(found.time)} |"
-        f" {'' if points is None else round(points)} |"
+        f"| {label} | {_in_words(wording, name, found, view.item)} | {when} | {shown} |"
     )
 
 
@@ -242,17 +263,17 @@ def _in_words(
     return f"{format_number(float(found.value))}{_UNITS[name]}"
 
 
-def _notes(wording: Wording, item: VertebraAssessment) -> list[str]:
-    words = wording.words
+def _notes(wording: Wording, view: _View) -> list[str]:
+    words, item = wording.words, view.item
     extrapolated = item.score.extrapolated if item.score else ()
-    told = {gap.detail for gap in item.missing.values()}
+    told = {gap.detail for gap in view.missing.values()}
     return [
-        *(
+        *[
             wording.detail["extrapolated"] % {"name": words["predictor"][name]}
             for name in extrapolated
-        ),
-        *(words["flag"][flag] for flag in sorted(item.vertebra.flags)),
-        *(quote(text) for text in item.vertebra.conflicts if text not in told),
+        ],
+        *[words["flag"][flag] for flag in sorted(item.vertebra.flags)],
+        *[quote(text) for text in item.vertebra.conflicts if text not in told],
     ]
 
 
@@ -260,35 +281,30 @@ def _bullets(lines: list[str]) -> str:
     return "\n".join(f"- {line}" for line in lines)
 
 
-def _mode(wording: Wording, assessment: Assessment, standing: Standing) -> str:
+def _mode(wording: Wording, views: list[_View], standing: Standing) -> str:
     """Say what kind of number it is, if there is one, and how new the records are."""
-    has_number = any(item.score is not None for item in assessment.vertebrae)
-    days = (
-        day(found.time)
-        for item in assessment.vertebrae
-        for found in findings(item.vertebra).values()
-        if isinstance(found, Measurement)
-    )
-    newest = max(days, default="")
+    has_number = any(view.item.score is not None for view in views)
+    newest = max((line.day for view in views for line in view.findings), default="")
     as_of = wording.detail["as-of"] % {"day": newest} if newest else ""
     return " ".join(filter(None, [standing.mode if has_number else "", as_of]))
 
 
-def _sources(wording: Wording, assessment: Assessment) -> str:
+def _sources(wording: Wording, views: list[_View]) -> str:
     """Name the resource and the value as found behind each input."""
-    several = len(assessment.vertebrae) > 1
+    several = len(views) > 1
     lines = [
-        f"{_name(wording, item) + ': ' if several else ''}"
+        f"{view.name + ': ' if several else ''}"
         + "; ".join(
-            f"{wording.words['predictor'][name]}: {quote(_source(found))}"
-            for name, found in findings(item.vertebra).items()
-            if isinstance(found, Measurement)
+            [
+                f"{line.label}: {quote(_source(line.found))}"
+                for line in view.findings
+                if isinstance(line.found, Measurement)
+            ]
         )
-        for item in assessment.vertebrae
+        for view in views
     ]
     return wording.detail["sources"] % {"list": ". ".join(lines)}
 
 
 def _source(found: Measurement) -> str:
-    parts = [found.source, found.as_found, found.status]
-    return ", ".join(part for part in parts if part)
+    return ", ".join(filter(None, (found.source, found.as_found, found.status)))

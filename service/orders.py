@@ -8,8 +8,16 @@ from typing import Any
 from cds_hooks.values import REFERENCE
 from service.fhir.findings import Operation
 from service.policy import FollowUp
+from service.wording import day
 
-__all__ = ["SNOMED", "OrderTemplate", "Subject", "draft_orders", "order_templates"]
+__all__ = [
+    "SNOMED",
+    "OrderTemplate",
+    "Subject",
+    "draft_orders",
+    "of_one_patient",
+    "order_templates",
+]
 
 SNOMED = "http://snomed.info/sct"
 
@@ -147,8 +155,47 @@ def draft_orders(
     list of (OrderTemplate, dict)
         Each template with its ServiceRequest as FHIR JSON.
     """
+    added = of_one_patient(templates, subject, operation, today)
     return [
-        (template, _draft(template, subject, operation, today))
+        (template, {**template.resource, **own})
+        for template, own in zip(templates, added, strict=True)
+    ]
+
+
+def of_one_patient(
+    templates: tuple[OrderTemplate, ...],
+    subject: Subject,
+    operation: Operation,
+    today: date,
+) -> list[dict[str, Any]]:
+    """
+    Give what each order of one patient holds beside its template.
+
+    Parameters
+    ----------
+    templates : tuple of OrderTemplate
+        What `order_templates` prepared.
+    subject : Subject
+        Patient and encounter.
+    operation : Operation
+        As for `draft_orders`.
+    today : datetime.date
+        As for `draft_orders`.
+
+    Returns
+    -------
+    list of dict
+        For each template: subject, encounter, period and the Procedures.
+    """
+    whom = {"subject": {"reference": f"Patient/{subject.patient_id}"}}
+    if subject.encounter_id is not None:
+        whom["encounter"] = {"reference": f"Encounter/{subject.encounter_id}"}
+    sources = [
+        {"reference": item} for item in operation.sources if REFERENCE.fullmatch(item)
+    ]
+    basis = {"supportingInfo": sources} if sources else {}
+    return [
+        {**whom, **_period(template, operation.day, today), **basis}
         for template in templates
     ]
 
@@ -162,31 +209,14 @@ def _times(follow_up: FollowUp) -> dict[str, int]:
     }
 
 
-def _draft(
-    template: OrderTemplate,
-    subject: Subject,
-    operation: Operation,
-    today: date,
-) -> dict[str, Any]:
-    resource = {
-        **template.resource,
-        "subject": {"reference": f"Patient/{subject.patient_id}"},
-    }
-    if subject.encounter_id is not None:
-        resource["encounter"] = {"reference": f"Encounter/{subject.encounter_id}"}
-    if operation.day is not None:
-        start = operation.day + timedelta(days=template.first_day)
-        end = operation.day + timedelta(days=template.last_day)
-        # An order for a time that has passed would only confuse.
-        if end >= today:
-            resource["occurrencePeriod"] = {
-                "start": start.isoformat(),
-                "end": end.isoformat(),
-            }
-    sources = [item for item in operation.sources if REFERENCE.fullmatch(item)]
-    if sources:
-        resource["supportingInfo"] = [{"reference": item} for item in sources]
-    return resource
+def _period(
+    template: OrderTemplate, operated: date | None, today: date
+) -> dict[str, dict[str, str]]:
+    """Say when, unless the day is unknown; a time that has passed would confuse."""
+    if operated is None or (end := operated + timedelta(template.last_day)) < today:
+        return {}
+    start = operated + timedelta(template.first_day)
+    return {"occurrencePeriod": {"start": day(start), "end": day(end)}}
 
 
 def _resource(

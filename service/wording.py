@@ -3,6 +3,7 @@
 import gettext
 from collections.abc import Mapping
 from datetime import date, datetime
+from functools import lru_cache
 from pathlib import Path
 from typing import Any, TypeAlias
 
@@ -150,4 +151,10 @@ def day(moment: datetime | date | None) -> str:
     """
     if moment is None:
         return ""
-    return (moment.date() if isinstance(moment, datetime) else moment).isoformat()
+    return _iso(moment.date() if isinstance(moment, datetime) else moment)
+
+
+@lru_cache(maxsize=4096)
+def _iso(calendar_day: date) -> str:
+    """Write a day: the stays of a hospital share some hundreds of them."""
+    return calendar_day.isoformat()

@@ -5,6 +5,7 @@ import json
 import re
 from dataclasses import replace
 from datetime import UTC, date, datetime
+from uuid import RFC_4122, UUID
 
 import fhirkit
 import pytest
@@ -620,6 +621,19 @@ def test_card_7_uuids_differ_between_patients_and_encounters(build, other):
     assert cards[0].uuid != cards[1].uuid
     ids = {item.uuid for card in cards for item in card.suggestions}
     assert len(ids) == 4
+
+
+def test_card_7_uuids_are_of_version_5_and_stay_what_they_are(build):
+    """Feedback of last week names the cards of last week."""
+    assessment = build.assessed(build.vertebra())
+    card = only(build.composer().compose(assessment, build.subject))
+    ids = [card.uuid, *(item.uuid for item in card.suggestions)]
+    assert all(str(UUID(item)) == item for item in ids)
+    assert {UUID(item).version for item in ids} == {5}
+    assert {UUID(item).variant for item in ids} == {RFC_4122}
+    gap = build.vertebra(cement_ratio_percent=build.missing())
+    asking = only(build.composer().compose(build.assessed(gap), build.subject))
+    assert asking.uuid == "c232bf51-1107-56c1-be6e-4eb25ec77740"
 
 
 def test_a_changed_input_or_key_gives_another_uuid(build):

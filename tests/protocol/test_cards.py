@@ -185,6 +185,27 @@ def test_src_3_the_topic_is_a_coding():
     refused(lambda: Coding("c", "s", ""), "Coding.display: expected")
 
 
+def test_card_8_a_suggestion_without_uuid_has_none_on_the_wire():
+    """Nothing is made up, and nothing null is sent."""
+    bare = Suggestion("x", actions=(Action("create", "y", RESOURCE),))
+    wire = dump_response(
+        Response((card(suggestions=(bare,), selection_behavior="any"),))
+    )
+    assert wire["cards"][0]["suggestions"] == [
+        {
+            "label": "x",
+            "actions": [{"type": "create", "description": "y", "resource": RESOURCE}],
+        }
+    ]
+
+
+def test_src_3_a_topic_without_display_has_none_on_the_wire():
+    """Code and system are enough."""
+    topic = Source("Example", topic=Coding("a", "http://s"))
+    wire = dump_response(Response((card(source=topic),)))
+    assert wire["cards"][0]["source"]["topic"] == {"code": "a", "system": "http://s"}
+
+
 @pytest.mark.parametrize("label", BLANK)
 def test_sug_1_a_suggestion_has_a_label(label):
     """The text of the button."""
@@ -265,6 +286,33 @@ def test_act_4_an_update_carries_the_whole_resource():
     }
     wire = dump_response(Response(system_actions=(Action("update", "x", whole),)))
     assert wire["systemActions"][0]["resource"] == whole
+
+
+def test_act_3_a_prepared_creation_is_completed_for_one_patient():
+    """What is added stands after what there was; the prepared action stays as it is."""
+    prepared = Action("create", "x", RESOURCE)
+    added = {"for": {"reference": "Patient/1"}}
+    whole = prepared.with_members(added)
+    assert whole == Action("create", "x", RESOURCE | added)
+    assert list(whole.resource) == ["resourceType", "status", "for"]
+    assert prepared == Action("create", "x", RESOURCE)
+
+
+@pytest.mark.parametrize(
+    "added",
+    [{}, {"for": None}, {"for": {"reference": ""}}, {"note": [{}]}, {"status": "x"}],
+    ids=str,
+)
+def test_act_3_what_is_added_to_a_creation_is_checked(added):
+    """Null, empty, or in the place of what was checked before: refused."""
+    prepared = Action("create", "x", RESOURCE)
+    refused(lambda: prepared.with_members(added), "Action.resource: ")
+
+
+def test_act_5_to_a_deletion_nothing_is_added():
+    """It has no resource."""
+    gone = Action("delete", "x", resource_id="Task/1")
+    refused(lambda: gone.with_members({"status": "x"}), "Action.resource: ")
 
 
 @pytest.mark.parametrize("target", [None, "", "1", "Task/", "Task/..", "/Task/1", 3])
