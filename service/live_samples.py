@@ -89,6 +89,8 @@ class LiveSample:
         How far the reading has come, and entries that hold no resource.
     skipped : list of str
         Searches that failed, with the reason.
+    cut : list of str
+        Searches of which there is more than was read.
     """
 
     url: str
@@ -98,6 +100,19 @@ class LiveSample:
     pages_read: int = 0
     unreadable: int = 0
     skipped: list[str] = field(default_factory=list)
+    cut: list[str] = field(default_factory=list)
+
+    @property
+    def notes(self) -> list[str]:
+        """
+        Tell what is missing.
+
+        Returns
+        -------
+        list of str
+            One line for each search that failed or was not read to its end.
+        """
+        return self.skipped + self.cut
 
     def resources(self) -> Iterator[Mapping[str, Any]]:
         """
@@ -143,6 +158,7 @@ class LiveSample:
                 return
             target = base.next_target(link, origin)
             origin = target
+        self.cut.append(f"{kind}: more than {self.pages} pages; --pages reads more")
 
 
 @contextmanager

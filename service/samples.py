@@ -46,6 +46,18 @@ class Sample:
     unreadable: int = 0
     skipped: list[str] = field(default_factory=list)
 
+    @property
+    def notes(self) -> list[str]:
+        """
+        Tell what is missing.
+
+        Returns
+        -------
+        list of str
+            One line for each file that could not be read.
+        """
+        return self.skipped
+
     def resources(self) -> Iterator[Mapping[str, Any]]:
         """
         Read the resources.

@@ -112,7 +112,7 @@ def coverage(  # numpydoc ignore=PR01
     found = {
         **summarise(shown, known, list_all=list_all),
         "unreadable": sample.unreadable,
-        "notes": sample.skipped,
+        "notes": sample.notes,
     }
     _print(found, None if as_json else coverage_text(found))
     if draft_file is not None:

@@ -250,6 +250,11 @@ class TestServer:
         ]
         assert {header for _, header in asked} == {f"Bearer {TOKEN}"}
         assert TOKEN not in result.output
+        assert found["notes"] == [
+            "Condition: forbidden; the token must reach so far"
+            " (scope system or user, read)",
+            "Procedure: more than 3 pages; --pages reads more",
+        ]
 
     def test_a_search_that_fails_costs_only_itself(self, call, fhir_server):
         """And is named, with what may help."""
