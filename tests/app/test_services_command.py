@@ -94,6 +94,7 @@ def test_the_prefetch_table_has_the_names_of_the_site(parts):
     assert {key: row["query"] for key, row in rows.items()} == templates
 
 
+@pytest.mark.conformance("FA-5")
 def test_the_scopes_are_exactly_the_types_that_are_read():
     """No patient data is asked for that no query needs."""
     found = sheet("epic")

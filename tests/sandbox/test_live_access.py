@@ -72,7 +72,7 @@ def without(body, *keys):
 
 
 @pytest.mark.parametrize("patient", PATIENTS, ids=lambda patient: patient.name)
-def test_fetched_and_prefetched_give_the_same_answer(service, charts, patient):
+def test_pf_9_fetched_and_prefetched_give_the_same_answer(service, charts, patient):
     """Whichever way the record comes, on pages of three: the same cards and uuids."""
     body = service.request(patient)
     prefetched = service.post(patient, body)

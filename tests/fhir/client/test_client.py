@@ -158,6 +158,7 @@ def test_a_request_says_what_it_wants_and_no_more(server, read, kit):
     }
 
 
+@pytest.mark.conformance("FA-1")
 def test_without_a_token_no_token_is_sent(server, read, kit):
     """An open server of one's own, in open mode."""
     assert read(kit.http(200, kit.patient()), token=None).fault is None
@@ -213,6 +214,7 @@ def test_nothing_to_fetch_is_no_call(server, fetch):
     assert server.connections == 0
 
 
+@pytest.mark.conformance("FA-1")
 def test_a_connection_serves_the_next_call_with_the_next_token(server, fetch, kit):
     """Connections are kept, tokens are not."""
     server.script[kit.read_target] = kit.http(200, kit.patient())

@@ -182,6 +182,7 @@ def test_nothing_runs_and_nothing_is_open_after_a_failed_fetch(server, fetch, ti
     assert len(server.received) == count == 5
 
 
+@pytest.mark.conformance("FA-6")
 def test_nothing_runs_after_a_fetch_that_went_well(server, fetch, timed, kit):
     """Connections are kept, and silent."""
     server.script["*"] = kit.http(200, kit.bundle())
