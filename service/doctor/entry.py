@@ -98,9 +98,6 @@ def _trust(case: Case) -> Finding:
             "no issuer and keys: served in open mode only",
             "Register `issuer` and `keys`.",
         )
-    file = client.keys.jwks_file
-    if file is not None and not file.is_file():
-        return fault("trust", "the file with the keys is not there", "See `jwks_file`.")
     root = f"{case.public_url}/cds-services"
     if client.audiences and not any(a.startswith(root) for a in client.audiences):
         return fault(
