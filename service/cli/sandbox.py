@@ -2,6 +2,7 @@
 
 import secrets
 import shlex
+import sys
 import time
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
@@ -76,8 +77,7 @@ def _call(url: str, bundle: Mapping[str, Any], folder: Path) -> str:
     """
     Write a hook request for one patient, and the command that sends it.
 
-    Its prefetch is complete. Once the service reads from a FHIR server itself,
-    `fhirServer` and `fhirAuthorization` take the place of `prefetch` here.
+    Its prefetch is complete: the data need no server.
     """
     with open_session(url) as session:
         address, service = find_service(session, url, _HOOK)
@@ -119,7 +119,17 @@ def _show(
     _write("A patient", _curl(f"{fhir_url}/Patient/{patient_id}", *bearer))
     _write("Operations", _curl(operations, *bearer))
     _write("A card", call)
+    _write("As an EHR", _rehearsal(fhir_url, token, url, rows[0]))
     _write("Stop", "Ctrl-C")
+
+
+def _rehearsal(fhir_url: str, token: str, url: str, row: tuple[str, str, str]) -> str:
+    """Give the command that has the service fetch everything by itself."""
+    patient_id, encounter_id, _ = row
+    command = [sys.executable, "-m", "service", "fire", "--no-prefetch"]
+    command += ["--fhir", fhir_url, "--patient", patient_id]
+    command += ["--encounter", encounter_id, "--service", url]
+    return f"FHIR_TOKEN={token} {shlex.join(command)}"
 
 
 def _write(name: str, text: str) -> None:

@@ -13,11 +13,14 @@ from pathlib import Path
 import pytest
 
 from service.config import NOT_YET, VARIABLES
+from service.patients import bundled_patients
+from service.sandbox import fhir_server
 
 ROOT = Path(__file__).parents[2]
 PAGES = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md")])
 DECISIONS = sorted(ROOT.glob("docs/decisions/*.md"))
 FENCE = re.compile(r"^```(\w+)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+FHIR_URL = "http://127.0.0.1:8090/fhir"
 ISO_DATE = re.compile(r"\b\d{4}-\d\d-\d\d\b")
 EXPECTED = re.compile(r"^\$ (.+)\n((?:(?!\$ ).*\n)*)", re.MULTILINE)
 
@@ -80,10 +83,22 @@ def runnable():
     return [each for each in commands() if not reason_not_to_run(each.values[0])]
 
 
+@pytest.fixture(scope="module")
+def fhir_url():
+    """The FHIR server of docs/rehearse.md, on another port."""
+    if not shutil.which("node") or not (ROOT / "sandbox/node_modules").is_dir():
+        pytest.skip("needs Node.js 20 or newer with npm, then `make setup`")
+    charts = [p.bundle for p in bundled_patients() if p.fhir_version == "R4"]
+    with fhir_server(charts, token="") as url:
+        yield url
+
+
 @pytest.mark.server
 @pytest.mark.parametrize(("command", "shown"), runnable())
-def test_a_command_of_the_documentation_works(command, shown, server):
+def test_a_command_of_the_documentation_works(command, shown, server, request):
     """Whoever pastes it gets what the page shows."""
+    if FHIR_URL in command:
+        command = command.replace(FHIR_URL, request.getfixturevalue("fhir_url"))
     for tool in ("curl", "node"):
         if re.search(rf"(^|\| ){tool} ", command) and not shutil.which(tool):
             pytest.skip(f"{tool} is not installed")

@@ -104,6 +104,20 @@ def test_the_printed_lines_work(running):
     }
 
 
+def test_the_rehearsal_gets_its_card_from_fetched_data(running):
+    """The service asks the FHIR server with the token that the line brings."""
+    result = subprocess.run(
+        ["/bin/sh", "-c", running.named["As an EHR"]],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=True,
+        timeout=60,
+    )
+    assert re.search(r"prefetch\s+none", result.stdout)
+    assert "WARNING" in result.stdout
+
+
 def test_without_the_token_the_patient_is_not_told(running):
     """The line works because of the token in it."""
     command = shlex.split(running.named["A patient"])
