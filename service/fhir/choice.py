@@ -22,7 +22,7 @@ class Choice:
     operations : list of ProcedureFact
         Procedures that count.
     doubtful : list of ProcedureFact
-        Those of the same stay that cannot be used, but may have been performed.
+        Those that cannot be used, but may have been performed in the same stay.
     nearby : list of ProcedureFact
         Those of other stays whose films may be taken for films of these.
     """
@@ -74,10 +74,13 @@ def choose(
     sure = [fact for fact in own if not fact.is_open]
     is_known = bool(sure)
     pool = _stay_of(own, sure, past, stay, zone) if is_known else recent
+    if len(pool) < len(past):
+        pool = pool + [fact for fact in past if _is_adrift(fact)]
     sound = [
         fact
         for fact in pool
         if not fact.is_open
+        and not _is_adrift(fact)
         and not (is_known and _is_vague(fact, stay))
         and not _is_partner_of_no_place(fact)
         and intake.accepts(fact.resource)
@@ -136,6 +139,11 @@ def _belongs(
         fact.when.shares_day(operated, zone)
         or (fact.lasted or fact.when).overlaps(operated)
     )
+
+
+def _is_adrift(fact: ProcedureFact) -> bool:
+    """Whether neither encounter nor time ties it to any stay, this one or another."""
+    return fact.encounter is None and fact.when is None
 
 
 def _is_within(when: When, stay: When | None) -> bool:

@@ -337,3 +337,74 @@ class TestNearby:
             fhir.pre(at="2024-01-30"),
         )
         assert values(vertebra).pre == 20
+
+
+class TestWithoutEncounterAndTime:
+    """A Procedure that nothing ties to a stay, and nothing to another one."""
+
+    ADRIFT = {"encounter": None, "at": None}
+
+    @pytest.mark.parametrize("other", ["pkp", "pedicle-screw-fixation"])
+    @pytest.mark.parametrize("settings", [{}, {"encounter": None}])
+    def test_other_method_there_leaves_the_method_open(self, one, fhir, other, settings):
+        """It may be of this operation, and both are named."""
+        sure = fhir.procedure("pvp", sites=["L1"])
+        adrift = fhir.procedure(other, sites=["L1"], **self.ADRIFT)
+        vertebra = one(sure, adrift, fhir.condition("S32.010A"), **settings)
+        assert vertebra.method.reason is Reason.CONFLICT
+        named = {f"Procedure/{each['id']}" for each in (sure, adrift)}
+        assert set(vertebra.method.candidates) == named
+        assert vertebra.conflicts == (vertebra.method.detail,)
+
+    def test_partner_leaves_the_method_open(self, one, fhir):
+        """Kyphoplasty, if the Reposition is of the same operation."""
+        adrift = fhir.pcs("0QS03ZZ", sites=["L1"], **self.ADRIFT)
+        vertebra = one(fhir.pcs("0QU03JZ", sites=["L1"]), adrift)
+        assert vertebra.method.reason is Reason.CONFLICT
+
+    @pytest.mark.parametrize("sites", [["L3"], []])
+    def test_second_vertebra_leaves_the_number_open(self, one, fhir, values, sites):
+        """Films without a level may be of the other one."""
+        vertebra = one(
+            fhir.procedure("pkp", sites=["L1"]),
+            fhir.procedure("pkp", sites=sites, **self.ADRIFT),
+            fhir.pre(),
+            fhir.post(level="L1"),
+        )
+        assert Flag.NUMBER_UNKNOWN in vertebra.flags
+        found = values(vertebra)
+        assert (found.level, found.pre, found.post) == ("L1", "region-not-level", 5)
+
+    def test_same_method_of_the_same_level_changes_nothing(self, one, fhir, values):
+        """A second record of the same operation."""
+        vertebra = one(
+            fhir.procedure("pkp", sites=["L1"]),
+            fhir.procedure("pkp", sites=["L1"], **self.ADRIFT),
+            fhir.pre(),
+        )
+        assert Flag.NUMBER_UNKNOWN not in vertebra.flags
+        assert (values(vertebra).method, values(vertebra).pre) == ("pkp", 20)
+
+    def test_beside_an_operation_of_the_look_back_likewise(self, one, fhir):
+        """A call without an encounter knows no more of it."""
+        vertebra = one(
+            fhir.procedure("pvp", sites=["L1"], encounter=None),
+            fhir.procedure("pkp", sites=["L1"], **self.ADRIFT),
+            encounter_id=None,
+        )
+        assert vertebra.method.reason is Reason.CONFLICT
+
+    @pytest.mark.parametrize("settings", [{}, {"encounter_id": None}])
+    def test_alone_it_is_no_operation(self, run, fhir, settings):
+        """Nothing tells that it is of this stay, or recent."""
+        found = run(fhir.procedure("pkp", sites=["L1"], **self.ADRIFT), **settings)
+        assert found.not_assessed is Reason.NO_ELIGIBLE_OPERATION
+
+    @pytest.mark.parametrize("status", ["not-done", "entered-in-error"])
+    def test_what_was_not_done_leaves_nothing_open(self, one, fhir, values, status):
+        """As everywhere."""
+        vertebra = one(
+            fhir.procedure("pvp", sites=["L1"]),
+            fhir.procedure("pkp", sites=["L1"], status=status, **self.ADRIFT),
+        )
+        assert values(vertebra).method == "pvp"
