@@ -15,7 +15,6 @@ from service.cli.page import Page, open_page
 from service.config import Settings
 from service.doctor import Case, Finding, Level, examine
 from service.ehr import Subject
-from service.fire import FireError
 from service.parts import build_parts
 
 __all__ = ["doctor"]
@@ -91,10 +90,6 @@ def doctor(  # noqa: PLR0913 numpydoc ignore=PR01
 
 
 def _case(ehr: EHR, settings: Settings, subject: Subject, public_url: str) -> Case:
-    try:
-        ehr.connect()
-    except FireError as error:
-        raise click.ClickException(str(error)) from error
     parts = build_parts(settings)
     services = list(parts.registry)
     return Case(

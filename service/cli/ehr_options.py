@@ -25,7 +25,6 @@ from service.ehr import (
     read_key,
 )
 from service.fhir.client import Bearer, FHIRAccess, FHIRClient
-from service.fire import FireError
 
 __all__ = ["EHR", "base_of", "ehr_options", "find", "open_ehr"]
 
@@ -106,18 +105,10 @@ class EHR:
         -------
         FHIRClient
             For one set of queries.
-
-        Raises
-        ------
-        FireError
-            If the base cannot be used.
         """
         listed = self.server.private_addresses if self.server else ()
         bearer = None if self.token is None else Bearer(self.token)
-        try:
-            return self.access.client(self.base_url, listed, bearer)
-        except ValueError as error:
-            raise FireError(f"--fhir: {error}") from None
+        return self.access.client(self.base_url, listed, bearer)
 
     def play(self) -> PlayedEHR:
         """

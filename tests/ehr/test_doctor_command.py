@@ -10,6 +10,7 @@ import pytest
 import trustme
 
 from service.ehr import DevelopmentKey, explain
+from service.ehr.preflight import preflight
 from service.fhir.client import Fault
 from service.fire import discover, open_session
 
@@ -314,6 +315,30 @@ def test_a_server_that_ignores_the_page_size_is_warned_about(doctor, ward):
     assert_is(found["pages"], "warning", "on one page")
 
 
+def test_a_server_that_refuses_small_pages_is_a_fault(doctor, ward, monkeypatch):
+    """The query is fine, its size is not."""
+    answer = ward.answer
+
+    def refusing(target, form):
+        is_small = "Condition" in target and "_count=1" in target.split("&")
+        return (400, ward.outcome()) if is_small else answer(target, form)
+
+    monkeypatch.setattr(ward, "answer", refusing)
+    assert_is(doctor()["search _count"], "fault", "refuses the query")
+
+
+def test_dates_without_use_do_not_count_for_the_order(doctor, ward):
+    """A year alone, or what is no date at all."""
+    for number, text in enumerate(["2022", "soon", "2026-13-45"], 1):
+        ward.resources[f"Procedure/syn-01-procedure-{number}"]["performedDateTime"] = (
+            text
+        )
+        ward.resources[f"Observation/syn-01-observation-{number}"].pop(
+            "effectiveDateTime"
+        )
+    assert_is(doctor()["search _sort"], "warning", "fewer than two")
+
+
 def test_a_server_without_next_links_is_a_fault(doctor, ward):
     """The rest would be lost without a word, were it not for the totals."""
     ward.has_next, ward.total = False, None
@@ -505,6 +530,14 @@ def test_something_that_answers_preflights_in_its_place_is_a_fault(doctor, other
     other.replies = [[], []]
     found = doctor("--service", other.url, client="public-sandbox")
     assert_is(found["CORS"], "fault", "may not call", "OPTIONS")
+
+
+def test_a_preflight_without_an_answer_is_none():
+    """Whoever should answer is not there."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        nobody = f"http://127.0.0.1:{listener.getsockname()[1]}"
+    with open_session(nobody) as session:
+        assert not preflight(session, nobody, "https://ehr.example.org")
 
 
 def test_a_slow_answer_is_warned_about(doctor, other, monkeypatch):
