@@ -67,9 +67,7 @@ class Context:
     conditions_were_had: bool
 
 
-def is_eligible(
-    draft: Draft, location: Location, cement: Measurement | Missing
-) -> bool:
+def is_eligible(draft: Draft, location: Location, cement: Chosen) -> bool:
     """
     Tell whether a vertebra was operated on for a fracture.
 
@@ -79,7 +77,7 @@ def is_eligible(
         The vertebra.
     location : Location
         Where it lies, and whether a fracture is recorded there.
-    cement : Measurement or Missing
+    cement : Chosen
         Its cement ratio.
 
     Returns
@@ -90,9 +88,10 @@ def is_eligible(
     """
     if draft.methods != {PEDICLE_SCREW} or location.is_documented:
         return True
-    if isinstance(cement, Measurement):
-        return cement.value != 0
-    return cement.reason in _SPEAKS_OF_CEMENT
+    ratio = cement.result
+    if isinstance(ratio, Measurement):
+        return ratio.value != 0
+    return cement.is_outranked or ratio.reason in _SPEAKS_OF_CEMENT
 
 
 def assemble(
@@ -125,7 +124,7 @@ def assemble(
         chosen["cobb_restoration_ratio_percent"],
         context.own_system,
     )
-    cement = _cement(draft, chosen["cement_ratio_percent"].result)
+    cement = _cement(draft, chosen["cement_ratio_percent"])
     blocking = [
         item.detail
         for item in (location.segment, method, cement)
@@ -188,9 +187,10 @@ def _teller(draft: Draft, name: str) -> str:
     return act.facts[-1].source
 
 
-def _cement(draft: Draft, cement: Measurement | Missing) -> Measurement | Missing:
+def _cement(draft: Draft, chosen: Chosen) -> Measurement | Missing:
     """Screws without cement have no ratio: the study knows no such patient."""
-    if draft.methods != {PEDICLE_SCREW}:
+    cement = chosen.result
+    if draft.methods != {PEDICLE_SCREW} or chosen.is_outranked:
         return cement
     none = "screws without cement"
     if isinstance(cement, Measurement):

@@ -295,7 +295,7 @@ def _vertebrae(found: _Found, call: _Call) -> list[OperatedVertebra]:
             conditions_were_had=found.conditions is not None,
         )
         chosen = _readings(draft, location.place or draft.place, found, call, is_alone)
-        if is_eligible(draft, location, chosen["cement_ratio_percent"].result):
+        if is_eligible(draft, location, chosen["cement_ratio_percent"]):
             assessed.append((draft, location, chosen))
     context = Context(
         call.terminology.system,

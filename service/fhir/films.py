@@ -131,6 +131,21 @@ def _first(candidates: Sequence[Candidate], _: When) -> list[Candidate]:
     return [c for c in candidates if c.when.overlaps(first)]
 
 
+def _is_newer(one: When, other: When, _: When) -> bool:
+    return other.is_before(one)
+
+
+def _is_earlier(one: When, other: When, _: When) -> bool:
+    return one.is_before(other)
+
+
+def _is_rather_last(one: When, other: When, operated: When) -> bool:
+    """Of two that were read after the operation neither is known to be the last."""
+    if operated.is_before(one):
+        return operated.is_before(other) and not one.overlaps(other)
+    return operated.is_before(other) or other.is_before(one)
+
+
 @dataclass(frozen=True, slots=True)
 class Role:
     """
@@ -146,14 +161,18 @@ class Role:
         Gives the reason why the time of a reading does not fit, or None.
     decide : callable
         Picks, of the readings that fit, those at the deciding time.
+    outranks : callable
+        Whether a film of one time decides rather than one of another, so that this
+        does not stand in for it; the third time is that of the operation.
     is_first : bool
-        Whether the first film counts, so that a later one does not stand in for it.
+        Whether the first film counts: one on which nothing was measured is none.
     """
 
     targets: frozenset[str]
     unit: str
     check: Callable[[Reading, When, When, Situation], Verdict]
     decide: Callable[[Sequence[Candidate], When], list[Candidate]]
+    outranks: Callable[[When, When, When], bool]
     is_first: bool = False
 
 
@@ -161,19 +180,25 @@ class Role:
 ROLES: Final[Mapping[str, Role]] = MappingProxyType(
     {
         "cement_ratio_percent": Role(
-            frozenset({"cement-ratio-ap"}), "%", _check_postoperative, _newest
+            frozenset({"cement-ratio-ap"}),
+            "%",
+            _check_postoperative,
+            _newest,
+            _is_newer,
         ),
         "cobb_preoperative_deg": Role(
             frozenset({"cobb-preoperative", "cobb-angle"}),
             "deg",
             _check_preoperative,
             _last_before,
+            _is_rather_last,
         ),
         "cobb_postoperative_deg": Role(
             frozenset({"cobb-postoperative", "cobb-angle"}),
             "deg",
             _check_postoperative,
             _first,
+            _is_earlier,
             is_first=True,
         ),
         "cobb_restoration_ratio_percent": Role(
@@ -181,6 +206,7 @@ ROLES: Final[Mapping[str, Role]] = MappingProxyType(
             "%",
             _check_postoperative,
             _first,
+            _is_earlier,
             is_first=True,
         ),
     }

@@ -39,6 +39,8 @@ _ILLEGIBLE: Final = frozenset(
         Reason.OUT_OF_PHYSICAL_RANGE,
     }
 )
+#: The same, or one that is said not to be there.
+_NO_VALUE: Final = _ILLEGIBLE | {Reason.DATA_ABSENT}
 _NOT_RECORDED: Final = Missing(Reason.NOT_RECORDED)
 
 
@@ -53,10 +55,13 @@ class Chosen:
         The value or the reason.
     is_signed : bool
         Whether the site has declared the sign of its angles.
+    is_outranked : bool
+        Whether there is a value, but a record that cannot be read goes before it.
     """
 
     result: Measurement | Missing
     is_signed: bool = False
+    is_outranked: bool = False
 
 
 @dataclass(slots=True)
@@ -207,8 +212,10 @@ def _decide(
         if len(valid) > 1:
             return Chosen(_conflict(valid, deciding))
         if valid:
-            before = _illegible_before(valid[0], refused) if role.is_first else ()
-            return Chosen(_missing(before)) if before else _chosen(valid[0], role)
+            before = _illegible_before(valid[0].when, refused, role, operated)
+            if before:
+                return Chosen(_missing(before), is_outranked=True)
+            return _chosen(valid[0], role)
         refused += [_invalid(candidate) for candidate in deciding]
         gone, rounds = {id(candidate) for candidate in deciding}, rounds + 1
         candidates = [c for c in candidates if id(c) not in gone]
@@ -218,14 +225,26 @@ def _decide(
     return Chosen(_missing(refused))
 
 
-def _illegible_before(chosen: Candidate, refused: Iterable[_Refusal]) -> list[_Refusal]:
-    """Find earlier films whose value cannot be read."""
+def _illegible_before(
+    chosen: When, refused: Sequence[_Refusal], role: Role, operated: When
+) -> list[_Refusal]:
+    """Find the film that decides rather than the chosen one, but cannot be read."""
+    reasons = _ILLEGIBLE if role.is_first else _NO_VALUE
+    found = [
+        (refusal, refusal.when)
+        for refusal in refused
+        if refusal.reason in reasons
+        and refusal.when
+        and role.outranks(refusal.when, chosen, operated)
+    ]
+    foremost = chosen
+    for _, when in found:
+        if role.outranks(when, foremost, operated):
+            foremost = when
     return [
         refusal
-        for refusal in refused
-        if refusal.reason in _ILLEGIBLE
-        and refusal.when
-        and refusal.when.is_before(chosen.when)
+        for refusal, when in found
+        if not role.outranks(foremost, when, operated)
     ]
 
 

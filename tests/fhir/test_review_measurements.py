@@ -398,6 +398,156 @@ class TestFirstFilm:
         assert values(one(*rest, film, good)).post == 5
 
 
+#: Values of a final record that cannot be read, and why.
+ILLEGIBLE = [
+    ({"value": 9}, "unit-not-stated"),
+    ({"value": 9, "unit": "mm"}, "unit-unknown"),
+    ({"value": 9, "unit": "deg", "comparator": "<"}, "comparator"),
+    ({"unit": "deg"}, "not-a-quantity"),
+    ({"value": 900, "unit": "deg"}, "out-of-physical-range"),
+]
+ABSENT = {
+    "valueQuantity": None,
+    "dataAbsentReason": {
+        "coding": [
+            {
+                "system": "http://terminology.hl7.org/CodeSystem/data-absent-reason",
+                "code": "error",
+            }
+        ]
+    },
+}
+DAY_AFTER = "2024-05-04T09:00:00+08:00"
+EVE = "2024-05-02T07:00:00+08:00"
+
+
+class TestNewestRatio:
+    """The newest cement ratio counts, even if it cannot be read."""
+
+    @pytest.mark.parametrize(
+        ("value", "reason"),
+        [
+            (
+                value | ({"unit": "%"} if value.get("unit") == "deg" else {}),
+                reason,
+            )
+            for value, reason in ILLEGIBLE
+        ],
+    )
+    def test_older_ratio_is_no_answer(self, one, fhir, typical, values, value, reason):
+        """The gap has the reason of the newest."""
+        newer = fhir.cement(value, at=DAY_AFTER, id="newer")
+        vertebra = one(*typical, newer)
+        assert values(vertebra).cement == reason
+        assert vertebra.cement_ratio_percent.candidates == ("Observation/newer",)
+
+    def test_of_several_the_newest_gives_the_reason(self, one, fhir, typical, values):
+        """Whatever the others lack."""
+        no_unit = fhir.cement({"value": 9}, at="2024-05-03T20:00:00+08:00")
+        range_ = fhir.cement({"value": 900, "unit": "%"}, at=DAY_AFTER)
+        for order in ([no_unit, range_], [range_, no_unit]):
+            assert values(one(*typical, *order)).cement == "out-of-physical-range"
+
+    def test_absent_one_is_said_in_its_words(self, one, fhir, typical):
+        """Somebody looked again and has no value: the older one may be wrong."""
+        newer = fhir.cement(at=DAY_AFTER, **ABSENT)
+        missing = one(*typical, newer).cement_ratio_percent
+        assert (missing.reason, missing.detail) == (Reason.DATA_ABSENT, "error")
+
+    def test_component_of_a_newer_panel_likewise(
+        self, one, fhir, codes, typical, values
+    ):
+        """A value is a value wherever it stands."""
+        part = {"code": codes.concept((codes.OWN, "cement-ratio-ap"))}
+        part["valueQuantity"] = {"value": 9}
+        newer = fhir.observation("predictor-panel", at=DAY_AFTER, component=[part])
+        assert values(one(*typical, newer)).cement == "unit-not-stated"
+
+    @pytest.mark.parametrize(
+        "change",
+        [
+            {"status": "preliminary"},
+            {"status": "registered"},
+            {"status": "entered-in-error"},
+            {"status": "cancelled"},
+            {"at": "2024-05-03T08:00:00+08:00"},
+            {"at": "2024-05-03"},
+            {"at": "2024-05-03T09:00:00+08:00"},
+            {"level": "L3"},
+        ],
+    )
+    def test_what_is_no_newer_ratio_of_the_vertebra_is_no_matter(
+        self, one, fhir, typical, values, change
+    ):
+        """Not settled, withdrawn, older or at the same time, or of another level."""
+        film = fhir.cement({"value": 9}, **{"at": DAY_AFTER, **change})
+        assert values(one(*typical, film)).cement == 52
+
+    def test_newer_one_that_can_be_read_settles_it(self, one, fhir, typical, values):
+        """The unreadable one is itself older then."""
+        film = fhir.cement({"value": 9}, at=DAY_AFTER)
+        newest = fhir.cement(48, at="2024-05-05T09:00:00+08:00")
+        assert values(one(*typical, film, newest)).cement == 48
+
+    @pytest.mark.parametrize("conditions", [["S32.010A"], []])
+    def test_screws_are_not_called_free_of_cement(self, one, fhir, values, conditions):
+        """An older ratio speaks of cement; the newer record takes its value only."""
+        vertebra = one(
+            fhir.procedure("pedicle-screw-fixation", sites=["L1"]),
+            fhir.cement(52),
+            fhir.cement(at=DAY_AFTER, **ABSENT),
+            *[fhir.condition(code) for code in conditions],
+        )
+        assert values(vertebra).cement == "data-absent"
+
+
+class TestLastFilm:
+    """Before the operation the last film counts, even if it cannot be read."""
+
+    @pytest.mark.parametrize(("value", "reason"), ILLEGIBLE)
+    @pytest.mark.parametrize("code", ["cobb-preoperative", "cobb-angle"])
+    def test_older_film_is_no_answer(
+        self, one, fhir, typical, values, value, reason, code
+    ):
+        """Neither an angle nor a restoration ratio is made of it."""
+        vertebra = one(*typical, fhir.observation(code, value, EVE, id="last"))
+        assert (values(vertebra).pre, values(vertebra).crr) == (reason, reason)
+        missing = vertebra.cobb_preoperative_deg
+        assert missing.candidates == ("Observation/last",)
+
+    def test_absent_one_is_said(self, one, fhir, typical, values):
+        """As for cement."""
+        assert values(one(*typical, fhir.pre(at=EVE, **ABSENT))).pre == "data-absent"
+
+    @pytest.mark.parametrize(
+        "change",
+        [
+            {"status": "preliminary"},
+            {"status": "entered-in-error"},
+            {"at": "2024-04-30T09:00:00+08:00"},
+            {"at": "2024-05-01"},
+            {"at": "2024-05-03T09:00:00+08:00"},
+            {"level": "L3"},
+        ],
+    )
+    def test_what_is_no_later_film_of_the_vertebra_is_no_matter(
+        self, one, fhir, typical, values, change
+    ):
+        """Also one that was read after the operation: it stands back."""
+        film = fhir.pre({"value": 9}, **{"at": EVE, **change})
+        assert values(one(*typical, film)).pre == 20
+
+    @pytest.mark.parametrize("at", [EVE, "2024-05-03T20:00:00+08:00", DAY_AFTER])
+    def test_film_read_after_the_operation_is_no_answer(self, one, fhir, values, at):
+        """One dated before goes first; of two read later, neither is known to."""
+        found = one(
+            fhir.procedure("pkp", sites=["L1"]),
+            fhir.pre({"value": 9}, at=at),
+            fhir.pre(20, at="2024-05-04T08:00:00+08:00"),
+        )
+        assert values(found).pre == "unit-not-stated"
+
+
 class TestSegmentThatContradictsItself:
     """A fracture-segment Observation must say one place."""
 

@@ -339,17 +339,20 @@ class TestNearby:
         assert values(vertebra).pre == 20
 
 
+ADRIFT = {"encounter": None, "at": None}
+
+
 class TestWithoutEncounterAndTime:
     """A Procedure that nothing ties to a stay, and nothing to another one."""
 
-    ADRIFT = {"encounter": None, "at": None}
-
     @pytest.mark.parametrize("other", ["pkp", "pedicle-screw-fixation"])
     @pytest.mark.parametrize("settings", [{}, {"encounter": None}])
-    def test_other_method_there_leaves_the_method_open(self, one, fhir, other, settings):
+    def test_other_method_there_leaves_the_method_open(
+        self, one, fhir, other, settings
+    ):
         """It may be of this operation, and both are named."""
         sure = fhir.procedure("pvp", sites=["L1"])
-        adrift = fhir.procedure(other, sites=["L1"], **self.ADRIFT)
+        adrift = fhir.procedure(other, sites=["L1"], **ADRIFT)
         vertebra = one(sure, adrift, fhir.condition("S32.010A"), **settings)
         assert vertebra.method.reason is Reason.CONFLICT
         named = {f"Procedure/{each['id']}" for each in (sure, adrift)}
@@ -358,7 +361,7 @@ class TestWithoutEncounterAndTime:
 
     def test_partner_leaves_the_method_open(self, one, fhir):
         """Kyphoplasty, if the Reposition is of the same operation."""
-        adrift = fhir.pcs("0QS03ZZ", sites=["L1"], **self.ADRIFT)
+        adrift = fhir.pcs("0QS03ZZ", sites=["L1"], **ADRIFT)
         vertebra = one(fhir.pcs("0QU03JZ", sites=["L1"]), adrift)
         assert vertebra.method.reason is Reason.CONFLICT
 
@@ -367,7 +370,7 @@ class TestWithoutEncounterAndTime:
         """Films without a level may be of the other one."""
         vertebra = one(
             fhir.procedure("pkp", sites=["L1"]),
-            fhir.procedure("pkp", sites=sites, **self.ADRIFT),
+            fhir.procedure("pkp", sites=sites, **ADRIFT),
             fhir.pre(),
             fhir.post(level="L1"),
         )
@@ -379,7 +382,7 @@ class TestWithoutEncounterAndTime:
         """A second record of the same operation."""
         vertebra = one(
             fhir.procedure("pkp", sites=["L1"]),
-            fhir.procedure("pkp", sites=["L1"], **self.ADRIFT),
+            fhir.procedure("pkp", sites=["L1"], **ADRIFT),
             fhir.pre(),
         )
         assert Flag.NUMBER_UNKNOWN not in vertebra.flags
@@ -389,7 +392,7 @@ class TestWithoutEncounterAndTime:
         """A call without an encounter knows no more of it."""
         vertebra = one(
             fhir.procedure("pvp", sites=["L1"], encounter=None),
-            fhir.procedure("pkp", sites=["L1"], **self.ADRIFT),
+            fhir.procedure("pkp", sites=["L1"], **ADRIFT),
             encounter_id=None,
         )
         assert vertebra.method.reason is Reason.CONFLICT
@@ -397,7 +400,7 @@ class TestWithoutEncounterAndTime:
     @pytest.mark.parametrize("settings", [{}, {"encounter_id": None}])
     def test_alone_it_is_no_operation(self, run, fhir, settings):
         """Nothing tells that it is of this stay, or recent."""
-        found = run(fhir.procedure("pkp", sites=["L1"], **self.ADRIFT), **settings)
+        found = run(fhir.procedure("pkp", sites=["L1"], **ADRIFT), **settings)
         assert found.not_assessed is Reason.NO_ELIGIBLE_OPERATION
 
     @pytest.mark.parametrize("status", ["not-done", "entered-in-error"])
@@ -405,6 +408,6 @@ class TestWithoutEncounterAndTime:
         """As everywhere."""
         vertebra = one(
             fhir.procedure("pvp", sites=["L1"]),
-            fhir.procedure("pkp", sites=["L1"], status=status, **self.ADRIFT),
+            fhir.procedure("pkp", sites=["L1"], status=status, **ADRIFT),
         )
         assert values(vertebra).method == "pvp"
