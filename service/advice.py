@@ -6,7 +6,7 @@ from datetime import datetime
 from cds_hooks import DataUnavailable, HookRequest, Response
 from service.assessment import Assessment, Assessor, OutputMode
 from service.cards import CardComposer
-from service.clients import signs_at
+from service.clients import capabilities_of, signs_at
 from service.fhir.findings import Reason
 from service.orders import Subject
 from service.records import Gathered, RecordReader
@@ -67,7 +67,14 @@ class FollowUpAdvice:
         gathered = self._reader.read(request)
         assessment = self._assess(request, subject, gathered)
         _refuse_silence(assessment, gathered)
-        return Response(cards=self._composer.compose(assessment, subject))
+        return Response(
+            cards=self._composer.compose(
+                assessment,
+                subject,
+                capabilities_of(request.client),
+                gathered.fhir_version,
+            )
+        )
 
     def mode_now(self) -> OutputMode:
         """

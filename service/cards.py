@@ -1,12 +1,9 @@
 """From an assessment to the cards a clinician sees."""
 
 from dataclasses import replace
-from hashlib import blake2b, sha256
-from typing import Any, NamedTuple
+from typing import Any, Final, NamedTuple
 
-import orjson
-
-from cds_hooks import Action, Card, Coding, Link, Source, Suggestion
+from cds_hooks import Capabilities, Card, Coding, Link, Source
 from service.assessment import (
     ANGLES,
     PREDICTORS,
@@ -16,12 +13,15 @@ from service.assessment import (
     OutputMode,
     VertebraAssessment,
 )
-from service.detail import Standing, render_detail
+from service.detail import Standing, has_small_angle, render_detail
 from service.fhir.findings import Reason
+from service.frames import frames
+from service.identities import Identities
 from service.model.artifact import RiskModel
 from service.model.scoring import Score
-from service.orders import Subject, of_one_patient, order_templates
+from service.orders import Subject
 from service.policy import MissingCard, Policy
+from service.suggestions import DischargeSuggestions
 from service.wording import Wording, format_percentile, of_100
 
 __all__ = ["OVERRIDE_SYSTEM", "TOPICS", "CardComposer"]
@@ -43,12 +43,20 @@ TOPICS = (
 #: So many missing values are named in a summary; more are "several".
 _MOST_NAMED = 2
 
+#: A client of which nothing is known.
+_ANY_CLIENT: Final = Capabilities()
+
 
 class _Headline(NamedTuple):
-    """What the card is about: its topic, its sentence and whether to act."""
+    """
+    What the card is about: its topic, its sentence and whether to act.
+
+    `alone` is the sentence for clients that show nothing but it.
+    """
 
     topic: str
     summary: str
+    alone: str
     indicator: str = "info"
     suggests: bool = False
 
@@ -87,8 +95,7 @@ class CardComposer:
         locale: str = "en",
     ) -> None:
         self._policy = policy
-        # BLAKE2 takes keys of at most 64 bytes: any length is hashed into 32.
-        self._secret_key = sha256(secret_key).digest()
+        self._identities = Identities(secret_key)
         self._wording = Wording(locale)
         words = self._wording.words
         # Both modes, since a local calibration can expire while the service runs.
@@ -97,22 +104,15 @@ class CardComposer:
             item: _sources(model, item, words, public_url, canonical_base)
             for item in modes
         }
-        self._links = (
-            Link(
-                label=words["link"]["model"], url=f"{public_url}/model", type="absolute"
+        self._frame_of = frames(
+            (Link(label=words["link"]["model"], url=f"{public_url}/model"),),
+            tuple(
+                Coding(code, OVERRIDE_SYSTEM, display)
+                for code, display in words["override"].items()
             ),
         )
-        self._override_reasons = tuple(
-            Coding(code, OVERRIDE_SYSTEM, display)
-            for code, display in words["override"].items()
-        )
-        self._orders = order_templates(
-            words["order"], f"{canonical_base}/CodeSystem/predictors", policy.follow_up
-        )
-        # Checked here, so that each call checks only what it adds for its patient.
-        self._prepared = tuple(
-            Action("create", template.description, template.resource)
-            for template in self._orders
+        self._suggestions = DischargeSuggestions(
+            self._wording, model, mode, policy, canonical_base, self._identities
         )
         advice = self._wording.advice
         self._standing = {
@@ -125,7 +125,13 @@ class CardComposer:
             for item in modes
         }
 
-    def compose(self, assessment: Assessment, subject: Subject) -> tuple[Card, ...]:
+    def compose(
+        self,
+        assessment: Assessment,
+        subject: Subject,
+        capabilities: Capabilities = _ANY_CLIENT,
+        fhir_version: str = "R4",
+    ) -> tuple[Card, ...]:
         """
         Compose the cards of one patient.
 
@@ -135,6 +141,10 @@ class CardComposer:
             What was found and scored.
         subject : Subject
             Patient and encounter of the call.
+        capabilities : Capabilities, optional
+            What the client makes of a card; it makes no difference to the uuids.
+        fhir_version : str, default "R4"
+            What the client's server speaks: ``R4``, ``R4B`` or ``R5``.
 
         Returns
         -------
@@ -149,20 +159,21 @@ class CardComposer:
             self._wording, assessment, self._standing[assessment.mode]
         )
         source = self._sources[assessment.mode][headline.topic]
-        card_id = self._uuid(*self._identity(headline, subject, source, detail))
-        suggestions = (
-            self._suggestions(assessment, subject, card_id) if headline.suggests else ()
+        card_id = self._identities.name(
+            *self._identity(headline, subject, source, detail)
         )
-        card = Card(
-            summary=headline.summary,
+        frame = self._frame_of(capabilities)
+        card = frame.card(
+            summary=headline.summary if frame.shows_detail else headline.alone,
             indicator=headline.indicator,
             source=source,
             uuid=card_id,
             detail=detail,
-            suggestions=suggestions,
-            selection_behavior="any" if suggestions else None,
-            override_reasons=self._override_reasons,
-            links=self._links,
+            suggestions=self._suggestions.offer(
+                assessment, subject, card_id, capabilities, fhir_version
+            )
+            if headline.suggests
+            else (),
         )
         return (card,)
 
@@ -191,11 +202,14 @@ class CardComposer:
         if len(assessment.vertebrae) > 1:
             variant = "-several"
         text = self._wording.summary[f"{assessment.mode}{variant}"] % {"n": n}
+        if not variant and _is_doubtful(assessment, top):
+            variant = "-doubtful"
+        alone = self._wording.alone[f"{assessment.mode}{variant}"] % {"n": n}
         if relative:
-            return _Headline("ScnenRiskRelative", text, suggests=True)
+            return _Headline("ScnenRiskRelative", text, alone, suggests=True)
         if top.band is Band.HIGH:
-            return _Headline("ScnenRiskHigh", text, "warning", suggests=True)
-        return _Headline("ScnenRiskAboveAverage", text, suggests=True)
+            return _Headline("ScnenRiskHigh", text, alone, "warning", suggests=True)
+        return _Headline("ScnenRiskAboveAverage", text, alone, suggests=True)
 
     def _headline_of_gap(
         self, items: list[VertebraAssessment], *, several: bool
@@ -211,7 +225,7 @@ class CardComposer:
         names = self._short_names(conflicts or {name for name, _ in gaps})
         variant = "-several" if several else ""
         text = self._wording.summary[f"{kind}{variant}"] % {"names": names}
-        return _Headline(topic, text)
+        return _Headline(topic, text, alone=text)
 
     def _short_names(self, wanted: set[str]) -> str:
         """Name up to two things; the ratio only where its angles are there."""
@@ -225,24 +239,8 @@ class CardComposer:
 
     def _outside(self, reason: Reason) -> _Headline:
         age = {"age": self._policy.eligibility.minimum_age_years}
-        return _Headline("ScnenOutsideModel", self._wording.summary[reason] % age)
-
-    def _suggestions(
-        self, assessment: Assessment, subject: Subject, card_id: str
-    ) -> tuple[Suggestion, ...]:
-        operation = assessment.vertebrae[0].vertebra.operation
-        today = assessment.extraction.as_of.date()
-        added = of_one_patient(self._orders, subject, operation, today)
-        return tuple(
-            Suggestion(
-                label=template.label,
-                uuid=self._uuid(card_id, template.name),
-                actions=(prepared.with_members(own),),
-            )
-            for template, prepared, own in zip(
-                self._orders, self._prepared, added, strict=True
-            )
-        )
+        text = self._wording.summary[reason] % age
+        return _Headline("ScnenOutsideModel", text, alone=text)
 
     def _identity(
         self, headline: _Headline, subject: Subject, source: Source, detail: str
@@ -261,15 +259,11 @@ class CardComposer:
             return whom
         return (*whom, source.label, headline.summary, detail)
 
-    def _uuid(self, *parts: str | None) -> str:
-        """Derive a name-based UUID that cannot be guessed without the key."""
-        named = orjson.dumps(parts)
-        bits = blake2b(named, key=self._secret_key, digest_size=16).hexdigest()
-        # RFC 9562: one digit for the version, two bits for the variant.
-        variant = "89ab"[int(bits[16], 16) % 4]
-        return (
-            f"{bits[:8]}-{bits[8:12]}-5{bits[13:16]}-{variant}{bits[17:20]}-{bits[20:]}"
-        )
+
+def _is_doubtful(assessment: Assessment, item: VertebraAssessment) -> bool:
+    """Whether the detail holds something against the number."""
+    said = assessment.flags or item.vertebra.flags or item.vertebra.conflicts
+    return bool(said) or item.models_disagree or has_small_angle(item.vertebra)
 
 
 def _sources(

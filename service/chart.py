@@ -2,24 +2,20 @@
 
 from collections.abc import Callable, Mapping
 from datetime import datetime
-from typing import Final
 
-from cds_hooks import Capabilities, DataUnavailable, HookRequest, Response
+from cds_hooks import DataUnavailable, HookRequest, Response
 from service.advice import (
     FollowUpAdvice,
     refuse_unread,
     refuse_without_procedures,
     subject_of,
 )
-from service.clients import signs_at
+from service.clients import capabilities_of, signs_at
 from service.followup import ChartReader, Quiet
 from service.followup_cards import ChartComposer
 from service.records import RecordReader
 
 __all__ = ["ChartAdvice"]
-
-#: Resources that the cards of a chart would create, where the client can.
-_CREATED: Final = ("ServiceRequest", "Condition")
 
 
 class ChartAdvice:
@@ -90,15 +86,9 @@ class ChartAdvice:
                 f"prefetch.observations: {why}; needed after an eligible operation,"
                 " send the complete result of the template"
             )
-        capabilities = request.client.capabilities if request.client else Capabilities()
         return Response(
             cards=self._composer.compose(
-                view,
-                subject,
-                allowed_resources=[
-                    each for each in _CREATED if capabilities.takes(each)
-                ],
-                selection_behavior=next(iter(capabilities.selection_behaviors), "any"),
+                view, subject, capabilities_of(request.client), gathered.fhir_version
             )
         )
 

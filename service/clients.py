@@ -3,12 +3,22 @@
 from collections.abc import Mapping
 from difflib import get_close_matches
 from pathlib import Path
+from typing import Final
 
-from cds_hooks import Client, ClientRegister
+from cds_hooks import Capabilities, Client, ClientRegister
 from cds_hooks.register import PRESETS, load_register, preset
 from service.fhir.conventions import SIGN_CONVENTIONS
 
-__all__ = ["PREFETCH_KEYS", "SITE_FIELDS", "find_client", "load_clients", "signs_at"]
+__all__ = [
+    "PREFETCH_KEYS",
+    "SITE_FIELDS",
+    "capabilities_of",
+    "find_client",
+    "load_clients",
+    "signs_at",
+]
+
+_OF_NOBODY: Final = Capabilities()
 
 #: What this application must know of a site, and the values of each.
 SITE_FIELDS: Mapping[str, tuple[str | bool, ...]] = {
@@ -72,6 +82,23 @@ def find_client(register: ClientRegister, name: str) -> Client:
     close = get_close_matches(name, known, n=1)
     remedy = f"Did you mean {close[0]}?" if close else f"Known: {', '.join(known)}."
     raise LookupError(f"{name} is neither a registered client nor a preset. {remedy}")
+
+
+def capabilities_of(client: Client | None) -> Capabilities:
+    """
+    Tell what a client makes of a card.
+
+    Parameters
+    ----------
+    client : Client or None
+        The client; None if it is not known.
+
+    Returns
+    -------
+    Capabilities
+        Its own, or those that every known client has.
+    """
+    return client.capabilities if client else _OF_NOBODY
 
 
 def signs_at(client: Client | None) -> str | None:

@@ -6,7 +6,7 @@ from math import ceil, floor
 from typing import NamedTuple
 
 from service.assessment import Assessment, OutputMode, VertebraAssessment, findings
-from service.fhir.findings import Measurement, Missing, Reason
+from service.fhir.findings import Measurement, Missing, OperatedVertebra, Reason
 from service.model.scoring import PartialScore, Score
 from service.wording import (
     Wording,
@@ -17,7 +17,7 @@ from service.wording import (
     quote,
 )
 
-__all__ = ["Standing", "render_detail"]
+__all__ = ["Standing", "has_small_angle", "render_detail"]
 
 _UNITS = {
     "cement_ratio_percent": " %",
@@ -106,6 +106,26 @@ def render_detail(wording: Wording, assessment: Assessment, standing: Standing) 
     return "\n\n".join(filter(None, paragraphs)) + "\n"
 
 
+def has_small_angle(vertebra: OperatedVertebra) -> bool:
+    """
+    Tell whether a small reading error of an angle changes the number much.
+
+    Parameters
+    ----------
+    vertebra : OperatedVertebra
+        The vertebra.
+
+    Returns
+    -------
+    bool
+        Whether the angle before the operation is known and small.
+    """
+    before = vertebra.cobb_preoperative_deg
+    return (
+        isinstance(before, Measurement) and abs(float(before.value)) < _SMALL_ANGLE_DEG
+    )
+
+
 def _view(wording: Wording, item: VertebraAssessment) -> _View:
     labels = wording.words["predictor"]
     lines = [
@@ -162,8 +182,7 @@ def _number(
         n = of_100(score.risk)
         number = say[assessment.mode] % {"n": n, "rest": 100 - n}
         sentences = _uncertainty(wording, assessment, item, score)
-    before = item.vertebra.cobb_preoperative_deg
-    if isinstance(before, Measurement) and abs(float(before.value)) < _SMALL_ANGLE_DEG:
+    if has_small_angle(item.vertebra):
         sentences.append(say["small-angle"])
     return [number, " ".join(sentences)]
 

@@ -1,15 +1,17 @@
 """From what an opened chart calls for to the card a clinician sees."""
 
-from collections.abc import Collection
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from typing import Any, Final
 
-from cds_hooks import Action, Card, Coding, Link, Source, Suggestion
+from cds_hooks import Action, Capabilities, Card, Coding, Link, Source, Suggestion
 from service.catalogue import load_words
 from service.fhir.course import Diagnosis
+from service.fhir.writing import written_in
 from service.followup import ChartView, Stage
 from service.followup_detail import ChartDetail, weeks
 from service.followup_drafts import BlockOrder, ProvisionalDiagnosis
+from service.frames import frames
 from service.identities import Identities
 from service.model.artifact import RiskModel
 from service.orders import Subject
@@ -30,6 +32,9 @@ CHART_TOPICS: Final = {
     Stage.REVIEW_DUE: "ScnenReviewDue",
     Stage.REVIEW_OVERDUE: "ScnenReviewOverdue",
 }
+#: A client of which nothing is known.
+_ANY_CLIENT: Final = Capabilities()
+
 _REVIEWS: Final = frozenset({Stage.REVIEW_DUE, Stage.REVIEW_OVERDUE})
 
 
@@ -70,26 +75,28 @@ class ChartComposer:
         self._summaries = {
             stage: str(words.summary[stage] % weeks(policy)) for stage in Stage
         }
+        self._alone = {
+            stage: str(words.alone[stage] % weeks(policy)) for stage in Stage
+        }
         self._block = BlockOrder(
             wording.words["order"], words.block_order, codes, policy.follow_up
         )
         self._diagnosis = ProvisionalDiagnosis(words.diagnosis, codes)
         self._sources = _sources(words, model, f"{public_url}/model", canonical_base)
-        self._links = (
-            Link(label=wording.words["link"]["model"], url=f"{public_url}/model"),
-        )
-        self._override_reasons = tuple(
-            Coding(code, _OVERRIDE_SYSTEM, display)
-            for code, display in wording.words["override"].items()
+        self._frame_of = frames(
+            (Link(label=wording.words["link"]["model"], url=f"{public_url}/model"),),
+            tuple(
+                Coding(code, _OVERRIDE_SYSTEM, display)
+                for code, display in wording.words["override"].items()
+            ),
         )
 
     def compose(
         self,
         view: ChartView,
         subject: Subject,
-        *,
-        allowed_resources: Collection[str] = (),
-        selection_behavior: str = "any",
+        capabilities: Capabilities = _ANY_CLIENT,
+        fhir_version: str = "R4",
     ) -> tuple[Card, ...]:
         """
         Compose the cards of one patient.
@@ -100,10 +107,10 @@ class ChartComposer:
             What the chart calls for.
         subject : Subject
             Patient and encounter of the call.
-        allowed_resources : collection of str
-            Types of resource that the client lets a suggestion create.
-        selection_behavior : str
-            What the client understands: ``"any"`` or ``"at-most-one"``.
+        capabilities : Capabilities, optional
+            What the client makes of a card; it makes no difference to the uuids.
+        fhir_version : str, default "R4"
+            What the client's server speaks: ``R4``, ``R4B`` or ``R5``.
 
         Returns
         -------
@@ -114,17 +121,18 @@ class ChartComposer:
             return ()
         source, detail = self._sources[view.stage], self._detail.write(view)
         card_id = self._name(view, view.stage, subject, source, detail)
-        suggestions = self._suggestions(view, subject, card_id, allowed_resources)
-        card = Card(
-            summary=self._summaries[view.stage],
+        frame = self._frame_of(capabilities)
+        summaries = self._summaries if frame.shows_detail else self._alone
+        offers = self._offers(view, subject, capabilities)
+        card = frame.card(
+            summary=summaries[view.stage],
             indicator="info",
             source=source,
             uuid=card_id,
             detail=detail,
-            suggestions=suggestions,
-            selection_behavior=selection_behavior if suggestions else None,
-            override_reasons=self._override_reasons,
-            links=self._links,
+            suggestions=tuple(
+                self._suggestion(*offer, card_id, fhir_version) for offer in offers
+            ),
         )
         return (card,)
 
@@ -146,35 +154,38 @@ class ChartComposer:
             return self._identities.name(*whom, *sorted(view.operation.sources))
         return self._identities.name(*whom, source.label, detail)
 
-    def _suggestions(
-        self,
-        view: ChartView,
-        subject: Subject,
-        card_id: str,
-        allowed: Collection[str],
-    ) -> tuple[Suggestion, ...]:
+    def _offers(
+        self, view: ChartView, subject: Subject, capabilities: Capabilities
+    ) -> Iterator[tuple[str, str, dict[str, Any]]]:
+        """Give label, description and resource of what the client can take."""
         if view.criteria is None or view.operation is None:
-            return ()
-        if view.stage is Stage.NEXT_STEP and "ServiceRequest" in allowed:
+            return
+        if view.stage is Stage.NEXT_STEP and capabilities.takes("ServiceRequest"):
             today = view.assessment.extraction.as_of.date()
             words, order = self._block.draft(
                 subject, view.operation, view.criteria.tender_point, today
             )
-            return self._suggestion(words.label, words.description, order, card_id)
+            yield words.label, words.description, order
         # Where diagnoses could not be had, it might stand there twice.
         is_new = view.diagnosis is Diagnosis.NOT_RECORDED
-        if view.stage is Stage.CRITERIA_MET and is_new and "Condition" in allowed:
+        is_met = view.stage is Stage.CRITERIA_MET
+        if is_met and is_new and capabilities.takes("Condition"):
             diagnosis = self._diagnosis.draft(subject, view.criteria.all)
-            said = self._diagnosis.label, self._diagnosis.description
-            return self._suggestion(*said, diagnosis, card_id)
-        return ()
+            yield self._diagnosis.label, self._diagnosis.description, diagnosis
 
     def _suggestion(
-        self, label: str, description: str, resource: dict[str, Any], card_id: str
-    ) -> tuple[Suggestion, ...]:
-        action = Action(type="create", description=description, resource=resource)
-        name = self._identities.name(card_id, resource["resourceType"])
-        return (Suggestion(label=label, uuid=name, actions=(action,)),)
+        self,
+        label: str,
+        description: str,
+        resource: Mapping[str, Any],
+        card_id: str,
+        fhir_version: str,
+    ) -> Suggestion:
+        kind = resource["resourceType"]
+        written = written_in(fhir_version, kind, resource)
+        action = Action(type="create", description=description, resource=written)
+        name = self._identities.name(card_id, kind)
+        return Suggestion(label=label, uuid=name, actions=(action,))
 
 
 def _sources(

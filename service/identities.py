@@ -1,6 +1,5 @@
 """Names of cards and suggestions: the same for the same content, not to be guessed."""
 
-import uuid
 from hashlib import blake2b, sha256
 
 import orjson
@@ -42,5 +41,11 @@ class Identities:
         >>> names.name("Patient", None) == names.name("Patient", None)
         True
         """
-        digest = blake2b(orjson.dumps(parts), key=self._key, digest_size=16)
-        return str(uuid.UUID(bytes=digest.digest(), version=5))
+        named = orjson.dumps(parts)
+        bits = blake2b(named, key=self._key, digest_size=16).hexdigest()
+        # RFC 9562: one digit for the version, two bits for the variant. The class UUID
+        # would take longer than the hash.
+        variant = "89ab"[int(bits[16], 16) % 4]
+        return (
+            f"{bits[:8]}-{bits[8:12]}-5{bits[13:16]}-{variant}{bits[17:20]}-{bits[20:]}"
+        )

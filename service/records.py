@@ -47,10 +47,13 @@ class Gathered:
         The resources, in R4's spelling.
     lacking : Mapping of str to str
         By prefetch key: why it could not be had, in words without patient data.
+    fhir_version : str
+        What the client's server speaks: ``R4``, ``R4B`` or ``R5``.
     """
 
     record: PatientRecord
     lacking: Mapping[str, str]
+    fhir_version: str
 
 
 @dataclass(slots=True)
@@ -241,7 +244,7 @@ def _gathered(found: Mapping[str, _Found], version: str) -> Gathered:
         },
     )
     lacking = {key: item.why for key, item in found.items() if not item.is_had}
-    return Gathered(record, lacking)
+    return Gathered(record, lacking, version)
 
 
 def _single(resources: Sequence[Resource]) -> Resource | None:

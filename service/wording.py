@@ -56,6 +56,8 @@ class Wording:
         sentences: Any = environment.get_template("sentences.j2").module
         self.words: Words = vars(environment.get_template("words.j2").module)
         self.summary: Sentences = sentences.summary
+        #: Of clients that show nothing but the summary.
+        self.alone: Sentences = sentences.alone
         self.detail: Sentences = sentences.detail
         self.advice: Any = environment.get_template("advice.md.j2").module
 

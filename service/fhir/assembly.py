@@ -139,6 +139,7 @@ def assemble(
         cobb_postoperative_deg=angles.postoperative,
         cobb_restoration_ratio_percent=angles.ratio,
         operation=_operation(when, sources),
+        fractures=location.diagnoses,
         flags=angles.flags | _flags(draft, location, context),
         conflicts=(*blocking, *angles.conflicts),
     )

@@ -187,6 +187,8 @@ cobb_postoperative_deg, cobb_restoration_ratio_percent : Measurement or Missing
         The predictors.
     operation : Operation
         When it was operated on.
+    fractures : tuple of str
+        References of the Conditions that record its fracture.
     flags : frozenset of Flag
         What people must know.
     conflicts : tuple of str
@@ -201,6 +203,7 @@ cobb_postoperative_deg, cobb_restoration_ratio_percent : Measurement or Missing
     cobb_postoperative_deg: Measurement | Missing
     cobb_restoration_ratio_percent: Measurement | Missing
     operation: Operation
+    fractures: tuple[str, ...] = ()
     flags: frozenset[Flag] = frozenset()
     conflicts: tuple[str, ...] = ()
 

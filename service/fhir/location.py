@@ -37,11 +37,14 @@ class Location:
         The predictor.
     is_documented : bool
         Whether a fracture is recorded there.
+    diagnoses : tuple of str
+        References of the Conditions among what records it.
     """
 
     place: frozenset[str]
     segment: Measurement | Missing
     is_documented: bool
+    diagnoses: tuple[str, ...] = ()
 
 
 def locate(
@@ -90,10 +93,10 @@ def locate(
     for group in checking:
         if not place & narrowest(evidence.place for evidence in group):
             return _conflict(place, used, group, concerned)
-    is_documented = any(evidence.place & place for evidence in concerned)
+    recorded = [evidence for evidence in concerned if evidence.place & place]
     told = used or [evidence for group in checking for evidence in group]
     segment = _segment(place, told, conditions_were_had=conditions_were_had)
-    return Location(place, segment, is_documented)
+    return Location(place, segment, bool(recorded), _diagnoses(recorded))
 
 
 def _is_sited(draft: Draft) -> bool:
@@ -193,6 +196,11 @@ def _conflict(
     detail = f"segment or level: {said}"
     missing = Missing(Reason.CONFLICT, detail, _names([*used, *against]))
     return Location(frozenset(), missing, bool(fractures))
+
+
+def _diagnoses(recorded: Iterable[Evidence]) -> tuple[str, ...]:
+    named = {e.source for e in recorded if e.source.startswith("Condition/")}
+    return tuple(sorted(named))
 
 
 def _names(evidence: Iterable[Evidence]) -> tuple[str, ...]:

@@ -6,6 +6,7 @@ from functools import partial
 
 import pytest
 
+from cds_hooks import Capabilities
 from service.assessment import Assessor, OutputMode
 from service.fhir.findings import PatientRecord
 from service.fhir.terminology import load_terminology
@@ -77,7 +78,7 @@ def compose():
         return composer.compose(
             view,
             Subject(f"syn-{number}", None),
-            allowed_resources={"Condition", "ServiceRequest"},
+            Capabilities(action_resources=("Condition", "ServiceRequest")),
         )
 
     return compose

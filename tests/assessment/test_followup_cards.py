@@ -10,7 +10,7 @@ import pytest
 from fhir.resources.R4B.condition import Condition
 from fhir.resources.R4B.servicerequest import ServiceRequest
 
-from cds_hooks import Response, dump_response
+from cds_hooks import Capabilities, Response, dump_response
 from service.assessment import OutputMode
 from service.cards import OVERRIDE_SYSTEM, TOPICS
 from service.catalogue import load_words
@@ -23,7 +23,7 @@ from service.orders import Subject
 from service.policy import Approval, Reminded, default_policy
 
 BASE = "http://scnen-cds.example.org/fhir"
-BOTH = frozenset({"Condition", "ServiceRequest"})
+BOTH = Capabilities(action_resources=("Condition", "ServiceRequest"))
 SUBJECT = Subject("p1", "e1")
 HOSTILE = "<script>alert(1)</script>\n| **x** | [l](http://evil.example)"
 
@@ -52,7 +52,7 @@ def composer():
 def card_of(composer):
     def card_of(chart, day, subject=SUBJECT, allowed=BOTH, **more):
         view = chart.read(day, **more)
-        (card,) = composer.compose(view, subject, allowed_resources=allowed)
+        (card,) = composer.compose(view, subject, allowed)
         return card
 
     return card_of
@@ -79,7 +79,7 @@ def staged(request, chart):
 
 def test_silence_gives_no_card(composer, chart):
     """Nothing to say is an empty answer."""
-    assert composer.compose(chart.read(5), SUBJECT, allowed_resources=BOTH) == ()
+    assert composer.compose(chart.read(5), SUBJECT, BOTH) == ()
 
 
 @pytest.mark.parametrize(
@@ -126,7 +126,8 @@ def test_no_period_of_a_policy_makes_a_summary_longer_than_139(chart):
         horizon_days=690,
     )
     composer = composer_of(replace(default_policy(), follow_up=follow_up))
-    assert all(len(text) <= 139 for text in composer._summaries.values())
+    for summaries in (composer._summaries, composer._alone):
+        assert all(len(text) <= 139 for text in summaries.values())
 
 
 def test_the_detail_of_met_criteria_goes_from_dangers_over_findings_to_limits(
@@ -437,7 +438,7 @@ class TestSuggestions:
             (("RiskAssessment",), set()),
             (("Condition",), {Stage.CRITERIA_MET}),
             (("ServiceRequest",), {Stage.NEXT_STEP}),
-            (BOTH, {Stage.CRITERIA_MET, Stage.NEXT_STEP}),
+            (("Condition", "ServiceRequest"), {Stage.CRITERIA_MET, Stage.NEXT_STEP}),
         ],
         ids=str,
     )
@@ -446,18 +447,15 @@ class TestSuggestions:
     ):
         """A reminder offers nothing; the card itself stays the same."""
         stage, chart, day = staged
-        (card,) = composer.compose(chart.read(day), SUBJECT, allowed_resources=allowed)
+        capabilities = Capabilities(action_resources=allowed)
+        (card,) = composer.compose(chart.read(day), SUBJECT, capabilities)
         assert bool(card.suggestions) is (stage in offered)
         assert (card.selection_behavior is None) is not card.suggestions
 
     def test_the_clients_selection_behavior_is_used(self, composer, tender):
         """Some know one only."""
-        (card,) = composer.compose(
-            tender.read(36),
-            SUBJECT,
-            allowed_resources=["ServiceRequest"],
-            selection_behavior="at-most-one",
-        )
+        one = Capabilities(selection_behaviors=("at-most-one",))
+        (card,) = composer.compose(tender.read(36), SUBJECT, one)
         assert card.selection_behavior == "at-most-one"
 
     def test_a_source_without_an_id_is_no_reference(self, card_of, chart):
@@ -506,7 +504,7 @@ class TestIdentity:
         """Nobody can guess it."""
         _, chart, day = staged
         other = composer_of(secret_key=b"x" * 32)
-        (elsewhere,) = other.compose(chart.read(day), SUBJECT, allowed_resources=BOTH)
+        (elsewhere,) = other.compose(chart.read(day), SUBJECT, BOTH)
         cards = [
             card_of(chart, day),
             card_of(chart, day, subject=Subject("p2", "e1")),

@@ -1,0 +1,120 @@
+"""What one client gets of a card: the parts that it can show or carry out."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Final
+
+from cds_hooks import Capabilities, Card, Coding, Link, Source, Suggestion
+from cds_hooks.plaintext import plain_text
+
+__all__ = ["Frame", "FrameOf", "frames"]
+
+#: Clients of one installation whose frames are kept; more of them only cost time.
+_CLIENTS_KEPT: Final = 64
+_GFM: Final = "gfm"
+_NO_DETAIL: Final = "none"
+
+
+@dataclass(frozen=True, slots=True)
+class Frame:
+    """
+    What all cards for one client have in common.
+
+    Attributes
+    ----------
+    capabilities : Capabilities
+        What the client makes of a card.
+    links : tuple of Link
+        Those of a type that it shows.
+    override_reasons : tuple of Coding
+        None if it shows none.
+    """
+
+    capabilities: Capabilities
+    links: tuple[Link, ...]
+    override_reasons: tuple[Coding, ...]
+
+    @property
+    def shows_detail(self) -> bool:  # numpydoc ignore=RT01
+        """Whether more of a card is read than its summary."""
+        return self.capabilities.detail != _NO_DETAIL
+
+    def card(
+        self,
+        *,
+        summary: str,
+        indicator: str,
+        source: Source,
+        uuid: str,
+        detail: str,
+        suggestions: tuple[Suggestion, ...],
+    ) -> Card:
+        """
+        Make a card for the client.
+
+        Parameters
+        ----------
+        summary, indicator, uuid : str
+            As in `Card`.
+        source : Source
+            As in `Card`.
+        detail : str
+            GitHub Flavored Markdown, whatever the client shows.
+        suggestions : tuple of Suggestion
+            Only such as the client takes.
+
+        Returns
+        -------
+        Card
+            The card.
+        """
+        behaviors = self.capabilities.selection_behaviors
+        return Card(
+            summary=summary,
+            indicator=indicator,
+            source=source,
+            uuid=uuid,
+            detail=self._written(detail),
+            suggestions=suggestions,
+            selection_behavior=behaviors[0] if suggestions else None,
+            override_reasons=self.override_reasons,
+            links=self.links,
+        )
+
+    def _written(self, detail: str) -> str | None:
+        if self.capabilities.detail == _GFM:
+            return detail
+        return plain_text(detail) if self.shows_detail else None
+
+
+#: Gives the frame of a client.
+FrameOf = Callable[[Capabilities], Frame]
+
+
+def frames(links: tuple[Link, ...], override_reasons: tuple[Coding, ...]) -> FrameOf:
+    """
+    Prepare the parts that are the same on every card.
+
+    Parameters
+    ----------
+    links : tuple of Link
+        All links.
+    override_reasons : tuple of Coding
+        All reasons to choose from.
+
+    Returns
+    -------
+    callable
+        Gives the frame of a client by its capabilities, and keeps it.
+    """
+
+    @lru_cache(maxsize=_CLIENTS_KEPT)
+    def frame_of(capabilities: Capabilities) -> Frame:
+        return Frame(
+            capabilities,
+            links=tuple(x for x in links if x.type in capabilities.link_types),
+            override_reasons=override_reasons if capabilities.override_reasons else (),
+        )
+
+    return frame_of
