@@ -268,7 +268,6 @@ class FHIRClient:
             seen.add(target)
             origin = target
 
-
     def _address(self, query: Query) -> tuple[str, str | None]:
         """Give target and form: a search that is too long for a URL has a form."""
         length = len(self._base.url) + 1 + len(query.path)
