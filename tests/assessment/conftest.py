@@ -206,3 +206,9 @@ class Chart:
 def chart():
     """Give the record of a patient at high risk, with nothing of the follow-up."""
     return Chart()
+
+
+@pytest.fixture(scope="session")
+def make_chart():
+    """Give a function that makes such records."""
+    return Chart
