@@ -2,9 +2,8 @@
 
 import re
 from collections.abc import Collection, Iterable, Mapping
-from dataclasses import dataclass
 from enum import Enum
-from typing import Any
+from typing import Any, NamedTuple
 
 from cds_hooks.errors import InvalidTemplate
 from cds_hooks.hooks import HookDefinition, Kind
@@ -47,8 +46,7 @@ class Availability(Enum):
     """All there is was sent."""
 
 
-@dataclass(frozen=True, slots=True)
-class PrefetchedData:
+class PrefetchedData(NamedTuple):
     """
     What stands under one prefetch key.
 
@@ -245,67 +243,58 @@ def _read_bundle(
         entries = ()
     elif not isinstance(entries, list):
         return PrefetchedData(Availability.UNAVAILABLE, dropped=1)
-    matches, outcomes, dropped = _sort(entries, resource_types)
+    matches, outcomes, dropped, counted = _sort(entries, resource_types)
     codes = tuple(code for outcome in outcomes for code in _codes(outcome))
     if any(map(_has_error, outcomes)) or (dropped and not matches):
         return PrefetchedData(
             Availability.UNAVAILABLE, issue_codes=codes, dropped=dropped
         )
     has_next, next_url = _next(bundle)
-    if has_next or _is_cut_short(bundle.get("total"), entries, resource_types):
+    if has_next or _is_cut_short(bundle.get("total"), counted):
         return PrefetchedData(Availability.PAGED, matches, codes, next_url, dropped)
     state = Availability.COMPLETE if matches else Availability.EMPTY
-    return PrefetchedData(state, matches, codes, dropped=dropped)
+    return PrefetchedData(state, matches, codes, None, dropped)
 
 
 def _sort(
-    entries: Iterable[object], resource_types: Collection[str]
-) -> tuple[tuple[Mapping[str, Any], ...], list[Mapping[str, Any]], int]:
-    """Give the resources asked for, the outcomes, and the number of the illegible."""
+    entries: Iterable[Any], resource_types: Collection[str]
+) -> tuple[tuple[Mapping[str, Any], ...], list[Mapping[str, Any]], int, int]:
+    """Give resources asked for, outcomes, how many are illegible, how many matches."""
     matches: list[Mapping[str, Any]] = []
     outcomes: list[Mapping[str, Any]] = []
-    dropped = 0
+    dropped = counted = 0
     for entry in entries:
-        resource = _resource(entry)
-        if resource is None:
+        try:
+            resource = entry["resource"]
+            kind = resource["resourceType"]
+        except (KeyError, TypeError):  # JSON without such a key, or no object
+            kind = None
+        is_match = True  # what is illegible was sent all the same: `dropped` tells
+        if not isinstance(kind, str):
             dropped += 1
-        elif resource["resourceType"] in resource_types:
+        elif kind in resource_types:
             matches.append(resource)
-        elif resource["resourceType"] == "OperationOutcome":
-            outcomes.append(resource)
-    return tuple(matches), outcomes, dropped
+        else:
+            is_match = False
+            if kind == "OperationOutcome":
+                outcomes.append(resource)
+        search = entry.get("search") if isinstance(entry, dict) else None
+        mode = search.get("mode") if isinstance(search, dict) else None
+        if isinstance(mode, str):
+            is_match = _IS_COUNTED.get(mode, is_match)
+        counted += is_match
+    return tuple(matches), outcomes, dropped, counted
 
 
-def _resource(entry: object) -> Mapping[str, Any] | None:
-    resource = entry.get("resource") if isinstance(entry, dict) else None
-    if isinstance(resource, dict) and isinstance(resource.get("resourceType"), str):
-        return resource
-    return None
-
-
-def _is_cut_short(
-    total: object, entries: Iterable[object], resource_types: Collection[str]
-) -> bool:
+def _is_cut_short(total: object, counted: int) -> bool:
     """Whether the server found more than it sent; so does a total nobody can read."""
     if total is None:
         return False
-    sent = sum(_is_counted(entry, resource_types) for entry in entries)
     try:
-        # Not "total > sent": that would let NaN pass.
-        return not float(total) <= sent  # type: ignore[arg-type] # or TypeError
+        # Not "total > counted": that would let NaN pass.
+        return not float(total) <= counted  # type: ignore[arg-type] # or TypeError
     except (TypeError, ValueError, OverflowError):
         return True
-
-
-def _is_counted(entry: object, resource_types: Collection[str]) -> bool:
-    """Whether an entry is among those that ``Bundle.total`` counts: the matches."""
-    search = entry.get("search") if isinstance(entry, dict) else None
-    mode = search.get("mode") if isinstance(search, dict) else None
-    if isinstance(mode, str) and mode in _IS_COUNTED:
-        return _IS_COUNTED[mode]
-    resource = _resource(entry)
-    # What is illegible was sent all the same: `dropped` tells.
-    return resource is None or resource["resourceType"] in resource_types
 
 
 def _next(bundle: Mapping[str, Any]) -> tuple[bool, str | None]:

@@ -76,7 +76,9 @@ class _Value(fields.Field[Any]):
     ) -> Any:  # noqa: ANN401 - as the base class
         """Check a value; the base class also looks for hooks that no field here has."""
         if value is None or value is missing:
-            return super().deserialize(value, attr, data, **options)
+            if self.required:
+                return super().deserialize(value, attr, data, **options)
+            return value
         if not self._check(value):
             raise self.make_error("invalid")
         return value
@@ -116,6 +118,10 @@ def _is_short_text(value: object) -> bool:
 
 def _is_string(value: object) -> bool:
     return isinstance(value, str)
+
+
+def _is_anything(_value: object) -> bool:
+    return True
 
 
 def _is_object(value: object) -> bool:
@@ -158,7 +164,7 @@ class _Envelope(_Wire):
     hookInstance = _Value(_matches(_UUID), "a UUID", is_required=True)
     fhirServer = _Value(_matches(ABSOLUTE_URL), "an absolute http or https URL")
     # A token that cannot be used costs no more than itself: see load_request.
-    fhirAuthorization = fields.Raw(allow_none=True)
+    fhirAuthorization = _Value(_is_anything, "anything")
     context = _Value(_is_object, "an object", is_required=True)
     prefetch = _Value(_is_object, "an object")
     extension = _Value(_is_object, "an object")
