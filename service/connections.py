@@ -65,10 +65,18 @@ class TimedSocket(socket.socket):  # as its base: numpydoc ignore=PR01
         if self._ends is None:
             self._ends = monotonic() + PATIENCE_S
         try:
-            return self._recv_until(self._ends, bufsize, flags)
+            return self._recv_in_time(self._ends, bufsize, flags)
         except TimeoutError:
             self._is_late = True
             raise RequestTimeout from None
+
+    def _recv_in_time(self, end: float, bufsize: int, flags: int) -> bytes:
+        """Take what is there; only if nothing is, a limit must be set and unset."""
+        if monotonic() < end:
+            with suppress(BlockingIOError):
+                return super().recv(bufsize, flags | socket.MSG_DONTWAIT)
+        try:
+            return self._recv_until(end, bufsize, flags)
         finally:
             self.settimeout(None)
 
@@ -99,6 +107,13 @@ class TimedSocket(socket.socket):  # as its base: numpydoc ignore=PR01
         if self.gettimeout() is not None:
             super().sendall(data, flags)
             return
+        with suppress(BlockingIOError):
+            # Most answers fit into what the system keeps for the client.
+            data = memoryview(data)[super().send(data, flags | socket.MSG_DONTWAIT) :]
+        if data:
+            self._sendall_in_time(data, flags)
+
+    def _sendall_in_time(self, data: Any, flags: int) -> None:  # noqa: ANN401 as above
         self.settimeout(PATIENCE_S)
         try:
             super().sendall(data, flags)
