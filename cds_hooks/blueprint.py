@@ -5,13 +5,16 @@ import re
 from collections.abc import Callable, Collection, Sequence
 from functools import lru_cache, partial
 from traceback import walk_tb
+from typing import TYPE_CHECKING
 
 import orjson
 from flask import Blueprint, Flask, Response, request
 from flask.blueprints import BlueprintSetupState
-from werkzeug.exceptions import HTTPException, RequestEntityTooLarge
+from werkzeug.datastructures import Headers
+from werkzeug.exceptions import HTTPException
 from werkzeug.http import parse_options_header
 
+from cds_hooks.bodies import read_body
 from cds_hooks.dumping import (
     dump_discovery,
     dump_response,
@@ -33,8 +36,12 @@ from cds_hooks.errors import (
 from cds_hooks.feedback import Feedback
 from cds_hooks.hooks import HookRequest
 from cds_hooks.loading import load_feedback, load_request
+from cds_hooks.origins import allow_origins, check_origins
 from cds_hooks.services import Registry, Service
 from cds_hooks.slashes import merge_slashes
+
+if TYPE_CHECKING:
+    from _typeshed.wsgi import WSGIEnvironment
 
 __all__ = ["FeedbackCallback", "create_blueprint", "register_error_handlers"]
 
@@ -43,7 +50,6 @@ FeedbackCallback = Callable[[str, Sequence[Feedback]], None]
 
 _LOG = logging.getLogger("cds_hooks")
 _ROOT = "/cds-services"
-_ORIGIN = re.compile(r"https?://[A-Za-z0-9.\-\[\]:]+")
 _UTF_8 = ("utf-8", "utf8")  # the second is no registered name, but often sent
 _NO_STORE = (("Cache-Control", "no-store"),)
 _BY_STATUS = {
@@ -184,58 +190,25 @@ def _preflight(method: str, **_: str) -> Response:
 def _allow_origins(blueprint: Blueprint, origins: str | Collection[str]) -> None:
     """Add CORS headers to every answer below the root, failures included."""
     allowed = frozenset([origins] if isinstance(origins, str) else origins)
-    for origin in allowed - {"*"}:
-        if not _ORIGIN.fullmatch(origin):
-            raise ValueError(f"allowed_origins: {origin} is no scheme://host[:port]")
+    check_origins(allowed)
 
     def register(state: BlueprintSetupState) -> None:
+        app: Flask = state.app  # type: ignore[assignment] # of another name only
         root = (state.url_prefix or "") + _ROOT
-
-        def add_header(response: Response) -> Response:
-            if request.path == root or request.path.startswith(f"{root}/"):
-                _add_origin(response, allowed)
-            return response
-
-        state.app.after_request(add_header)
+        app.wsgi_app = allow_origins(app.wsgi_app, root, allowed)  # type: ignore[assignment, method-assign] # as Flask documents it
 
     blueprint.record_once(register)
 
 
-def _add_origin(response: Response, allowed: Collection[str]) -> None:
-    if "*" in allowed:
-        response.headers["Access-Control-Allow-Origin"] = "*"
-        return
-    response.vary.add("Origin")
-    origin = request.headers.get("Origin")
-    if origin in allowed:
-        response.headers["Access-Control-Allow-Origin"] = origin
-
-
 def _read_json(max_bytes: int) -> object:
-    encoding = (request.content_encoding or "identity").lower()
-    if not _is_json(request.content_type) or encoding != "identity":
+    environ = request.environ
+    encoding = environ.get("HTTP_CONTENT_ENCODING") or "identity"
+    if not _is_json(environ.get("CONTENT_TYPE")) or encoding.lower() != "identity":
         raise UnsupportedMediaType
     try:
-        return orjson.loads(_read_body(max_bytes))
+        return orjson.loads(read_body(environ, max_bytes))
     except orjson.JSONDecodeError:
         raise BadRequest("body: must be JSON in UTF-8, without NaN") from None
-
-
-def _read_body(max_bytes: int) -> bytes:
-    # One byte more than allowed: a chunked body is cut there without a word.
-    request.max_content_length = max_bytes + 1
-    too_large = PayloadTooLarge(f"body: send at most {max_bytes} bytes")
-    try:
-        body = request.get_data(cache=False)
-    except RequestEntityTooLarge:
-        raise too_large from None
-    except HTTPException:
-        raise
-    except Exception:  # noqa: BLE001 - every server has its own for a broken chunk
-        raise BadRequest("body: could not be read to its end") from None
-    if len(body) > max_bytes:
-        raise too_large
-    return body
 
 
 @lru_cache(maxsize=64)
@@ -292,11 +265,19 @@ def _log(what: str, error: BaseException) -> None:
     _LOG.error("%s failed: %s in %s", what, type(error).__name__, place)
 
 
+class _Document(Response):
+    """JSON whose headers are complete when it is made."""
+
+    def get_wsgi_headers(self, environ: "WSGIEnvironment") -> Headers:  # noqa: ARG002 as its base
+        """Give the headers: the base class copies them to look for what is missing."""
+        return self.headers
+
+
 def _json(
     body: bytes, status: int = 200, *, is_about_patient: bool = False
 ) -> Response:
     headers = _NO_STORE if is_about_patient else ()
-    return Response(body, status, headers, content_type="application/json")
+    return _Document(body, status, headers, content_type="application/json")
 
 
 def register_error_handlers(app: Flask) -> None:
