@@ -1,6 +1,7 @@
 """How gunicorn runs the service: `gunicorn -c python:service.gunicorn_conf`."""
 
 import gc
+import logging
 from pathlib import Path
 from typing import Any
 
@@ -56,6 +57,10 @@ logconfig_dict: dict[str, Any] = {
         "gunicorn.access": {"level": "CRITICAL", "handlers": [], "propagate": False},
     },
 }
+
+# No formatter of ours names the thread, and logging looks it up for each record.
+logging.logThreads = False
+logging.logMultiprocessing = False
 
 
 #: New objects between two looks for cycles; Python's own number is 700.

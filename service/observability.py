@@ -3,13 +3,18 @@
 import logging
 import re
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
+from functools import lru_cache
 from secrets import token_hex
 from types import TracebackType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import orjson
-from flask import Flask, Request, Response, request
+from flask import Flask, Request
+
+if TYPE_CHECKING:
+    from _typeshed import OptExcInfo
+    from _typeshed.wsgi import StartResponse, WSGIEnvironment
 
 __all__ = ["LOGGED_FIELDS", "JSONFormatter", "ready_report", "set_level", "watch"]
 
@@ -32,10 +37,6 @@ _OWN_LOGGERS = ("service", "cds_hooks")
 #: Parts of gunicorn that never see a request, so that their words may be kept. The
 #: place is true only with `service.workers.PlacedLogger`.
 _MASTER_MODULES = frozenset({"arbiter", "sock"})
-
-#: Where the id and the start of a request are kept while it is answered.
-_ID = "service.request_id"
-_STARTED = "service.started"
 
 #: A correlation id is a UUID or a trace id of 32 hexadecimal digits, one of them a
 #: letter. Anything else could be a name or a record number and is replaced.
@@ -109,24 +110,54 @@ def watch(app: Flask, known_services: frozenset[str]) -> None:
     known_services : frozenset of str
         Service ids that may stand in the log; other path segments are input.
     """
+    answer = app.wsgi_app
 
-    @app.before_request
-    def start() -> None:
-        environ = request.environ
-        sent = environ.get("HTTP_X_REQUEST_ID", "")
-        usable = sent and _REQUEST_ID.fullmatch(sent)
-        environ[_ID] = sent.lower() if usable else token_hex(16)
-        environ[_STARTED] = time.perf_counter()
+    def watched(
+        environ: "WSGIEnvironment", start_response: "StartResponse"
+    ) -> Iterable[bytes]:
+        began = time.perf_counter()
+        request_id = _request_id(environ)
 
-    @app.after_request
-    def finish(response: Response) -> Response:
-        # The request itself: each look through Flask's stand-in costs a microsecond.
-        current: Request = request._get_current_object()  # type: ignore[attr-defined] # noqa: SLF001 werkzeug documents it
-        response.headers.add("X-Request-ID", current.environ[_ID])
-        if _log.isEnabledFor(logging.INFO):
-            status = response.status_code
-            _log.info("request", extra=_describe(current, status, known_services))
-        return response
+        def start(
+            status: str,
+            headers: list[tuple[str, str]],
+            exc_info: "OptExcInfo | None" = None,
+        ) -> Callable[[bytes], object]:
+            headers.append(("X-Request-ID", request_id))
+            if _log.isEnabledFor(logging.INFO):
+                told = _describe(environ, known_services)
+                told["request_id"] = request_id
+                told["status"] = int(status[:3])
+                told["duration_ms"] = round((time.perf_counter() - began) * 1000, 2)
+                _log.handle(logging.makeLogRecord(told))
+            return start_response(status, headers, exc_info)
+
+        return answer(environ, start)
+
+    app.wsgi_app = watched  # type: ignore[method-assign] # as Flask documents it
+
+
+def _request_id(environ: "WSGIEnvironment") -> str:
+    sent: str = environ.get("HTTP_X_REQUEST_ID", "")
+    return sent.lower() if sent and _REQUEST_ID.fullmatch(sent) else token_hex(16)
+
+
+def _describe(
+    environ: "WSGIEnvironment", known_services: frozenset[str]
+) -> dict[str, Any]:
+    """What a record of a request says besides its id, its status and its time."""
+    request: Request = environ["werkzeug.request"]
+    rule, values = request.url_rule, request.view_args or {}
+    service = values.get("service_id")
+    return {
+        "name": _log.name,
+        "levelno": logging.INFO,
+        "levelname": "INFO",
+        "msg": "request",
+        "method": request.method if rule else None,
+        "route": rule.rule if rule else None,
+        "service": service if service in known_services else None,
+    }
 
 
 def ready_report(
@@ -160,22 +191,6 @@ def ready_report(
     return {"status": status, "parts": told}, is_ready
 
 
-def _describe(
-    current: Request, status: int, known_services: frozenset[str]
-) -> dict[str, Any]:
-    rule, environ = current.url_rule, current.environ
-    service = (current.view_args or {}).get("service_id")
-    elapsed_ms = (time.perf_counter() - environ[_STARTED]) * 1000
-    return {
-        "request_id": environ[_ID],
-        "method": current.method if rule else None,
-        "route": rule.rule if rule else None,
-        "service": service if service in known_services else None,
-        "status": status,
-        "duration_ms": round(elapsed_ms, 2),
-    }
-
-
 def _event(record: logging.LogRecord) -> str:
     own = record.name.split(".", 1)[0] in _OWN_LOGGERS
     if own or (record.name == "gunicorn.error" and record.module in _MASTER_MODULES):
@@ -194,8 +209,12 @@ def _places(traceback: TracebackType | None) -> list[str]:
 
 
 def _utc(seconds: float) -> str:
-    whole = time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(seconds))
-    return f"{whole}.{int(seconds % 1 * 1000):03d}Z"
+    return f"{_second(int(seconds))}.{int(seconds % 1 * 1000):03d}Z"
+
+
+@lru_cache(maxsize=4)
+def _second(seconds: int) -> str:
+    return time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(seconds))
 
 
 def _withhold(value: object) -> str:
