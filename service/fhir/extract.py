@@ -24,9 +24,10 @@ from service.fhir.fractures import ConditionFact, read_conditions
 from service.fhir.location import locate
 from service.fhir.measurements import Chosen, choose_readings
 from service.fhir.operations import read_period, read_procedures
+from service.fhir.owned import Owned, keep_own
 from service.fhir.places import union
 from service.fhir.readings import Reading, read_observations
-from service.fhir.references import Selection, select, target_id
+from service.fhir.references import Selection
 from service.fhir.resources import Intake
 from service.fhir.terminology import Terminology
 from service.fhir.texts import mark_texts
@@ -83,6 +84,7 @@ def extract(
     windows: Windows,
     eligibility: Eligibility,
     terminology: Terminology,
+    fhir_base: str | None = None,
 ) -> Extraction:
     """
     Find the predictors of each operated vertebra, or the reason why there is none.
@@ -104,6 +106,9 @@ def extract(
         Who may be assessed.
     terminology : Terminology
         Which codes mean what.
+    fhir_base : str or None, optional
+        Address of the FHIR server that has the patient, if the call tells: a reference
+        that names another server is to another patient. If not, all must name one.
 
     Returns
     -------
@@ -129,9 +134,9 @@ def extract(
         terminology,
         intake,
     )
-    selections = _select(record, patient_id)
-    verdict = _assess(record, selections, call)
-    rejected = [*sorted(intake.faults.items()), *_junk(selections, record.illegible)]
+    own = keep_own(record, patient_id, encounter_id, fhir_base)
+    verdict = _assess(record, own, call)
+    rejected = [*sorted(intake.faults.items()), *own.junk]
     return Extraction(
         verdict.vertebrae,
         now,
@@ -139,35 +144,12 @@ def extract(
         verdict.exclusion,
         verdict.unchecked,
         tuple(rejected),
-        other_patient=sum([s.other_patient for s in selections.values()]),
+        other_patient=own.other_patient,
     )
 
 
-def _select(record: PatientRecord, patient_id: str) -> dict[str, Selection]:
-    return {
-        kind: select(entries or (), kind, patient_id)
-        for kind, entries in (
-            ("Procedure", record.procedures),
-            ("Observation", record.observations),
-            ("Condition", record.conditions),
-        )
-    }
-
-
-def _junk(
-    selections: Mapping[str, Selection], illegible: Mapping[str, int]
-) -> list[tuple[str, str]]:
-    return [
-        (f"{kind} (no id)", f"{count} entries are no {kind}")
-        for kind, selection in selections.items()
-        if (count := selection.junk + illegible.get(kind, 0))
-    ]
-
-
-def _assess(
-    record: PatientRecord, selections: Mapping[str, Selection], call: _Call
-) -> _Verdict:
-    encounter = _own_encounter(record.encounter, call)
+def _assess(record: PatientRecord, own: Owned, call: _Call) -> _Verdict:
+    selections, encounter = own.selections, own.encounter
     choice = _choose_operations(selections["Procedure"], encounter, call)
     chosen = choice.operations
     if not chosen:
@@ -204,22 +186,6 @@ def _assess(
     if exclusion is not None:
         return _Verdict((), Reason.EXCLUDED_CONDITION, exclusion, unchecked)
     return _Verdict(tuple(vertebrae), unchecked=unchecked)
-
-
-def _own_encounter(
-    encounter: Mapping[str, Any] | None, call: _Call
-) -> Mapping[str, Any] | None:
-    """Take the Encounter only if it is the one of the call, and took place."""
-    if not isinstance(encounter, dict) or encounter.get("resourceType") != "Encounter":
-        return None
-    is_own = (
-        encounter.get("id") == call.encounter_id
-        and target_id(encounter.get("subject"), "Patient") == call.patient_id
-        and encounter.get("status") not in ("entered-in-error", "cancelled")
-        and "modifierExtension" not in encounter
-        and "implicitRules" not in encounter
-    )
-    return encounter if is_own else None
 
 
 def _choose_operations(

@@ -1,20 +1,33 @@
 """Whose resource it is, and how it is named."""
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC
+from functools import lru_cache
 from typing import Any, Final
+from urllib.parse import urlsplit
 
 import orjson
 
 from service.fhir.times import parse_when
 
-__all__ = ["Contested", "Selection", "select", "source_of", "target_id"]
+__all__ = [
+    "Contested",
+    "Selection",
+    "base_of",
+    "home_of",
+    "select",
+    "source_of",
+    "target_id",
+]
 
 _ID: Final = re.compile(r"[A-Za-z0-9\-.]{1,64}")
 #: Servers that number their versions; FHIR allows other marks, which have no order.
 _NUMBER: Final = re.compile(r"\d{1,64}", re.ASCII)
+
+_ADDRESS: Final = re.compile(r"https?://", re.ASCII | re.IGNORECASE)
+_USUAL_PORTS: Final = {"http": 80, "https": 443}
 
 Resource = Mapping[str, Any]
 
@@ -39,14 +52,19 @@ class Selection:
         How many belong to others, or to nobody.
     junk : int
         How many entries are no resource of the type.
+    bases : frozenset of str
+        Servers that absolute references to the patient's id name.
     """
 
     resources: tuple[Resource, ...]
     other_patient: int
     junk: int
+    bases: frozenset[str] = frozenset()
 
 
-def select(entries: Iterable[Any], kind: str, patient_id: str) -> Selection:
+def select(
+    entries: Iterable[Any], kind: str, patient_id: str, base: str | None = None
+) -> Selection:
     """
     Keep the resources of one type and patient.
 
@@ -58,17 +76,20 @@ def select(entries: Iterable[Any], kind: str, patient_id: str) -> Selection:
         Resource type.
     patient_id : str
         Logical id of the patient.
+    base : str or None, optional
+        Address of the FHIR server that has the patient: absolute references must name
+        it; an empty one allows none. If it is not known they must agree on one, and
+        of several none counts.
 
     Returns
     -------
     Selection
         What was kept, and counts of what was not.
     """
-    kept: dict[str, Resource] = {}
-    repeated: dict[str, list[Resource]] = {}
-    unnamed: list[Resource] = []
-    others = junk = 0
     own = f"Patient/{patient_id}"
+    mine: list[Resource] = []
+    distant: list[Resource] = []
+    junk = 0
     for entry in entries:
         try:  # most references are written the short way
             is_own = entry["subject"]["reference"] == own
@@ -76,15 +97,95 @@ def select(entries: Iterable[Any], kind: str, patient_id: str) -> Selection:
             is_own = False
         if not isinstance(entry, dict) or entry.get("resourceType") != kind:
             junk += 1
-        elif not is_own and target_id(entry.get("subject"), "Patient") != patient_id:
-            others += 1
-        elif not isinstance(name := entry.get("id"), str):
-            unnamed.append(entry)
+        elif is_own:
+            mine.append(entry)
+        else:
+            distant.append(entry)
+    if not distant:
+        return Selection(_each_once(mine), 0, junk)
+    named = [(base_of(entry.get("subject"), own), entry) for entry in distant]
+    bases = frozenset([said for said, _ in named if said])
+    allowed = {"", home_of(bases, base)}
+    mine += [entry for said, entry in named if said in allowed]
+    others = sum([said not in allowed for said, _ in named])
+    return Selection(_each_once(mine), others, junk, bases)
+
+
+def base_of(reference: object, own: str) -> str | None:
+    """
+    Tell which server a reference to the patient names.
+
+    Parameters
+    ----------
+    reference : object
+        JSON value of the element.
+    own : str
+        The reference as it is written the short way.
+
+    Returns
+    -------
+    str or None
+        Address of the server; empty for the short way, that of the record's own server;
+        None if it points elsewhere or nowhere.
+    """
+    text = reference.get("reference") if isinstance(reference, dict) else None
+    if not isinstance(text, str):
+        return None
+    text = text.split("/_history/", 1)[0]
+    if text == own:
+        return ""
+    is_absolute = text.endswith(f"/{own}") and _ADDRESS.match(text)
+    return _normal(text.removesuffix(f"/{own}")) if is_absolute else None
+
+
+def home_of(bases: Collection[str], base: str | None) -> str:
+    """
+    Tell which server has the patient.
+
+    Parameters
+    ----------
+    bases : collection of str
+        Servers that references to the patient's id name.
+    base : str or None
+        Address of the server if it is known; empty if there is none to be trusted.
+
+    Returns
+    -------
+    str
+        Its address as `base_of` gives it; empty if they name several: the number of
+        references does not tell which is the right one.
+    """
+    if base is not None:
+        return _normal(base) if base else ""
+    return next(iter(bases)) if len(bases) == 1 else ""
+
+
+@lru_cache(maxsize=64)
+def _normal(base: str) -> str:
+    """Write an address in one way; what cannot be read equals itself only."""
+    try:
+        parts = urlsplit(base)
+        port = parts.port
+    except ValueError:
+        return base
+    host, path = parts.hostname or "", parts.path.rstrip("/")
+    is_usual = port in {None, _USUAL_PORTS.get(parts.scheme)}
+    return f"{parts.scheme}://{host}{'' if is_usual else f':{port}'}{path}"
+
+
+def _each_once(resources: Iterable[Resource]) -> tuple[Resource, ...]:
+    """Keep of each resource the newest version; it may stand there several times."""
+    kept: dict[str, Resource] = {}
+    repeated: dict[str, list[Resource]] = {}
+    unnamed: list[Resource] = []
+    for resource in resources:
+        if not isinstance(name := resource.get("id"), str):
+            unnamed.append(resource)
         elif name not in kept:
-            kept[name] = entry
+            kept[name] = resource
         else:
             # Overlapping pages repeat a resource; twice the same operation is not two.
-            repeated.setdefault(name, [kept[name]]).append(entry)
+            repeated.setdefault(name, [kept[name]]).append(resource)
     contested: list[Resource] = []
     for name, versions in repeated.items():
         newest = _newest(versions)
@@ -92,7 +193,7 @@ def select(entries: Iterable[Any], kind: str, patient_id: str) -> Selection:
         if len(newest) > 1:
             del kept[name]
             contested += [Contested(version) for version in newest]
-    return Selection((*kept.values(), *contested, *unnamed), others, junk)
+    return (*kept.values(), *contested, *unnamed)
 
 
 def _newest(versions: list[Resource]) -> list[Resource]:
