@@ -19,6 +19,14 @@ ROOT = Path(__file__).parents[2]
 #: both validators know R4 only; test_patients.py has R5's models for the patient of R5
 PATIENTS = [each for each in bundled_patients() if each.fhir_version == "R4"]
 DISCHARGE = {"com.epic.cdshooks.request.bpa-trigger-action": "27"}
+TAKES_EVERYTHING = {
+    "name": "everything",
+    "capabilities": {
+        "selection_behaviors": ["any", "at-most-one"],
+        "actions_per_suggestion": None,
+        "action_resources": ["ServiceRequest", "Condition", "RiskAssessment"],
+    },
+}
 TERMINOLOGY = sorted(
     file
     for folder in ("conceptmaps", "codesystems")
@@ -53,6 +61,12 @@ OBSERVATION = {
     "status": "final",
     "code": {"text": "Cobb angle"},
     "subject": {"reference": "Patient/p1"},
+}
+RISK = {
+    "resourceType": "RiskAssessment",
+    "status": "preliminary",
+    "subject": {"reference": "Patient/p1"},
+    "prediction": [{"probabilityDecimal": 45}],
 }
 PERIOD = {"start": "2026-03-02", "end": "2026-05-01"}
 
@@ -93,6 +107,20 @@ BROKEN = {
         {**SERVICE_REQUEST, "authoredOn": "yesterday"},
         {"fhir", "medplum"},
     ),
+    "more-than-100-percent": (
+        {**RISK, "prediction": [{"probabilityDecimal": 145}]},
+        {"medplum"},
+    ),
+    "range-not-in-percent": (
+        {
+            **RISK,
+            "prediction": [
+                {"probabilityRange": {"low": {"value": 0.1, "unit": "fraction"}}}
+            ],
+        },
+        {"medplum"},
+    ),
+    "wrong-risk-status": ({**RISK, "status": "guessed"}, {"fhir"}),
     "value-and-reason-for-none": (
         {
             **OBSERVATION,
@@ -105,15 +133,18 @@ BROKEN = {
 
 
 @pytest.fixture(scope="module")
-def answers():
+def answers(tmp_path_factory):
     """The cards for each bundled patient, moved to today, from both services.
 
-    Epic takes orders and Conditions, so nothing that could be proposed is left out.
+    The client takes everything, so nothing that could be proposed is left out.
     """
+    register = tmp_path_factory.mktemp("clients") / "clients.yaml"
+    register.write_text(json.dumps({"clients": [TAKES_EVERYTHING]}), "utf-8")
     with pytest.MonkeyPatch.context() as patch:
         for name in [*VARIABLES, *NOT_YET]:
             patch.delenv(name, raising=False)
-        patch.setenv("SCNEN_OPEN_CLIENT", "epic")
+        patch.setenv("SCNEN_CLIENTS_FILE", str(register))
+        patch.setenv("SCNEN_OPEN_CLIENT", TAKES_EVERYTHING["name"])
         client = create_app(Settings.from_env(is_open=True)).test_client()
     found = {}
     for patient in PATIENTS:
@@ -166,7 +197,12 @@ def test_there_are_drafts_to_validate(answers):
     drafts = [resource for cards in answers.values() for resource in proposed(cards)]
     orders = [r for r in drafts if r["resourceType"] == "ServiceRequest"]
     assert len(orders) >= len(PATIENTS)
-    assert {r["resourceType"] for r in drafts} == {"ServiceRequest", "Condition"}
+    kinds = {"ServiceRequest", "Condition", "RiskAssessment"}
+    assert {r["resourceType"] for r in drafts} == kinds
+    risks = [r for r in drafts if r["resourceType"] == "RiskAssessment"]
+    assert len(risks) >= 10
+    for element in ("encounter", "condition", "basis", "prediction", "note"):
+        assert any(element in risk for risk in risks), element
     for element in ("encounter", "occurrencePeriod", "supportingInfo", "bodySite"):
         assert any(element in order for order in orders), element
 
@@ -200,9 +236,10 @@ def test_concept_maps_and_code_systems_are_valid(validators, file):
         SERVICE_REQUEST,
         {**SERVICE_REQUEST, "occurrencePeriod": PERIOD},
         CONDITION,
+        RISK,
         OBSERVATION,
     ],
-    ids=["order", "order-with-period", "condition", "observation"],
+    ids=["order", "order-with-period", "condition", "risk", "observation"],
 )
 def test_what_the_broken_resources_were_made_from_is_valid(validators, resource):
     """So each of them has one fault."""
