@@ -4,8 +4,10 @@ from dataclasses import replace
 from datetime import UTC, datetime
 
 import pytest
+from fhir.resources.riskassessment import RiskAssessment
+from fhir.resources.servicerequest import ServiceRequest
 
-from cds_hooks import DataUnavailable, load_request
+from cds_hooks import Capabilities, Client, DataUnavailable, FHIRServer, load_request
 from cds_hooks.prefetch import resolve
 from cds_hooks.register import preset
 from service.config import NOT_YET, VARIABLES, Settings
@@ -49,6 +51,26 @@ def ask(parts):
         return parts.advice(load_request(body, hook))
 
     return ask
+
+
+@pytest.fixture
+def created(parts):
+    """What the suggestions for a patient create, as a client of a FHIR version."""
+
+    def created(number, hook, version, *types):
+        client = Client(
+            "north",
+            fhir_servers=(FHIRServer("https://ehr.example.org/fhir", version),),
+            capabilities=Capabilities(action_resources=types),
+        )
+        (service,) = [s for s in parts.registry if s.hook == hook]
+        entry = {"hook": hook, "prefetch": dict(service.prefetch)}
+        request = load_request(hook_request(PATIENTS[number], entry), hook)
+        request = replace(request, client=client, fhir_server=None)
+        (card,) = service.handler(request).cards
+        return [a.resource for s in card.suggestions for a in s.actions]
+
+    return created
 
 
 @pytest.fixture
@@ -209,6 +231,28 @@ def test_a_trigger_without_an_encounter_is_no_discharge(open_chart):
 def test_a_trigger_that_was_not_agreed_upon_means_nothing(open_chart):
     """The extension is Epic's; another client's may say anything with it."""
     assert open_chart("01", "oracle-health", extension=AT_DISCHARGE).cards == ()
+
+
+def test_a_client_of_r5_is_offered_resources_of_r5(created):
+    """In the version of its server; a RiskAssessment is the same in both."""
+    order, _, risk = created(
+        "20", "encounter-discharge", "R5", "ServiceRequest", "RiskAssessment"
+    )
+    ServiceRequest.model_validate(order)
+    RiskAssessment.model_validate(risk)
+    assert order["code"]["concept"]["coding"]
+
+
+@pytest.mark.parametrize("version", ["R4", "R4B"])
+def test_a_client_of_r4_is_offered_what_it_takes_and_nothing_else(created, version):
+    """The register decides by type, not by vendor."""
+    hook = "encounter-discharge"
+    (risk,) = created("01", hook, version, "RiskAssessment")
+    assert risk["resourceType"] == "RiskAssessment"
+    assert risk["condition"]["reference"].startswith("Condition/")
+    assert created("01", hook, version, "Condition") == []
+    order, _ = created("01", hook, version, "ServiceRequest", "Condition")
+    assert order["code"]["coding"]
 
 
 def test_pt_8_the_templates_resolve_for_the_hooks_context(parts):
