@@ -23,6 +23,7 @@ _ANGLE: Final = "cobb-angle"
 _REFINED: Final = frozenset({"cobb-preoperative", "cobb-postoperative"})
 _VERSIONS: Final = "versions that differ, none is the newest"
 _CODES: Final = "codes of different meanings"
+_DENIED: Final = "a panel without data whose components hold values"
 
 Resource = Mapping[str, Any]
 
@@ -133,12 +134,27 @@ def _elements(
         if isinstance(component, dict):
             inner = terminology.measurements.meanings(component.get("code"))
             meant, inner_doubt = _agreed(inner)
+            element, denial = _of_panel(component, resource)
             found += [
-                (component, mapped, doubt or inner_doubt)
+                (element, mapped, doubt or inner_doubt or denial)
                 for mapped in meant
                 if mapped.target != _PANEL
             ]
     return found
+
+
+def _of_panel(component: Resource, panel: Resource) -> tuple[Resource, str]:
+    """Hold a component against what the panel says of its data as a whole."""
+    if "dataAbsentReason" not in panel:
+        return component, ""
+    absent = panel["dataAbsentReason"]
+    codings = absent.get("coding") if isinstance(absent, dict) else None
+    for coding in codings if isinstance(codings, list) else ():
+        if isinstance(coding, dict) and coding.get("code") == "not-applicable":
+            return component, ""  # no panel has a value of its own
+    if any(name.startswith("value") for name in component):
+        return component, _DENIED
+    return {"dataAbsentReason": absent, **component}, ""
 
 
 def _agreed(meanings: Sequence[MappedCode]) -> tuple[list[MappedCode], str]:

@@ -548,6 +548,66 @@ class TestLastFilm:
         assert values(found).pre == "unit-not-stated"
 
 
+class TestPanelWithoutData:
+    """A panel says that its data are absent, and its components hold values."""
+
+    def _panel(self, fhir, codes, absent, **part):
+        reason = ("http://terminology.hl7.org/CodeSystem/data-absent-reason", absent)
+        part = {"code": codes.concept((codes.OWN, "cement-ratio-ap")), **part}
+        return fhir.observation(
+            "predictor-panel",
+            id="panel",
+            component=[part],
+            dataAbsentReason=codes.concept(reason) if absent else {"text": "secret"},
+        )
+
+    @pytest.mark.parametrize("absent", ["error", "not-performed", "unknown", None])
+    @pytest.mark.parametrize("conditions", [["S32.010A"], []])
+    def test_both_cannot_be(self, one, fhir, codes, values, absent, conditions):
+        """Neither is believed, also where a ratio is all that speaks of a fracture."""
+        value = codes.quantity(52, "%")
+        vertebra = one(
+            fhir.procedure("pedicle-screw-fixation", sites=["L1"]),
+            self._panel(fhir, codes, absent, valueQuantity=value),
+            *[fhir.condition(code) for code in conditions],
+        )
+        assert values(vertebra).cement == "conflict"
+        (conflict,) = vertebra.conflicts
+        assert "Observation/panel" in conflict
+        assert "secret" not in conflict
+
+    def test_sound_record_beside_it_does_not_heal_it(
+        self, one, fhir, codes, typical, values
+    ):
+        """As with any record that contradicts itself."""
+        panel = self._panel(fhir, codes, "error", valueQuantity=codes.quantity(30, "%"))
+        assert values(one(*typical, panel)).cement == "conflict"
+
+    def test_panel_tells_why_its_parts_are_empty(self, one, fhir, codes, typical):
+        """There is nothing to contradict."""
+        vertebra = one(*typical[:3], typical[4], self._panel(fhir, codes, "error"))
+        missing = vertebra.cement_ratio_percent
+        assert (missing.reason, missing.detail) == (Reason.DATA_ABSENT, "error")
+
+    def test_reason_of_a_part_goes_before_that_of_the_panel(
+        self, one, fhir, codes, typical
+    ):
+        """It is the more particular one."""
+        panel = self._panel(
+            fhir, codes, "unknown", dataAbsentReason={"coding": [{"code": "masked"}]}
+        )
+        vertebra = one(*typical[:3], typical[4], panel)
+        assert vertebra.cement_ratio_percent.detail == "masked"
+
+    def test_panel_may_have_no_value_of_its_own(
+        self, one, fhir, codes, typical, values
+    ):
+        """Not applicable: that is so for every panel."""
+        value = codes.quantity(48, "%")
+        panel = self._panel(fhir, codes, "not-applicable", valueQuantity=value)
+        assert values(one(*typical[:3], typical[4], panel)).cement == 48
+
+
 class TestSegmentThatContradictsItself:
     """A fracture-segment Observation must say one place."""
 
