@@ -3,6 +3,7 @@
 import logging
 import re
 from collections.abc import Callable, Collection, Sequence
+from dataclasses import replace
 from functools import lru_cache, partial
 from traceback import walk_tb
 from typing import TYPE_CHECKING
@@ -15,6 +16,7 @@ from werkzeug.exceptions import HTTPException
 from werkzeug.http import parse_options_header
 
 from cds_hooks.bodies import read_body
+from cds_hooks.clients import Client
 from cds_hooks.dumping import (
     dump_discovery,
     dump_response,
@@ -69,6 +71,7 @@ def create_blueprint(
     registry: Registry,
     *,
     on_feedback: FeedbackCallback | None = None,
+    client_of: Callable[[HookRequest], Client] | None = None,
     allowed_origins: str | Collection[str] = "*",
     max_body_bytes: int = 8 * 1024 * 1024,
 ) -> Blueprint:
@@ -83,6 +86,8 @@ def create_blueprint(
         Takes the id of a service and the feedback on its cards. A client may send the
         same twice. If it raises, the client is told to send it again. Without it the
         feedback routes answer 404, as the specification has it.
+    client_of : callable, optional
+        Tells who called; the handler finds the answer in `HookRequest.client`.
     allowed_origins : str or collection of str
         Origins of web pages that may call, or ``"*"`` for all. Credentials in cookies
         are never allowed.
@@ -112,8 +117,10 @@ def create_blueprint(
         hosted = registry.at(service_id)
         body = _read_json(max_body_bytes)
         service = _choose(hosted.values(), body)
-        answer = _handle(service, load_request(body, service.hook, service.user_types))
-        return _json(answer, is_about_patient=True)
+        loaded = load_request(body, service.hook, service.user_types)
+        if client_of is not None:
+            loaded = replace(loaded, client=client_of(loaded))
+        return _json(_handle(service, loaded), is_about_patient=True)
 
     def feedback(service_id: str) -> Response:
         registry.at(service_id)
