@@ -10,11 +10,15 @@ _HEADING: Final = re.compile(r"#{1,6} +(.*?)(?: +#+)? *")
 _RULE: Final = re.compile(r"\|?(?: *:?-+:? *\|)+(?: *:?-+:?)? *")
 _BAR: Final = re.compile(r"(?<!\\)\|")
 _LINK: Final = re.compile(r"!?(?<!\\)\[((?:\\.|[^\]\\])*)\]\(([^()\s]*)\)")
-# An escape, an entity, or a mark that is none of the text's own.
+# An escape, an entity, or a mark that is none of the text's own. It begins with a set
+# of characters: what lies between them is passed over at once.
 _MARKUP: Final = re.compile(
-    r"\\(?P<escaped>[!-/:-@\[-`{-~])"
-    r"|&(?P<entity>lt|gt|amp);"
-    r"|(?<=\S)\*+|\*+(?=\S)|~~|`+"
+    r"[\\&*~`](?:"
+    r"(?<=\\)(?P<escaped>[!-/:-@\[-`{-~])"
+    r"|(?<=&)(?P<entity>lt|gt|amp);"
+    r"|(?<=\*)(?!(?<!\S\*)(?!\S))\**"  # one between blanks is no mark
+    r"|(?<=~)~"
+    r"|(?<=`)`*)"
 )
 _ENTITIES: Final = {"lt": "<", "gt": ">", "amp": "&"}
 # What a client that renders Markdown after all could take for a tag or a link.
@@ -78,8 +82,10 @@ def _row(head: list[str], cells: list[str]) -> str:
 
 
 def _inline(text: str) -> str:
-    bare = _MARKUP.sub(_meant, _LINK.sub(r"\1 (\2)", text))
-    return _TARGET.sub("] ", _TAG.sub("< ", bare))
+    linked = _LINK.sub(r"\1 (\2)", text) if "](" in text else text
+    bare = _MARKUP.sub(_meant, linked)
+    bare = _TAG.sub("< ", bare) if "<" in bare else bare
+    return _TARGET.sub("] ", bare) if "]" in bare else bare
 
 
 def _meant(mark: re.Match[str]) -> str:
