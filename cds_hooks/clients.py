@@ -115,6 +115,8 @@ class Client:
         Our prefetch key to the site's own names of it.
     trigger : Trigger or None
         How it tells a discharge at ``patient-view``.
+    views_at_discharge : bool
+        Whether it was set up to fire ``patient-view`` at a discharge only.
     capabilities : Capabilities
         What it makes of a card.
     sends_prefetch : bool
@@ -140,6 +142,7 @@ class Client:
     hooks: tuple[str, ...] = ()
     prefetch_keys: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     trigger: Trigger | None = None
+    views_at_discharge: bool = False
     capabilities: Capabilities = field(default_factory=Capabilities)
     sends_prefetch: bool = True
     site: Mapping[str, str | bool] = field(default_factory=dict)
@@ -151,6 +154,32 @@ class Client:
         for name in ("prefetch_keys", "site"):
             value = MappingProxyType(dict(getattr(self, name)))
             object.__setattr__(self, name, value)
+
+    def tells_discharge(self, extension: Mapping[str, Any]) -> bool:
+        """
+        Tell whether a ``patient-view`` in an encounter means its end.
+
+        Parameters
+        ----------
+        extension : Mapping
+            The request's ``extension``, as it was sent.
+
+        Returns
+        -------
+        bool
+            Whether it was set up so, or the call says so by the client's trigger.
+
+        Examples
+        --------
+        >>> Client("north", views_at_discharge=True).tells_discharge({})
+        True
+        >>> Client("north").tells_discharge({})
+        False
+        """
+        by_trigger = self.trigger is not None and self.trigger.means_discharge(
+            extension
+        )
+        return self.views_at_discharge or by_trigger
 
     def fhir_server(self, url: object) -> FHIRServer | None:
         """

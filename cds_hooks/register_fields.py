@@ -75,6 +75,7 @@ def preset_fields() -> dict[str, Reader]:
         "hooks": lambda item: item.tuple_of(lambda each: each.choice(list(HOOKS))),
         "origins": lambda item: item.tuple_of(lambda e: e.made(normalised_origin)),
         "trigger": _trigger,
+        "views_at_discharge": Item.flag,
         "capabilities": lambda item: item.read_fields(_CAPABILITIES),
         "sends_prefetch": Item.flag,
         "is_open_only": Item.flag,

@@ -63,11 +63,14 @@ def create_app(settings: Settings, *, clock: Clock | None = None) -> Flask:
     _rehearse(parts)
     set_level(settings.log_level)
     app = _Application(__name__, static_folder=None)
+    app.extensions["scnen_cds"] = parts
     # Flask's own answer to OPTIONS is an empty page that nobody has described.
     app.config["PROVIDE_AUTOMATIC_OPTIONS"] = False
     app.before_request(only_this_machine(settings.public_url))
     app.register_blueprint(
-        create_blueprint(parts.registry, on_feedback=_count_feedback)
+        create_blueprint(
+            parts.registry, on_feedback=_count_feedback, client_of=parts.client_of
+        )
     )
     app.register_blueprint(
         create_pages(parts.model, parts.advice.mode_now, parts.policy)

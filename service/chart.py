@@ -94,9 +94,8 @@ class ChartAdvice:
 
 
 def _is_at_discharge(request: HookRequest) -> bool:
-    trigger = request.client.trigger if request.client else None
     return (
-        trigger is not None
+        request.client is not None
         and request.encounter_id is not None
-        and trigger.means_discharge(request.extension)
+        and request.client.tells_discharge(request.extension)
     )

@@ -121,6 +121,8 @@ def _access(client: Client) -> Iterator[tuple[str, str]]:
     if client.trigger is not None:
         values = _listed(client.trigger.discharge, "")
         yield "discharge", f"{client.trigger.extension}: {values}"
+    if client.views_at_discharge:
+        yield "discharge", "whenever it fires patient-view in an encounter"
     yield "prefetch", "sent" if client.sends_prefetch else "not known to be sent"
     for key, names in client.prefetch_keys.items():
         if names:

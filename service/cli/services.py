@@ -144,6 +144,7 @@ def _service(service: Service, url: str, client: Client) -> dict[str, Any]:
         "url": url,
         "feedback_url": f"{url}/feedback",
         "users": list(service.user_types),
+        "views_at_discharge": client.views_at_discharge,
         "trigger": trigger
         and {"extension": trigger.extension, "values": list(trigger.discharge)},
         "prefetch": [
@@ -195,6 +196,12 @@ def _service_facts(service: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
 def _trigger(service: Mapping[str, Any]) -> str:
     if service["hook"] == "encounter-discharge":
         return "the discharge of a patient; the hook says so by itself"
+    if service["views_at_discharge"]:
+        return (
+            "discharge, in an encounter, and nothing else: each call in an encounter is"
+            " taken for one. If the EHR cannot be told so, register"
+            " `views_at_discharge: false`."
+        )
     if service["trigger"] is None:
         return (
             "in an encounter, at discharge if the EHR can tell. If a call can say that"

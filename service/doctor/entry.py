@@ -51,12 +51,14 @@ def _hooks(case: Case) -> Finding:
             f"the client fires {', '.join(sorted(fired))}; no service is there",
             f"Name one of {', '.join(_hooks_of(case))} under `hooks`.",
         )
-    if _VIEW in served and served == [_VIEW] and case.client.trigger is None:
+    client = case.client
+    if served == [_VIEW] and not (client.trigger or client.views_at_discharge):
         return warning(
             "hooks",
             f"{_VIEW} without a trigger: nobody can tell a discharge",
-            "Register how the client marks it, under `trigger`. Without, patients get"
-            " the follow-up in the chart, and nothing at discharge.",
+            "Register how the client marks it, under `trigger`, or that it fires at"
+            " nothing else, by `views_at_discharge`. Without, patients get the"
+            " follow-up in the chart, and nothing at discharge.",
         )
     return ok("hooks", ", ".join(served))
 

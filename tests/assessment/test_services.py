@@ -205,7 +205,7 @@ def open_chart(parts):
     return open_chart
 
 
-@pytest.mark.parametrize("client", [None, "generic", "epic", "oracle-health"])
+@pytest.mark.parametrize("client", [None, "generic", "epic", "public-sandbox"])
 @pytest.mark.parametrize("in_encounter", [True, False])
 def test_opening_a_chart_soon_after_the_operation_gives_no_card(
     open_chart, client, in_encounter
@@ -230,7 +230,14 @@ def test_a_trigger_without_an_encounter_is_no_discharge(open_chart):
 
 def test_a_trigger_that_was_not_agreed_upon_means_nothing(open_chart):
     """The extension is Epic's; another client's may say anything with it."""
-    assert open_chart("01", "oracle-health", extension=AT_DISCHARGE).cards == ()
+    assert open_chart("01", "public-sandbox", extension=AT_DISCHARGE).cards == ()
+
+
+def test_a_client_that_only_fires_at_discharge_need_not_say_so(ask, open_chart):
+    """Oracle Health: the condition of the call is entered at the site by hand."""
+    (shown,) = open_chart("01", "oracle-health").cards
+    assert shown.summary == ask("01").cards[0].summary
+    assert open_chart("01", "oracle-health", in_encounter=False).cards == ()
 
 
 def test_a_client_of_r5_is_offered_resources_of_r5(created):

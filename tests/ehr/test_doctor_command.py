@@ -145,10 +145,12 @@ def test_a_client_that_fires_no_hook_of_ours_is_a_fault(doctor, register):
     assert_is(found["call"], "fault", "lists no service")
 
 
-def test_a_client_that_cannot_tell_a_discharge_is_warned_about(doctor):
-    """Oracle Health has no trigger."""
-    found = doctor(client="oracle-health")
+def test_a_client_that_cannot_tell_a_discharge_is_warned_about(doctor, register):
+    """Oracle Health has no trigger; this site could not enter the condition."""
+    lines = "    preset: oracle-health\n    views_at_discharge: false\n"
+    found = doctor(*register(lines), client="north")
     assert_is(found["hooks"], "warning", "nobody can tell a discharge", "`trigger`")
+    assert_is(doctor(client="oracle-health")["hooks"], "ok")
 
 
 def test_a_server_elsewhere_must_be_registered(run, service):
