@@ -3,7 +3,7 @@
 from dataclasses import replace
 from typing import Any, Final, NamedTuple
 
-from cds_hooks import Capabilities, Card, Coding, Link, Source
+from cds_hooks import Capabilities, Card, Coding, Source
 from service.assessment import (
     ANGLES,
     PREDICTORS,
@@ -24,10 +24,7 @@ from service.policy import MissingCard, Policy
 from service.suggestions import DischargeSuggestions
 from service.wording import Wording, format_percentile, of_100
 
-__all__ = ["OVERRIDE_SYSTEM", "TOPICS", "CardComposer"]
-
-#: HL7's categories of reasons for not following a recommendation, and two leaves.
-OVERRIDE_SYSTEM = "http://terminology.hl7.org/CodeSystem/non-adherence-reason-codes"
+__all__ = ["TOPICS", "CardComposer"]
 
 #: Topic codes of the cards: stable, since EHRs tie overrides to them.
 TOPICS = (
@@ -104,13 +101,7 @@ class CardComposer:
             item: _sources(model, item, words, public_url, canonical_base)
             for item in modes
         }
-        self._frame_of = frames(
-            (Link(label=words["link"]["model"], url=f"{public_url}/model"),),
-            tuple(
-                Coding(code, OVERRIDE_SYSTEM, display)
-                for code, display in words["override"].items()
-            ),
-        )
+        self._frame_of = frames(words, public_url)
         self._suggestions = DischargeSuggestions(
             self._wording, model, mode, policy, canonical_base, self._identities
         )
@@ -163,17 +154,16 @@ class CardComposer:
             *self._identity(headline, subject, source, detail)
         )
         frame = self._frame_of(capabilities)
+        offers = self._suggestions.offer(
+            assessment, subject, card_id, capabilities, fhir_version
+        )
         card = frame.card(
             summary=headline.summary if frame.shows_detail else headline.alone,
             indicator=headline.indicator,
             source=source,
             uuid=card_id,
             detail=detail,
-            suggestions=self._suggestions.offer(
-                assessment, subject, card_id, capabilities, fhir_version
-            )
-            if headline.suggests
-            else (),
+            suggestions=tuple(offers) if headline.suggests else (),
         )
         return (card,)
 

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from typing import Any, Final
 
-from cds_hooks import Action, Capabilities, Card, Coding, Link, Source, Suggestion
+from cds_hooks import Action, Capabilities, Card, Coding, Source, Suggestion
 from service.catalogue import load_words
 from service.fhir.course import Diagnosis
 from service.fhir.writing import written_in
@@ -19,11 +19,6 @@ from service.policy import Policy
 from service.wording import Wording
 
 __all__ = ["CHART_TOPICS", "ChartComposer"]
-
-#: HL7's categories of reasons for not following a recommendation, and two leaves.
-_OVERRIDE_SYSTEM: Final = (
-    "http://terminology.hl7.org/CodeSystem/non-adherence-reason-codes"
-)
 
 #: Topic code by stage: stable, since EHRs tie overrides to them.
 CHART_TOPICS: Final = {
@@ -83,13 +78,7 @@ class ChartComposer:
         )
         self._diagnosis = ProvisionalDiagnosis(words.diagnosis, codes)
         self._sources = _sources(words, model, f"{public_url}/model", canonical_base)
-        self._frame_of = frames(
-            (Link(label=wording.words["link"]["model"], url=f"{public_url}/model"),),
-            tuple(
-                Coding(code, _OVERRIDE_SYSTEM, display)
-                for code, display in wording.words["override"].items()
-            ),
-        )
+        self._frame_of = frames(wording.words, public_url)
 
     def compose(
         self,

@@ -1,14 +1,19 @@
 """What one client gets of a card: the parts that it can show or carry out."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Final
+from typing import Any, Final
 
 from cds_hooks import Capabilities, Card, Coding, Link, Source, Suggestion
 from cds_hooks.plaintext import plain_text
 
-__all__ = ["Frame", "FrameOf", "frames"]
+__all__ = ["OVERRIDE_SYSTEM", "Frame", "FrameOf", "frames"]
+
+#: HL7's categories of reasons for not following a recommendation, and two leaves.
+OVERRIDE_SYSTEM: Final = (
+    "http://terminology.hl7.org/CodeSystem/non-adherence-reason-codes"
+)
 
 #: Clients of one installation whose frames are kept; more of them only cost time.
 _CLIENTS_KEPT: Final = 64
@@ -55,9 +60,11 @@ class Frame:
 
         Parameters
         ----------
-        summary, indicator, uuid : str
+        summary, indicator : str
             As in `Card`.
         source : Source
+            As in `Card`.
+        uuid : str
             As in `Card`.
         detail : str
             GitHub Flavored Markdown, whatever the client shows.
@@ -92,29 +99,34 @@ class Frame:
 FrameOf = Callable[[Capabilities], Frame]
 
 
-def frames(links: tuple[Link, ...], override_reasons: tuple[Coding, ...]) -> FrameOf:
+def frames(words: Mapping[str, Any], public_url: str) -> FrameOf:
     """
     Prepare the parts that are the same on every card.
 
     Parameters
     ----------
-    links : tuple of Link
-        All links.
-    override_reasons : tuple of Coding
-        All reasons to choose from.
+    words : Mapping
+        Words of the cards: ``link`` and ``override``.
+    public_url : str
+        Where a browser reaches this service, without a trailing slash.
 
     Returns
     -------
     callable
         Gives the frame of a client by its capabilities, and keeps it.
     """
+    links = (Link(label=words["link"]["model"], url=f"{public_url}/model"),)
+    reasons = tuple(
+        Coding(code, OVERRIDE_SYSTEM, display)
+        for code, display in words["override"].items()
+    )
 
     @lru_cache(maxsize=_CLIENTS_KEPT)
     def frame_of(capabilities: Capabilities) -> Frame:
         return Frame(
             capabilities,
             links=tuple(x for x in links if x.type in capabilities.link_types),
-            override_reasons=override_reasons if capabilities.override_reasons else (),
+            override_reasons=reasons if capabilities.override_reasons else (),
         )
 
     return frame_of

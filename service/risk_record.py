@@ -67,18 +67,7 @@ class RiskRecord:
         self._outcome = _outcome(f"{canonical_base}/CodeSystem/predictors", words)
         self.label: str = words["label"]
         self.description: str = words["description"]
-        self.resource: Mapping[str, Any] = {
-            "resourceType": "RiskAssessment",
-            "meta": {"security": [dict(AI_LABEL)]},
-            "status": _STATUS[mode],
-            "method": {"text": f"{canonical_base}/Library/{model.id}|{model.version}"},
-            "code": {"text": words["code"]},
-            "performer": {
-                "type": "Device",
-                "display": f"scnen-cds, {model.id} {model.version}",
-            },
-            "mitigation": words["mitigation"],
-        }
+        self.resource = _same_for_all(words, model, mode, canonical_base)
 
     def of_one_patient(
         self,
@@ -161,6 +150,23 @@ class RiskRecord:
         second = assessment.second_model
         if item.models_disagree and item.second_risk is not None and second:
             yield plain_text(say[second.id] % {"n": of_100(item.second_risk)})
+
+
+def _same_for_all(
+    words: Mapping[str, Any], model: RiskModel, mode: OutputMode, canonical_base: str
+) -> Mapping[str, Any]:
+    return {
+        "resourceType": "RiskAssessment",
+        "meta": {"security": [dict(AI_LABEL)]},
+        "status": _STATUS[mode],
+        "method": {"text": f"{canonical_base}/Library/{model.id}|{model.version}"},
+        "code": {"text": words["code"]},
+        "performer": {
+            "type": "Device",
+            "display": f"scnen-cds, {model.id} {model.version}",
+        },
+        "mitigation": words["mitigation"],
+    }
 
 
 def _outcome(code_system: str, words: Mapping[str, Any]) -> dict[str, Any]:

@@ -50,27 +50,15 @@ class DischargeSuggestions:
         canonical_base: str,
         identities: Identities,
     ) -> None:
+        words, codes = wording.words["order"], f"{canonical_base}/CodeSystem/predictors"
         self._identities = identities
-        self._orders = order_templates(
-            wording.words["order"],
-            f"{canonical_base}/CodeSystem/predictors",
-            policy.follow_up,
-        )
         # Checked here, so that each call checks only what it adds for its patient.
-        self._prepared = {
-            version: tuple(
-                _action(template.description, template.resource, version)
-                for template in self._orders
-            )
-            for version in _VERSIONS
-        }
+        self._orders = order_templates(words, codes, policy.follow_up)
+        self._actions = [_actions(x.description, x.resource) for x in self._orders]
         self._risk: RiskRecord | None = None
         if mode is not OutputMode.RELATIVE:
             self._risk = RiskRecord(wording, model, mode, policy, canonical_base)
-            self._prepared_risk = {
-                version: _action(self._risk.description, self._risk.resource, version)
-                for version in _VERSIONS
-            }
+            self._risk_actions = _actions(self._risk.description, self._risk.resource)
 
     def offer(
         self,
@@ -79,7 +67,7 @@ class DischargeSuggestions:
         card_id: str,
         capabilities: Capabilities,
         fhir_version: str,
-    ) -> tuple[Suggestion, ...]:
+    ) -> Iterator[Suggestion]:
         """
         Offer what a client can take, each with one action.
 
@@ -96,17 +84,15 @@ class DischargeSuggestions:
         fhir_version : str
             What the client's server speaks.
 
-        Returns
-        -------
-        tuple of Suggestion
-            Maybe none.
+        Yields
+        ------
+        Suggestion
+            The orders, then the record of the risk.
         """
-        found: list[Suggestion] = []
         if capabilities.takes(_ORDER):
-            found += self._of_orders(assessment, subject, card_id, fhir_version)
+            yield from self._of_orders(assessment, subject, card_id, fhir_version)
         if capabilities.takes(_RISK):
-            found += self._of_risk(assessment, subject, card_id, fhir_version)
-        return tuple(found)
+            yield from self._of_risk(assessment, subject, card_id, fhir_version)
 
     def _of_orders(
         self, assessment: Assessment, subject: Subject, card_id: str, version: str
@@ -114,10 +100,10 @@ class DischargeSuggestions:
         operation = assessment.vertebrae[0].vertebra.operation
         today = assessment.extraction.as_of.date()
         added = of_one_patient(self._orders, subject, operation, today)
-        for template, prepared, own in zip(
-            self._orders, self._prepared[version], added, strict=True
+        for template, actions, own in zip(
+            self._orders, self._actions, added, strict=True
         ):
-            action = prepared.with_members(written_in(version, _ORDER, own))
+            action = actions[version].with_members(written_in(version, _ORDER, own))
             name = self._identities.name(card_id, template.name)
             yield Suggestion(label=template.label, uuid=name, actions=(action,))
 
@@ -130,11 +116,15 @@ class DischargeSuggestions:
         if self._risk is None or is_relative or not isinstance(top.score, Score):
             return
         own = self._risk.of_one_patient(assessment, top, top.score, subject)
-        action = self._prepared_risk[version].with_members(own)
+        action = self._risk_actions[version].with_members(own)
         name = self._identities.name(card_id, "risk")
         yield Suggestion(label=self._risk.label, uuid=name, actions=(action,))
 
 
-def _action(description: str, resource: Mapping[str, Any], version: str) -> Action:
+def _actions(description: str, resource: Mapping[str, Any]) -> dict[str, Action]:
+    """Prepare an action in each version of FHIR."""
     kind = resource["resourceType"]
-    return Action("create", description, written_in(version, kind, resource))
+    return {
+        version: Action("create", description, written_in(version, kind, resource))
+        for version in _VERSIONS
+    }

@@ -13,8 +13,9 @@ from fhir.resources.R4B.servicerequest import ServiceRequest
 
 from cds_hooks import Response, dump_response
 from service.assessment import PREDICTORS, OutputMode
-from service.cards import OVERRIDE_SYSTEM, TOPICS
+from service.cards import TOPICS
 from service.fhir.findings import Flag, Operation, Reason
+from service.frames import OVERRIDE_SYSTEM
 from service.orders import Subject
 from service.policy import Approval, FollowUp, MissingCard, default_policy
 from service.wording import Wording

@@ -12,12 +12,13 @@ from fhir.resources.R4B.servicerequest import ServiceRequest
 
 from cds_hooks import Capabilities, Response, dump_response
 from service.assessment import OutputMode
-from service.cards import OVERRIDE_SYSTEM, TOPICS
+from service.cards import TOPICS
 from service.catalogue import load_words
 from service.fhir.findings import Reason
 from service.fhir.verdicts import Result
 from service.followup import Stage
 from service.followup_cards import CHART_TOPICS, ChartComposer
+from service.frames import OVERRIDE_SYSTEM
 from service.model.artifact import load_bundled
 from service.orders import Subject
 from service.policy import Approval, Reminded, default_policy
