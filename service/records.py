@@ -25,10 +25,11 @@ _TYPES: Final[Mapping[str, str]] = {
     "observations": "Observation",
     "conditions": "Condition",
 }
-_HAD: Final = frozenset({Availability.NULL, Availability.EMPTY, Availability.COMPLETE})
+#: No sets: the hash of a member of an Enum costs more than three looks.
+_HAD: Final = (Availability.COMPLETE, Availability.EMPTY, Availability.NULL)
 #: What the client did not send, or not to the end. What it tried and failed to read is
 #: not asked for again: the specification leaves that to the client.
-_TO_FETCH: Final = frozenset({Availability.ABSENT, Availability.PAGED})
+_TO_FETCH: Final = (Availability.ABSENT, Availability.PAGED)
 _WORDS: Final = {
     Availability.ABSENT: "absent",
     Availability.PAGED: "only the first page was sent",
