@@ -1,6 +1,6 @@
 """Fractures of the stay, from all records that speak of one."""
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
@@ -14,7 +14,7 @@ from service.fhir.resources import Intake
 from service.fhir.terminology import Terminology
 from service.fhir.times import When
 
-__all__ = ["Evidence", "Stay", "diagnosis_ids", "gather_fractures"]
+__all__ = ["Evidence", "Stay", "current", "diagnosis_ids", "gather_fractures"]
 
 
 @dataclass(slots=True, eq=False)
@@ -38,6 +38,10 @@ class Evidence:
         The Procedure that refers to it as its reason; None if the stay speaks for it.
     onset : When or None
         When the fracture happened, where recorded.
+    is_observed : bool
+        Whether it is an Observation of the fractured vertebra.
+    encounter : str or None
+        Id of the encounter of such an Observation.
     """
 
     source: str
@@ -47,6 +51,8 @@ class Evidence:
     status: str | None = None
     procedure: str | None = None
     onset: When | None = None
+    is_observed: bool = False
+    encounter: str | None = None
 
 
 @dataclass(slots=True)
@@ -135,6 +141,60 @@ def gather_fractures(
     ]
 
 
+def current(
+    fractures: Iterable[Evidence], encounters: Collection[str | None]
+) -> list[Evidence]:
+    """
+    Leave out Observations that a newer one of the stay corrects.
+
+    Parameters
+    ----------
+    fractures : iterable of Evidence
+        What speaks of one vertebra.
+    encounters : collection of str or None
+        Ids of the encounters of its operation.
+
+    Returns
+    -------
+    list of Evidence
+        The rest, all that are no Observations among it. A newer one of another stay,
+        or of none that is named, does not correct those of this one: it may be of a
+        later fracture.
+    """
+    kept = list(fractures)
+    newest: dict[str | None, dict[frozenset[str], When]] = {}
+    for evidence in kept:
+        if evidence.is_observed and (when := evidence.when):
+            places = newest.setdefault(evidence.encounter, {})
+            other = places.setdefault(evidence.place, when)
+            if when.start > other.start:
+                places[evidence.place] = when
+    if not newest:
+        return kept
+    own = [
+        said
+        for name in encounters
+        if name and name in newest
+        for said in newest[name].items()
+    ]
+    return [
+        evidence
+        for evidence in kept
+        if not (evidence.is_observed and evidence.when)
+        or not _is_corrected(evidence, [*own, *newest[evidence.encounter].items()])
+    ]
+
+
+def _is_corrected(
+    evidence: Evidence, later: Iterable[tuple[frozenset[str], When]]
+) -> bool:
+    """By another place: a less exact record of the same one takes nothing away."""
+    when, place = evidence.when, evidence.place
+    return when is not None and any(
+        when.is_before(newer) and not place & other for other, newer in later
+    )
+
+
 def _observed(
     readings: Iterable[Reading], stay: Stay, terminology: Terminology, intake: Intake
 ) -> Iterator[Evidence]:
@@ -146,7 +206,13 @@ def _observed(
             continue
         if intake.accepts(reading.resource):
             yield Evidence(
-                reading.source, reading.mapped, place, reading.when, reading.status
+                reading.source,
+                reading.mapped,
+                place,
+                reading.when,
+                reading.status,
+                is_observed=True,
+                encounter=reading.encounter,
             )
 
 

@@ -2,9 +2,10 @@
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import combinations
 
 from service.fhir.acts import PEDICLE_SCREW, Act
-from service.fhir.evidence import Evidence
+from service.fhir.evidence import Evidence, current
 from service.fhir.findings import Coding, Measurement, Missing, Reason, quoted
 from service.fhir.operations import ProcedureFact
 from service.fhir.places import (
@@ -81,18 +82,26 @@ def locate(
         if (f.procedure is None or f.procedure in sources)
         and (f.place & draft.place or not f.place & others)
     ]
+    if not draft.number_unknown:  # else a second one may be of another vertebra
+        concerned = current(concerned, {fact.encounter for fact in draft.facts})
+        observed = [evidence for evidence in concerned if evidence.is_observed]
+        clash = _clash(observed)
+        if clash:
+            return _conflict(clash, observed, concerned)
     deciding, checking = _sources(draft, concerned)
     place = draft.place if _is_sited(draft) else ANYWHERE
     used: list[Evidence] = []
     for group in deciding:
         said = narrowest([evidence.place for evidence in group])
         if not place & said:
-            return _conflict(place, used, group, concerned)
+            said_by = _dissent(place, used, group, concerned)
+            return _conflict(said_by, [*used, *group], concerned)
         used += group
         place &= said
     for group in checking:
         if not place & narrowest(evidence.place for evidence in group):
-            return _conflict(place, used, group, concerned)
+            said_by = _dissent(place, used, group, concerned)
+            return _conflict(said_by, [*used, *group], concerned)
     recorded = [evidence for evidence in concerned if evidence.place & place]
     told = used or [evidence for group in checking for evidence in group]
     segment = _segment(place, told, conditions_were_had=conditions_were_had)
@@ -137,7 +146,7 @@ def _by_kind(fractures: Iterable[Evidence]) -> list[list[Evidence]]:
     """Observations first, then reasons of the operation, then diagnoses of the stay."""
     groups: list[list[Evidence]] = [[], [], []]
     for evidence in fractures:
-        if evidence.source.startswith("Observation"):
+        if evidence.is_observed:
             groups[0].append(evidence)
         else:
             groups[2 if evidence.procedure is None else 1].append(evidence)
@@ -179,22 +188,35 @@ def _segment(
     )
 
 
-def _conflict(
+def _clash(observed: Iterable[Evidence]) -> tuple[Evidence, ...]:
+    """Find two Observations of different places; neither is newer."""
+    said = {evidence.place: evidence for evidence in observed if evidence.place}
+    pairs = combinations(said.values(), 2)
+    return next((pair for pair in pairs if not pair[0].place & pair[1].place), ())
+
+
+def _dissent(
     place: frozenset[str],
     used: Sequence[Evidence],
     against: Sequence[Evidence],
     fractures: Sequence[Evidence],
-) -> Location:
-    """Name two records that have no level in common, or one without any."""
+) -> tuple[Evidence, ...]:
+    """Find two records that have no level in common, or one without any."""
     one = next(e for e in against if not e.place & place)
     others = (e for e in (*used, *fractures) if e.place and not e.place & one.place)
+    other = next(others, None)
+    return (other, one) if other else (one,)
+
+
+def _conflict(
+    named: Iterable[Evidence], told: Iterable[Evidence], fractures: Sequence[Evidence]
+) -> Location:
     said = " and ".join(
         quoted(describe(e.place) or "codes that contradict each other", e.source)
-        for e in (next(others, None), one)
-        if e
+        for e in named
     )
     detail = f"segment or level: {said}"
-    missing = Missing(Reason.CONFLICT, detail, _names([*used, *against]))
+    missing = Missing(Reason.CONFLICT, detail, _names(told))
     return Location(frozenset(), missing, bool(fractures))
 
 

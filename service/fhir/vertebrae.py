@@ -4,7 +4,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
 from service.fhir.acts import PEDICLE_SCREW, Act
-from service.fhir.evidence import Evidence
+from service.fhir.evidence import Evidence, current
 from service.fhir.operations import ProcedureFact
 from service.fhir.places import ANYWHERE, level_of, narrowest, order, span
 from service.fhir.times import When, enclosing
@@ -185,7 +185,10 @@ def _place_screws(
     """Put a construct where the fractures are; several only if its sites say so."""
     sites = construct_sites(screws)
     construct = span(sites) if sites else ANYWHERE
-    broken = {evidence.place for evidence in fractures if evidence.place & construct}
+    inner = [evidence for evidence in fractures if evidence.place & construct]
+    if not drafts:  # else an older one may be of the augmented vertebra
+        inner = current(inner, {f.encounter for act in screws for f in act.facts})
+    broken = {evidence.place for evidence in inner}
     inside = sorted((place for place in broken if level_of(place)), key=order)
     if sites and len(inside) > 1:
         for place in inside:
