@@ -82,7 +82,9 @@ def locate(
         if (f.procedure is None or f.procedure in sources)
         and (f.place & draft.place or not f.place & others)
     ]
-    if not draft.number_unknown:  # else a second one may be of another vertebra
+    observed = [evidence for evidence in concerned if evidence.is_observed]
+    # Where the number is not known, a second one may be of another vertebra.
+    if len(observed) > 1 and not draft.number_unknown:
         concerned = current(concerned, {fact.encounter for fact in draft.facts})
         observed = [evidence for evidence in concerned if evidence.is_observed]
         clash = _clash(observed)

@@ -212,8 +212,8 @@ def _decide(
         if len(valid) > 1:
             return Chosen(_conflict(valid, deciding))
         if valid:
-            before = _illegible_before(valid[0].when, refused, role, operated)
-            if before:
+            when = valid[0].when
+            if refused and (before := _illegible_before(when, refused, role, operated)):
                 return Chosen(_missing(before), is_outranked=True)
             return _chosen(valid[0], role)
         refused += [_invalid(candidate) for candidate in deciding]
@@ -237,6 +237,8 @@ def _illegible_before(
         and refusal.when
         and role.outranks(refusal.when, chosen, operated)
     ]
+    if not found:
+        return []
     foremost = chosen
     for _, when in found:
         if role.outranks(when, foremost, operated):
