@@ -9,10 +9,10 @@ from cds_hooks.values import REFERENCE
 from service.fhir.findings import Operation
 from service.fhir.verdicts import Criterion
 from service.orders import (
-    SNOMED,
     OrderTemplate,
     Subject,
     draft_orders,
+    entrapment,
     order_templates,
 )
 from service.policy import FollowUp
@@ -109,19 +109,13 @@ class ProvisionalDiagnosis:
     def __init__(self, words: Words, code_system: str) -> None:
         filled = {name: text % {} for name, text in words.items()}
         self.label, self.description = filled["label"], filled["description"]
-        own = {"system": code_system, "code": "superior-cluneal-nerve-entrapment"}
-        nearest = {
-            "system": SNOMED,
-            "code": "45781009",
-            "display": "Peripheral nerve entrapment syndrome",
-        }
         site = {"system": code_system, "code": "superior-cluneal-nerve"}
         self._resource = {
             "resourceType": "Condition",
             "clinicalStatus": _status("condition-clinical", "active"),
             "verificationStatus": _status("condition-ver-status", "provisional"),
             "category": [_status("condition-category", "problem-list-item")],
-            "code": {"coding": [own, nearest], "text": filled["code"]},
+            "code": entrapment(code_system, filled["code"]),
             "bodySite": [{"coding": [site], "text": filled["body_site"]}],
             "note": [{"text": filled["note"]}],
         }

@@ -15,6 +15,7 @@ __all__ = [
     "OrderTemplate",
     "Subject",
     "draft_orders",
+    "entrapment",
     "of_one_patient",
     "order_templates",
 ]
@@ -198,6 +199,27 @@ def of_one_patient(
         {**whom, **_period(template, operation.day, today), **basis}
         for template in templates
     ]
+
+
+def entrapment(code_system: str, text: str) -> dict[str, Any]:
+    """
+    Code the condition: by the project's own code and the nearest of SNOMED CT.
+
+    Parameters
+    ----------
+    code_system : str
+        URL of the project's CodeSystem.
+    text : str
+        Its name.
+
+    Returns
+    -------
+    dict
+        CodeableConcept.
+    """
+    own = _coding(code_system, "superior-cluneal-nerve-entrapment")
+    nearest = _coding(SNOMED, "45781009", "Peripheral nerve entrapment syndrome")
+    return {"coding": [own, nearest], "text": text}
 
 
 def _times(follow_up: FollowUp) -> dict[str, int]:

@@ -11,7 +11,7 @@ from service.assessment import Assessment, OutputMode, VertebraAssessment, findi
 from service.fhir.findings import Measurement
 from service.model.artifact import RiskModel
 from service.model.scoring import Score
-from service.orders import SNOMED, Subject
+from service.orders import Subject, entrapment
 from service.policy import Policy
 from service.wording import Wording, day, of_100
 
@@ -64,7 +64,8 @@ class RiskRecord:
         self._origin = plain_text(
             str(wording.advice.mode(model, mode, policy.approval))
         ).strip()
-        self._outcome = _outcome(f"{canonical_base}/CodeSystem/predictors", words)
+        codes = f"{canonical_base}/CodeSystem/predictors"
+        self._outcome = entrapment(codes, words["outcome"])
         self.label: str = words["label"]
         self.description: str = words["description"]
         self.resource = _same_for_all(words, model, mode, canonical_base)
@@ -166,20 +167,6 @@ def _same_for_all(
             "display": f"scnen-cds, {model.id} {model.version}",
         },
         "mitigation": words["mitigation"],
-    }
-
-
-def _outcome(code_system: str, words: Mapping[str, Any]) -> dict[str, Any]:
-    return {
-        "coding": [
-            {"system": code_system, "code": "superior-cluneal-nerve-entrapment"},
-            {
-                "system": SNOMED,
-                "code": "45781009",
-                "display": "Peripheral nerve entrapment syndrome",
-            },
-        ],
-        "text": words["outcome"],
     }
 
 

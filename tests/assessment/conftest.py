@@ -55,6 +55,17 @@ def _vertebra(**changes):
     return OperatedVertebra(**(fields | changes))
 
 
+def _disagreeing():
+    """A vertebra that the study's two equations put into different bands."""
+    return _vertebra(
+        method=_measured("pkp"),
+        cement_ratio_percent=_measured(46.0, "%"),
+        cobb_preoperative_deg=_measured(24.0, "deg"),
+        cobb_postoperative_deg=_measured(16.0, "deg"),
+        cobb_restoration_ratio_percent=_measured(100 / 3, "%"),
+    )
+
+
 def _missing(reason=Reason.NOT_RECORDED, detail="", candidates=()):
     return Missing(reason, detail, candidates)
 
@@ -110,6 +121,7 @@ def build():
         measured=_measured,
         vertebra=_vertebra,
         missing=_missing,
+        disagreeing=_disagreeing,
         assessed=_assessed,
         composer=_composer,
         subject=Subject("p1", "e1"),

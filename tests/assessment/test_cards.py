@@ -309,28 +309,14 @@ def test_an_unscored_vertebra_is_not_hidden_by_a_low_one(build, card_of):
 
 def test_two_equations_that_disagree_are_both_shown(build, card_of):
     """Where the five-term equation falls into another band the card says so."""
-    disagreeing = build.vertebra(
-        method=build.measured("pkp"),
-        cement_ratio_percent=build.measured(46.0, "%"),
-        cobb_preoperative_deg=build.measured(24.0, "deg"),
-        cobb_postoperative_deg=build.measured(16.0, "deg"),
-        cobb_restoration_ratio_percent=build.measured(100 / 3, "%"),
-    )
-    card = card_of(disagreeing)
+    card = card_of(build.disagreeing())
     assert "five-term equation" in card.detail
     assert "another band" in card.detail
 
 
 def test_the_second_equation_is_called_by_its_own_name(build):
     """With the five-term model chosen, the other one is the four-factor equation."""
-    disagreeing = build.vertebra(
-        method=build.measured("pkp"),
-        cement_ratio_percent=build.measured(46.0, "%"),
-        cobb_preoperative_deg=build.measured(24.0, "deg"),
-        cobb_postoperative_deg=build.measured(16.0, "deg"),
-        cobb_restoration_ratio_percent=build.measured(100 / 3, "%"),
-    )
-    assessment = build.assessed(disagreeing, model="liu-table2")
+    assessment = build.assessed(build.disagreeing(), model="liu-table2")
     card = only(build.composer(model="liu-table2").compose(assessment, build.subject))
     assert "four-factor equation" in card.detail
 

@@ -272,14 +272,7 @@ class TestSummaryAlone:
 
     def test_of_two_equations_that_disagree_says_so(self, build, card_of):
         """The other band stands in the detail only."""
-        disagreeing = build.vertebra(
-            method=build.measured("pkp"),
-            cement_ratio_percent=build.measured(46.0, "%"),
-            cobb_preoperative_deg=build.measured(24.0, "deg"),
-            cobb_postoperative_deg=build.measured(16.0, "deg"),
-            cobb_restoration_ratio_percent=build.measured(100 / 3, "%"),
-        )
-        assert "partly doubtful" in card_of(self.ALONE, disagreeing).summary
+        assert "partly doubtful" in card_of(self.ALONE, build.disagreeing()).summary
 
     def test_of_several_and_of_extrapolated_numbers_keeps_that(self, build, card_of):
         """As with a detail, and red flags first."""

@@ -273,14 +273,7 @@ def test_notes_hold_the_limits_and_what_is_doubtful(build, risk_of):
 
 def test_the_other_equation_is_noted_where_it_disagrees(build, risk_of):
     """As on the card."""
-    disagreeing = build.vertebra(
-        method=build.measured("pkp"),
-        cement_ratio_percent=build.measured(46.0, "%"),
-        cobb_preoperative_deg=build.measured(24.0, "deg"),
-        cobb_postoperative_deg=build.measured(16.0, "deg"),
-        cobb_restoration_ratio_percent=build.measured(100 / 3, "%"),
-    )
-    notes = [note["text"] for note in risk_of(disagreeing)["note"]]
+    notes = [note["text"] for note in risk_of(build.disagreeing())["note"]]
     assert any("five-term equation" in note for note in notes)
 
 
