@@ -84,7 +84,6 @@ def extract(
     windows: Windows,
     eligibility: Eligibility,
     terminology: Terminology,
-    fhir_base: str | None = None,
 ) -> Extraction:
     """
     Find the predictors of each operated vertebra, or the reason why there is none.
@@ -106,9 +105,6 @@ def extract(
         Who may be assessed.
     terminology : Terminology
         Which codes mean what.
-    fhir_base : str or None, optional
-        Address of the FHIR server that has the patient, if the call tells: a reference
-        that names another server is to another patient. If not, all must name one.
 
     Returns
     -------
@@ -134,7 +130,7 @@ def extract(
         terminology,
         intake,
     )
-    own = keep_own(record, patient_id, encounter_id, fhir_base)
+    own = keep_own(record, patient_id, encounter_id)
     verdict = _assess(record, own, call)
     rejected = [*sorted(intake.faults.items()), *own.junk]
     return Extraction(

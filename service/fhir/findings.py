@@ -223,6 +223,9 @@ class PatientRecord:
         None if they could not be had; empty if there are none.
     illegible : Mapping of str to int
         How many entries beside them were no resources, by resource type.
+    fhir_base : str or None
+        Address of the FHIR server that has the patient, if it is known: a reference
+        that names another server is to another patient.
     """
 
     patient: Mapping[str, Any] | None
@@ -231,6 +234,7 @@ class PatientRecord:
     observations: Sequence[Mapping[str, Any]] | None
     conditions: Sequence[Mapping[str, Any]] | None
     illegible: Mapping[str, int] = field(default_factory=dict)
+    fhir_base: str | None = None
 
 
 @dataclass(slots=True)

@@ -37,7 +37,6 @@ def keep_own(
     record: PatientRecord,
     patient_id: str,
     encounter_id: str | None,
-    base: str | None,
 ) -> Owned:
     """
     Keep what is of the patient, on one FHIR server.
@@ -50,15 +49,15 @@ def keep_own(
         Logical id of the patient.
     encounter_id : str or None
         That of the encounter.
-    base : str or None
-        Address of the server if the call tells. If not, all absolute references to the
-        patient's id must name one, in all lists together; of several none counts.
 
     Returns
     -------
     Owned
-        The resources, and counts of what was dropped.
+        The resources, and counts of what was dropped. Where the address of the server
+        is not known, all absolute references to the patient's id must name one, in all
+        lists together; of several none counts.
     """
+    base = record.fhir_base
     encounter = record.encounter if isinstance(record.encounter, dict) else {}
     subject = base_of(encounter.get("subject"), f"Patient/{patient_id}")
     selections = _select(record, patient_id, base)

@@ -195,6 +195,7 @@ def run(terminology, fhir):
             procedures=settings.pop("procedures", by_kind["Procedure"]),
             observations=settings.pop("observations", by_kind["Observation"]),
             conditions=settings.pop("conditions", by_kind["Condition"]),
+            fhir_base=settings.pop("fhir_base", None),
         )
         return extract(
             record,
