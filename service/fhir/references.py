@@ -173,8 +173,13 @@ def _normal(base: str) -> str:
     return f"{parts.scheme}://{host}{'' if is_usual else f':{port}'}{path}"
 
 
-def _each_once(resources: Iterable[Resource]) -> tuple[Resource, ...]:
+def _each_once(resources: Collection[Resource]) -> tuple[Resource, ...]:
     """Keep of each resource the newest version; it may stand there several times."""
+    try:
+        if len({resource.get("id") for resource in resources}) == len(resources):
+            return tuple(resources)
+    except TypeError:  # an id that is no text
+        pass
     kept: dict[str, Resource] = {}
     repeated: dict[str, list[Resource]] = {}
     unnamed: list[Resource] = []
