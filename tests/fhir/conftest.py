@@ -2,6 +2,7 @@
 
 import copy
 import itertools
+import time
 from datetime import UTC, datetime
 from types import SimpleNamespace
 
@@ -280,3 +281,22 @@ def codes():
         concept=concept,
         copy=copy.deepcopy,
     )
+
+
+@pytest.fixture
+def grows_like_its_input():
+    """Whether ten times the input takes about ten times the processor's time."""
+
+    def spent(work, entries):
+        begin = time.process_time()
+        work(entries)
+        return time.process_time() - begin
+
+    def grows_like_its_input(work, many):
+        # Both are timed in turn, and the best of each counts: the machine is shared. A
+        # square would be a factor of a hundred.
+        tenth = many[: len(many) // 10]
+        rounds = [(spent(work, tenth), spent(work, many)) for _ in range(3)]
+        return min(all_ for _, all_ in rounds) < 30 * min(few for few, _ in rounds)
+
+    return grows_like_its_input

@@ -1,7 +1,6 @@
 """The whole extraction: what a typical record gives, and what a bad one costs."""
 
 import random
-import time
 from datetime import datetime
 
 import pytest
@@ -250,16 +249,16 @@ def test_spelling_of_the_same_instant_does_not_matter(run, fhir, typical, same):
     assert run(*changed) == expected
 
 
-def test_ten_thousand_observations_take_no_time_to_speak_of(run, fhir, typical):
+def test_ten_thousand_observations_take_ten_times_as_long_as_a_thousand(
+    run, fhir, typical, grows_like_its_input
+):
     """Work grows with the number of entries, not with its square."""
     many = [
         fhir.angle(5 + n % 7, f"2024-05-03T{n % 24:02}:{n % 60:02}:00Z")
         for n in range(10_000)
     ]
-    start = time.perf_counter()
-    found = run(*typical, *many)
-    assert time.perf_counter() - start < 2
-    assert len(found.vertebrae) == 1
+    assert len(run(*typical, *many).vertebrae) == 1
+    assert grows_like_its_input(lambda part: run(*typical, *part), many)
 
 
 def test_flags_are_words(one, fhir):
