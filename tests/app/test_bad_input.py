@@ -137,8 +137,8 @@ def test_depth_inside_a_resource_costs_only_that_resource(client):
 
 
 @pytest.mark.parametrize("is_relevant", [False, True])
-def test_ten_thousand_observations_are_read_in_good_time(client, is_relevant):
-    """Much data does not hold a worker up, not even when all of it matters."""
+def test_ten_thousand_observations_leave_one_card(client, is_relevant):
+    """Much data is read to its end, also when all of it matters."""
     body = copy.deepcopy(EXAMPLE)
     entries = body["prefetch"]["observations"]["entry"]
     one = next(
