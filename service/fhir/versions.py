@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 from types import MappingProxyType
 from typing import Any, Final
 
-__all__ = ["in_r4"]
+__all__ = ["contradicts", "in_r4"]
 
 Resource = Mapping[str, Any]
 
@@ -19,6 +19,53 @@ _PERFORMED: Final = MappingProxyType(
         "occurrenceRange": "performedRange",
     }
 )
+
+#: By type: the times' names in R4, and in R5.
+_TIMES: Final[Mapping[str, tuple[frozenset[str], frozenset[str]]]] = MappingProxyType(
+    {
+        "Procedure": (
+            frozenset(_PERFORMED.values()),
+            frozenset({*_PERFORMED, "occurrenceTiming"}),
+        ),
+        "Encounter": (frozenset({"period"}), frozenset({"actualPeriod"})),
+    }
+)
+
+
+def contradicts(resource: Resource, version: str) -> bool:
+    """
+    Tell whether a resource gives its time only as another version of FHIR does.
+
+    Read by the declared version it would have no time, and nobody would know that it
+    was given one.
+
+    Parameters
+    ----------
+    resource : Mapping
+        Plain JSON, maybe junk.
+    version : str
+        What its server is declared to speak: ``"R4"``, ``"R4B"`` or ``"R5"``.
+
+    Returns
+    -------
+    bool
+        True for a Procedure or an Encounter with the other version's time and none of
+        its own.
+
+    Examples
+    --------
+    >>> procedure = {"resourceType": "Procedure", "occurrenceDateTime": "2026-03-03"}
+    >>> contradicts(procedure, "R4"), contradicts(procedure, "R5")
+    (True, False)
+    """
+    kind = resource.get("resourceType")
+    if not isinstance(kind, str) or kind not in _TIMES:
+        return False
+    own, foreign = _TIMES[kind]
+    if version == "R5":
+        own, foreign = foreign, own
+    said = {name for name, value in resource.items() if value is not None}
+    return said.isdisjoint(own) and not said.isdisjoint(foreign)
 
 
 def in_r4(resource: Resource, version: str) -> Resource:

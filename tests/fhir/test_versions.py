@@ -7,7 +7,7 @@ from fhir.resources import get_fhir_model_class
 
 from service.fhir.extract import extract
 from service.fhir.findings import Missing, PatientRecord
-from service.fhir.versions import in_r4
+from service.fhir.versions import contradicts, in_r4
 from service.patients import bundled_patients
 from service.policy import default_policy
 
@@ -133,3 +133,46 @@ def test_junk_costs_only_itself(junk):
         encounter = in_r4({"resourceType": "Encounter", "diagnosis": broken}, "R5")
         assert encounter == {"resourceType": "Encounter"}
     assert in_r4({"resourceType": junk}, "R5") == {"resourceType": junk}
+
+
+DATE = "2026-03-03"
+TIMES = [
+    *(
+        ("Procedure", f"performed{kind}", f"occurrence{kind}")
+        for kind in ("DateTime", "Period", "String", "Age", "Range")
+    ),
+    ("Procedure", "performedDateTime", "occurrenceTiming"),
+    ("Encounter", "period", "actualPeriod"),
+]
+
+
+@pytest.mark.parametrize("version", ["R4", "R4B", "R5"])
+@pytest.mark.parametrize(("kind", "older", "newer"), TIMES)
+def test_a_time_in_the_other_versions_name_contradicts(kind, older, newer, version):
+    """Read by the declared version the resource would lose its time in silence."""
+    own, foreign = (newer, older) if version == "R5" else (older, newer)
+    assert contradicts({"resourceType": kind, foreign: DATE}, version)
+    assert contradicts({"resourceType": kind, foreign: DATE, own: None}, version)
+    assert not contradicts({"resourceType": kind, own: DATE}, version)
+    assert not contradicts({"resourceType": kind, own: DATE, foreign: DATE}, version)
+    assert not contradicts({"resourceType": kind, foreign: None}, version)
+    assert not contradicts({"resourceType": kind}, version)
+
+
+@pytest.mark.parametrize("version", ["R4", "R4B", "R5"])
+@pytest.mark.parametrize("kind", ["Observation", "Condition", None, 1, [], {}])
+def test_other_types_contradict_no_version(kind, version):
+    """What has the same names in both versions, or is junk, is not judged."""
+    said = {"resourceType": kind, "performedDateTime": DATE, "actualPeriod": {}}
+    assert not contradicts(said, version)
+    assert not contradicts({}, version)
+
+
+@pytest.mark.parametrize("patient", PATIENTS, ids=lambda p: p.name)
+def test_no_bundled_patient_contradicts_its_own_version(patient):
+    """And each with an operation contradicts the other one."""
+    version = patient.fhir_version
+    other = "R4" if version == "R5" else "R5"
+    resources = [entry["resource"] for entry in patient.bundle["entry"]]
+    assert not any(contradicts(resource, version) for resource in resources)
+    assert any(contradicts(resource, other) for resource in resources)
