@@ -30,6 +30,15 @@ _HAD: Final = (Availability.COMPLETE, Availability.EMPTY, Availability.NULL)
 #: What the client did not send, or not to the end. What it tried and failed to read is
 #: not asked for again: the specification leaves that to the client.
 _TO_FETCH: Final = (Availability.ABSENT, Availability.PAGED)
+#: Of several names for one key: what could not be had counts before what was, and what
+#: was before "looked, found nothing". A name that was not sent says nothing.
+_WEAKEST_FIRST: Final = (
+    Availability.UNAVAILABLE,
+    Availability.PAGED,
+    Availability.COMPLETE,
+    Availability.EMPTY,
+    Availability.NULL,
+)
 _WORDS: Final = {
     Availability.ABSENT: "absent",
     Availability.PAGED: "only the first page was sent",
@@ -124,24 +133,25 @@ class RecordReader:
         server = self._server(client, request)
         version = server.version if server else _usual_version(client)
         found = _prefetched(client, request)
-        self._complete(found, ["procedures"], server, request)
+        # One client for the call: both fetches share its budget and the token's time.
+        fhir = self._connect(server, request) if _is_lacking(found) else None
+        self._complete(found, ["procedures"], fhir, request)
         procedures = found["procedures"].data.resources
         if found["procedures"].is_had and any(map(self._is_relevant, procedures)):
-            self._complete(found, list(found), server, request)
+            self._complete(found, list(found), fhir, request)
         return _gathered(found, version)
 
     def _complete(
         self,
         found: dict[str, _Found],
         keys: Iterable[str],
-        server: "_Server | None",
+        fhir: FHIRClient | None,
         request: HookRequest,
     ) -> None:
         """Fetch what is lacking under the keys, all of it at once."""
         wanted = [key for key in keys if found[key].data.availability in _TO_FETCH]
         if not wanted:
             return
-        fhir = self._connect(server, request)
         if fhir is None:
             for key in wanted:
                 found[key].trouble = "no FHIR access was given that may be used"
@@ -217,14 +227,33 @@ def _bearer(request: HookRequest) -> Bearer | None:
     return Bearer(given.access_token, given.expires_in, monotonic())
 
 
+def _is_lacking(found: Mapping[str, _Found]) -> bool:
+    return any(item.data.availability in _TO_FETCH for item in found.values())
+
+
 def _prefetched(client: Client, request: HookRequest) -> dict[str, _Found]:
-    """Read each key under the first of its names that the client sent."""
+    """Read each key under all of its names that the client sent."""
     found = {}
     for key, kind in _TYPES.items():
         names = client.prefetch_names(key)
-        name = next((name for name in names if name in request.prefetch), key)
-        found[key] = _Found(read(request.prefetch, name, (kind,)))
+        sent = [read(request.prefetch, name, (kind,)) for name in names]
+        found[key] = _Found(sent[0] if len(sent) == 1 else _united(sent))
     return found
+
+
+def _united(sent: Sequence[PrefetchedData]) -> PrefetchedData:
+    """Take what stands under several names for one: no name hides another's data."""
+    states = {each.availability for each in sent}
+    state = next((each for each in _WEAKEST_FIRST if each in states), None)
+    resources: list[Resource] = []
+    for resource in (each for one in sent for each in one.resources):
+        if resource not in resources:
+            resources.append(resource)
+    return PrefetchedData(
+        state or Availability.ABSENT,
+        tuple(resources),
+        dropped=sum(each.dropped for each in sent),
+    )
 
 
 def _gathered(found: Mapping[str, _Found], version: str) -> Gathered:

@@ -222,12 +222,48 @@ def test_a_template_that_the_context_cannot_fill_is_not_asked():
     assert found.lacking == {"encounter": "absent"}
 
 
-def test_a_site_may_name_its_keys_otherwise():
-    """Its own name counts before ours."""
+@pytest.mark.parametrize(
+    ("theirs", "ours", "had"),
+    [
+        (bundle(OTHER), ..., (OTHER,)),
+        (..., bundle(OTHER), (OTHER,)),
+        (bundle(OTHER), bundle(OPERATION), (OTHER, OPERATION)),
+        (bundle(OTHER), bundle(OTHER), (OTHER,)),
+        (None, bundle(OPERATION), (OPERATION,)),
+        (bundle(OPERATION), None, (OPERATION,)),
+        (bundle(), bundle(OPERATION), (OPERATION,)),
+        (None, bundle(), ()),
+        (None, None, ()),
+    ],
+)
+def test_a_site_may_name_its_keys_otherwise(theirs, ours, had):
+    """And no name hides what stands under another."""
     client = Client("north", prefetch_keys={"procedures": ("surgeries",)})
-    prefetch = {"surgeries": bundle(OTHER), "procedures": bundle(OPERATION)}
+    sent = {"surgeries": theirs, "procedures": ours}
+    prefetch = {name: value for name, value in sent.items() if value is not ...}
     found = read(Access(), client=client, prefetch=prefetch)
-    assert found.record.procedures == (OTHER,)
+    assert found.record.procedures == had
+    assert "procedures" not in found.lacking
+
+
+@pytest.mark.parametrize("is_first", [True, False])
+def test_what_could_not_be_had_under_one_name_could_not_be_had(is_first):
+    """Half of the record is never taken for all of it."""
+    client = Client("north", prefetch_keys={"procedures": ("surgeries",)})
+    values = [bundle(OPERATION), {"resourceType": "OperationOutcome", "issue": []}]
+    names = ["surgeries", "procedures"] if is_first else ["procedures", "surgeries"]
+    found = read(
+        Access(), client=client, prefetch=dict(zip(names, values, strict=True))
+    )
+    assert found.lacking["procedures"] == "the client could not read it"
+
+
+def test_a_call_has_one_client_and_one_budget():
+    """Both fetches are made with the same, so that the clinician waits once."""
+    access = Access(procedures=[OPERATION])
+    read(access)
+    assert len(access.asked) == 2
+    assert len(access.opened) == 1
 
 
 def test_nobody_known_is_served_with_what_he_sent():
