@@ -1,5 +1,6 @@
 """The record of one call's patient: what was prefetched, and what is fetched live."""
 
+from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from ipaddress import IPv4Network, IPv6Network, ip_address
@@ -11,7 +12,7 @@ from cds_hooks import Availability, Client, HookRequest, PrefetchedData
 from cds_hooks.prefetch import read, resolve
 from service.fhir.client import Bearer, FHIRAccess, FHIRClient
 from service.fhir.findings import PatientRecord
-from service.fhir.versions import in_r4
+from service.fhir.versions import contradicts, in_r4
 
 __all__ = ["Gathered", "RecordReader"]
 
@@ -257,21 +258,23 @@ def _united(sent: Sequence[PrefetchedData]) -> PrefetchedData:
 
 
 def _gathered(found: Mapping[str, _Found], version: str) -> Gathered:
-    resources = {
-        key: tuple(in_r4(each, version) for each in item.data.resources)
-        for key, item in found.items()
-    }
+    resources: dict[str, tuple[Resource, ...]] = {}
+    illegible: Counter[str] = Counter()
+    for key, item in found.items():
+        # Of the version that was declared or illegible: its times would be lost.
+        given = item.data.resources
+        kept = [
+            in_r4(each, version) for each in given if not contradicts(each, version)
+        ]
+        resources[key] = tuple(kept)
+        illegible[_TYPES[key]] = item.data.dropped + len(given) - len(kept)
     record = PatientRecord(
         patient=_single(resources["patient"]),
         encounter=_single(resources["encounter"]),
         procedures=resources["procedures"],
         observations=_all(found, "observations", resources),
         conditions=_all(found, "conditions", resources),
-        illegible={
-            _TYPES[key]: item.data.dropped
-            for key, item in found.items()
-            if item.data.dropped
-        },
+        illegible={kind: count for kind, count in illegible.items() if count},
     )
     lacking = {key: item.why for key, item in found.items() if not item.is_had}
     return Gathered(record, lacking, version)
