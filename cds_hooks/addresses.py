@@ -16,7 +16,7 @@ _AUTHORITY = re.compile(r"(?P<host>\[[^\]]*\]|[^:\[\]]*)(?::(?P<port>.*))?", re.
 _LABEL = re.compile(r"[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9_])?")
 _NUMBER = re.compile(r"(?:[0-9]+|0x[0-9a-f]*)")
 _PORT = re.compile(r"[1-9][0-9]{0,4}")
-_SEGMENT = re.compile(r"[A-Za-z0-9._~!$&'()*+,;=:@-]+")
+_SEGMENT = re.compile(r"[A-Za-z0-9._~!$&'()*+,=:@-]+")
 _QUERY = re.compile(r"[A-Za-z0-9._~!$&'()*+,;=:@/?%-]*")
 _DEFAULT_PORTS = {"http": "80", "https": "443"}
 _LONGEST_HOST = 253
@@ -50,9 +50,10 @@ def normalised_url(
     Raises
     ------
     InvalidClient
-        If it is anything but a plain URL: with a user name, a percent sign or a dot
-        segment in the path, a backslash, a host that is not ASCII, a number that some
-        readers take for an IP address. The message does not repeat the value.
+        If it is anything but a plain URL: with a user name, a percent sign, a
+        semicolon or a dot segment in the path, a backslash, a host that is not ASCII, a
+        number that some readers take for an IP address. The message does not repeat the
+        value.
 
     Examples
     --------
@@ -222,6 +223,10 @@ def _path(path: str) -> str:
     if "%" in path:
         raise InvalidClient(
             "has a percent sign in its path", "write the path without escapes"
+        )
+    if ";" in path:  # some servers cut it off: "..;" is ".." to them
+        raise InvalidClient(
+            "has a semicolon in its path", "write the path without parameters"
         )
     for segment in path.split("/")[1:]:
         if segment in {"", ".", ".."} or not _SEGMENT.fullmatch(segment):

@@ -16,8 +16,6 @@ _ORIGIN: Final = re.compile(
     r"(?P<scheme>https?)://(?:\[(?P<v6>[^\]]+)\]|(?P<name>[^/:]+))(?::(?P<port>\d+))?"
 )
 _PORTS: Final = {"http": 80, "https": 443}
-#: What some servers take for a dot segment, whatever the standard says.
-_NEARLY_DOTS: Final = re.compile(r"/\.{1,2};")
 #: All that may stand in a query as it is; "%" because parts may be quoted already.
 _SAFE: Final = "!$&'()*+,;=:@/?-._~%"
 _LONGEST_LINK: Final = 8192
@@ -204,7 +202,7 @@ class Base:
             plain = normalised_url(place, schemes=(self.scheme,))
         except ValueError:
             raise FHIRError(Fault.FOREIGN_LINK) from None
-        if not is_within(plain, self.url) or _NEARLY_DOTS.search(plain):
+        if not is_within(plain, self.url):
             raise FHIRError(Fault.FOREIGN_LINK)
         return (plain[len(origin) :] or "/") + mark + _quoted(query)
 
