@@ -27,6 +27,8 @@ _ANY_NERVE: Final = "nerve-block"
 _EXAMINATION: Final = "tender-point-assessment"
 _VERIFICATION: Final = "http://terminology.hl7.org/CodeSystem/condition-ver-status"
 _OPEN: Final = frozenset({"unconfirmed", "provisional", "differential"})
+_CLINICAL: Final = "http://terminology.hl7.org/CodeSystem/condition-clinical"
+_OVER: Final = frozenset({"resolved", "inactive", "remission"})
 
 Resource = Mapping[str, Any]
 
@@ -217,10 +219,14 @@ def read_diagnosis(
 
 
 def _verification(resource: Resource) -> str | None:
-    concept = resource.get("verificationStatus")
+    return _coded(resource.get("verificationStatus"), _VERIFICATION)
+
+
+def _coded(concept: object, system: str) -> str | None:
+    """Give the first code of one system."""
     codings = concept.get("coding") if isinstance(concept, dict) else None
     for coding in codings if isinstance(codings, list) else ():
-        if isinstance(coding, dict) and coding.get("system") == _VERIFICATION:
+        if isinstance(coding, dict) and coding.get("system") == system:
             code = coding.get("code")
             return code if isinstance(code, str) else None
     return None
@@ -228,11 +234,24 @@ def _verification(resource: Resource) -> str | None:
 
 def _is_bygone(resource: Resource, status: str | None, setting: Setting) -> bool:
     """It was over, or refuted, before the operation."""
-    names = ["abatementDateTime", *(["recordedDate"] if status == "refuted" else [])]
-    return any(
-        setting.is_before_operation(parse_when(resource.get(name), setting.zone))
-        for name in names
-    )
+
+    def is_before(time: object) -> bool:
+        return setting.is_before_operation(parse_when(time, setting.zone))
+
+    if status == "refuted" and is_before(resource.get("recordedDate")):
+        return True
+    ended = resource.get("abatementDateTime", _part(resource, "abatementPeriod", "end"))
+    if ended is not None:
+        return is_before(ended)
+    if _coded(resource.get("clinicalStatus"), _CLINICAL) not in _OVER:
+        return False
+    onset = resource.get("onsetDateTime", _part(resource, "onsetPeriod", "start"))
+    return is_before(resource.get("recordedDate")) or is_before(onset)
+
+
+def _part(resource: Resource, name: str, part: str) -> object:
+    period = resource.get(name)
+    return period.get(part) if isinstance(period, dict) else None
 
 
 def is_deceased(patient: Mapping[str, Any] | None, patient_id: str) -> bool:

@@ -24,6 +24,7 @@ OWN = "http://scnen-cds.example.org/fhir/CodeSystem/predictors"
 SNOMED = "http://snomed.info/sct"
 LOCAL = "http://hospital.example.org/codes"
 VERIFICATION = "http://terminology.hl7.org/CodeSystem/condition-ver-status"
+CLINICAL = "http://terminology.hl7.org/CodeSystem/condition-clinical"
 MET, NOT_MET, UNKNOWN = Result.MET, Result.NOT_MET, Result.UNKNOWN
 PAIN, TENDER, TINEL = "scn-persistent-pain", "scn-tender-point", "scn-tinel-sign"
 YES, NO = True, False
@@ -728,6 +729,47 @@ class TestDiagnosis:
         )
         assert read(scnen("confirmed", recordedDate="2026-02-01")) is Diagnosis.SETTLED
 
+    @pytest.mark.parametrize("clinical", ["resolved", "inactive", "remission"])
+    @pytest.mark.parametrize(
+        ("more", "said"),
+        [
+            ({"recordedDate": "2026-02-01"}, Diagnosis.NOT_RECORDED),
+            ({"onsetDateTime": "2019"}, Diagnosis.NOT_RECORDED),
+            ({"onsetPeriod": {"start": "2019-05"}}, Diagnosis.NOT_RECORDED),
+            ({"recordedDate": "2026-03-20"}, Diagnosis.SETTLED),
+            ({"onsetDateTime": "2026-03"}, Diagnosis.SETTLED),
+            ({}, Diagnosis.SETTLED),
+            (
+                {"recordedDate": "2026-02-01", "abatementDateTime": "2026-04-01"},
+                Diagnosis.SETTLED,
+            ),
+        ],
+    )
+    def test_an_episode_that_is_over_is_of_before_if_it_began_then(
+        self, read, scnen, clinical, more, said
+    ):
+        """Unless it says that it lasted until after the operation."""
+        over = coded((CLINICAL, clinical))
+        assert read(scnen("confirmed", clinicalStatus=over, **more)) is said
+
+    def test_an_episode_of_before_that_is_active_is_the_diagnosis(self, read, scnen):
+        """The patient has it."""
+        active = coded((CLINICAL, "active"))
+        before = scnen("confirmed", clinicalStatus=active, onsetDateTime="2019")
+        assert read(before) is Diagnosis.SETTLED
+
+    @pytest.mark.parametrize(
+        ("period", "said"),
+        [
+            ({"start": "2025-01", "end": "2025-06"}, Diagnosis.NOT_RECORDED),
+            ({"start": "2025-01", "end": "2026-04"}, Diagnosis.SETTLED),
+            ({"start": "2025-01"}, Diagnosis.SETTLED),
+        ],
+    )
+    def test_a_period_of_abatement_counts_by_its_end(self, read, scnen, period, said):
+        """Only then it was over."""
+        assert read(scnen("confirmed", abatementPeriod=period)) is said
+
     @pytest.mark.parametrize("junk", [5, {"coding": 5}, {"coding": [5]}, coded()])
     def test_a_status_that_cannot_be_read_settles_rather_than_nags(
         self, read, scnen, junk
@@ -918,6 +960,10 @@ FIELDS = [
     "verificationStatus",
     "recordedDate",
     "abatementDateTime",
+    "abatementPeriod",
+    "clinicalStatus",
+    "onsetDateTime",
+    "onsetPeriod",
 ]
 
 
