@@ -188,11 +188,11 @@ class Asker:
             return float(text)
         try:
             date = parsedate_to_datetime(text)
-        except ValueError:
+            if date.tzinfo is None:
+                date = date.replace(tzinfo=UTC)
+            return max(0.0, (date - self._waiting.now()).total_seconds())
+        except (ValueError, OverflowError, TypeError, IndexError):
             return None
-        if date.tzinfo is None:
-            date = date.replace(tzinfo=UTC)
-        return max(0.0, (date - self._waiting.now()).total_seconds())
 
     def _pause_s(self, error: FHIRError, attempt: int) -> float | None:
         """Tell how long to wait before the next attempt, if there is to be one."""

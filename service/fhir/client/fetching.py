@@ -180,6 +180,8 @@ class FHIRClient:
             resource, _ = self._asker.ask(target, form, room, deadline)
         except FHIRError as error:
             fault, issue_codes = error.fault, error.issue_codes
+        except Exception as error:  # noqa: BLE001 whatever an answer may set off
+            fault = _unexpected(error).fault
         return Look(resource, fault, issue_codes, (self._clock() - begin) * 1e3)
 
     def _fetch(
@@ -236,8 +238,10 @@ class FHIRClient:
             else:
                 data = self._read(query, query.identifier, deadline)
         except FHIRError as error:
-            fault = error.fault
-            data = _unavailable(error)
+            fault, data = error.fault, _unavailable(error)
+        except Exception as error:  # noqa: BLE001 whatever an answer may set off
+            failure = _unexpected(error)
+            fault, data = failure.fault, _unavailable(failure)
         count = pages.count if query.identifier is None else int(fault is None)
         return Fetched(data, fault, count, (self._clock() - begin) * 1e3)
 
@@ -278,6 +282,22 @@ class FHIRClient:
 
 def _unavailable(error: FHIRError) -> PrefetchedData:
     return PrefetchedData(Availability.UNAVAILABLE, issue_codes=error.issue_codes)
+
+
+def _unexpected(error: Exception) -> FHIRError:
+    """
+    Take an answer that set off a defect of ours for one that is not FHIR.
+
+    Of the error its class and place are logged: its text may hold what the server sent.
+    """
+    place = error.__traceback__
+    while place is not None and place.tb_next is not None:
+        place = place.tb_next
+    where = ""
+    if place is not None:
+        where = f"{place.tb_frame.f_globals.get('__name__')}:{place.tb_lineno}"
+    _log.error("FHIR answer could not be read: %s at %s", type(error).__name__, where)
+    return FHIRError(Fault.NOT_FHIR)
 
 
 def _failed(error: FHIRError) -> Fetched:

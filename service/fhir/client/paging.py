@@ -74,7 +74,7 @@ class Pages:
         self._kind = kind
         self._room = most_entries
         self._entries: list[Any] = []
-        self._seen: dict[tuple[object, object], Any] = {}
+        self._seen: dict[tuple[str, str], Any] = {}
         self._totals: list[object] = []
         self._last: Mapping[str, Any] = {}
 
@@ -106,7 +106,11 @@ class Pages:
         if self._room < 0:
             raise FHIRError(Fault.TOO_MANY_ENTRIES)
         self._entries += [entry for entry in entries if not self._is_known(entry)]
-        self._seen.update((_identity(entry), entry) for entry in entries)
+        self._seen.update(
+            (identity, entry)
+            for entry in entries
+            if (identity := _identity(entry)) is not None
+        )
         self._totals.append(bundle.get("total"))
         self._last = bundle
         self.count += 1
@@ -139,7 +143,8 @@ class Pages:
         Where results shift between two requests, one comes twice and another not at
         all; counted twice it would make up for the other.
         """
-        return self._seen.get(_identity(entry)) == entry and entry is not None
+        identity = _identity(entry)
+        return identity is not None and self._seen.get(identity) == entry
 
 
 def _is_answer(bundle: Mapping[str, Any]) -> bool:
@@ -149,12 +154,15 @@ def _is_answer(bundle: Mapping[str, Any]) -> bool:
     return kind == "OperationOutcome"
 
 
-def _identity(entry: object) -> tuple[object, object]:
-    """Type and id, made to texts, since they could be anything."""
+def _identity(entry: object) -> tuple[str, str] | None:
+    """Give type and id; None if they are no texts: then it is like no other entry."""
     resource = entry.get("resource") if isinstance(entry, dict) else None
     if not isinstance(resource, dict):
-        return None, None
-    return str(resource.get("resourceType")), str(resource.get("id"))
+        return None
+    kind, identifier = resource.get("resourceType"), resource.get("id")
+    if isinstance(kind, str) and isinstance(identifier, str):
+        return kind, identifier
+    return None
 
 
 def _total(totals: Iterable[object]) -> object:

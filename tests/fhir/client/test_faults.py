@@ -189,6 +189,36 @@ def test_illegible_entries_beside_others_are_counted(search, kit):
     assert found.data.resources == (kit.condition(1),)
 
 
+def test_an_entry_without_a_legible_id_is_like_no_other(server, search, kit):
+    """Nested a thousand times, or missing: each of them counts, page after page."""
+    deep = b"[" * 1000 + b"]" * 1000
+    bare = {"resourceType": "Condition"}
+    page_2 = json.dumps(kit.bundle({**bare, "id": "?"}, bare)).encode()
+    server.script["/fhir/Condition?page=2"] = kit.http(
+        200, page_2.replace(b'"?"', deep)
+    )
+    page = kit.bundle({**bare, "id": "?"}, bare, next_url="Condition?page=2")
+    found = search(kit.http(200, json.dumps(page).encode().replace(b'"?"', deep)))
+    assert found.fault is None
+    assert len(found.data.resources) == 4
+
+
+@pytest.mark.parametrize("kind", ["read", "search"])
+def test_a_defect_that_an_answer_sets_off_is_a_fault_of_that_query(
+    request, kit, refused, monkeypatch, caplog, kind
+):
+    """The log has the class of the error and its place, not its text."""
+
+    def defect(*_):
+        raise RecursionError("Mr Smith")
+
+    monkeypatch.setattr("service.fhir.client.paging._checked", defect)
+    answer = kit.http(200, kit.patient() if kind == "read" else kit.bundle())
+    refused(request.getfixturevalue(kind)(answer), Fault.NOT_FHIR)
+    assert f"RecursionError at {__name__}:" in caplog.text
+    assert "Smith" not in caplog.text
+
+
 @pytest.mark.parametrize("total", [2, 1e9, "many", -0.5, True])
 def test_a_total_that_disagrees_makes_the_result_incomplete(
     search, kit, refused, total

@@ -55,6 +55,17 @@ def test_what_is_no_query_is_not_asked(look, server, path):
     assert server.received == []
 
 
+def test_a_defect_that_an_answer_sets_off_is_a_fault(look, kit, monkeypatch):
+    """As in a fetch."""
+
+    def defect(*_):
+        raise RecursionError("Mr Smith")
+
+    monkeypatch.setattr("service.fhir.client.asking.load_json", defect)
+    seen = look("Patient/p1", kit.http(200, kit.patient()))
+    assert (seen.resource, seen.fault) == (None, Fault.NOT_FHIR)
+
+
 def test_what_was_seen_is_not_shown(look, kit):
     """A log that prints the look has nothing of the patient."""
     assert "p1" not in repr(look("Patient/p1", kit.http(200, kit.patient())))
