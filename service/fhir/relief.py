@@ -17,6 +17,8 @@ RELIEF_PERCENT: Final = 75.0
 WITHIN: Final = timedelta(hours=2)
 
 _TIME_GATE, _WINDOW_GATE, _VALUE_GATE = 0, 2, 3
+_LOOSE: Final = "no block with a time is recorded before it"
+_OF_ANOTHER: Final = "no block that was given before it is what it is part of"
 
 
 def judge_relief(
@@ -49,7 +51,7 @@ def judge_relief(
         if refusal:
             refused.append(refusal)
         elif block is None:
-            detail = "no block with a time is recorded before it"
+            detail = _LOOSE if not sign.procedures else _OF_ANOTHER
             refused.append(_unclear(_TIME_GATE, detail, sign))
         else:
             paired.setdefault(block.source, []).append(sign)
@@ -60,12 +62,13 @@ def judge_relief(
 
 
 def _block_of(sign: Sign, blocks: Sequence[Block]) -> Block | None:
-    """The block that it is said to belong to, else the last one before it."""
-    named = [block for block in blocks if block.name in sign.procedures]
+    """The block that it is said to belong to; if it says none, the last before it."""
     earlier = [
         block
-        for block in named or blocks
-        if sign.when and not sign.when.is_before(block.given)
+        for block in blocks
+        if (not sign.procedures or block.name in sign.procedures)
+        and sign.when
+        and not sign.when.is_before(block.given)
     ]
     return max(
         earlier, key=lambda block: (block.given.start, block.source), default=None

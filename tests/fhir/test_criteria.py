@@ -585,6 +585,22 @@ class TestRelief:
         assert found.reason is Reason.OUTSIDE_WINDOW
         assert judge(early, late, relief(90, "2026-04-15T11:30:00+08:00")).block_relief
 
+    @pytest.mark.parametrize("status", ["not-done", "entered-in-error", None])
+    def test_relief_of_something_else_is_not_credited_to_a_block(
+        self, judge, fhir, block, relief, status
+    ):
+        """It says what it is part of: a block not given, or no block at all."""
+        other = (
+            block("2026-04-15T09:30:00+08:00", id="b2", status=status)
+            if status
+            else fhir.procedure("nerve-block", at="2026-04-15T09:30:00+08:00", id="b2")
+        )
+        of_other = relief(90, partOf=[{"reference": "Procedure/b2"}])
+        found = judge(block(), other, of_other).block_relief
+        assert found.reason is Reason.TIME_UNCLEAR
+        assert "what it is part of" in found.detail
+        assert judge(block(), other, relief(90)).block_relief.is_met
+
     def test_a_block_of_a_nerve_that_the_site_names_is_the_block(
         self, judge, fhir, relief
     ):
