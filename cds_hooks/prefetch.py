@@ -25,6 +25,17 @@ _DATE_PREFIX = re.compile(r"(?:ne|sa|eb|ap)\d{4}(?:-.*)?")
 # Codes may be logged; what is no code could be anything.
 _ISSUE_CODE = re.compile(r"[a-z][a-z-]{1,39}")
 _ERROR_FREE = {"information", "warning", "success"}
+# Issue types that say that data were left out, however mild the severity is.
+_TELLS_OF_A_GAP = {
+    "exception",
+    "incomplete",
+    "lock-error",
+    "no-store",
+    "throttled",
+    "timeout",
+    "too-costly",
+    "transient",
+}
 # Entry.search.mode; only matches stand in Bundle.total.
 _IS_COUNTED = {"match": True, "include": False, "outcome": False}
 
@@ -245,7 +256,8 @@ def _read_bundle(
         return PrefetchedData(Availability.UNAVAILABLE, dropped=1)
     matches, outcomes, dropped, counted = _sort(entries, resource_types)
     codes = tuple(code for outcome in outcomes for code in _codes(outcome))
-    if any(map(_has_error, outcomes)) or (dropped and not matches):
+    is_failed = any(map(_has_error, outcomes)) or not _TELLS_OF_A_GAP.isdisjoint(codes)
+    if is_failed or (dropped and not matches):
         return PrefetchedData(
             Availability.UNAVAILABLE, issue_codes=codes, dropped=dropped
         )
@@ -298,12 +310,21 @@ def _is_cut_short(total: object, counted: int) -> bool:
 
 
 def _next(bundle: Mapping[str, Any]) -> tuple[bool, str | None]:
+    """Tell whether more may follow, and where; of links nobody can read, more may."""
     links = bundle.get("link")
-    for link in links if isinstance(links, list) else ():
-        if isinstance(link, dict) and link.get("relation") == "next":
+    if links is None:
+        return False, None
+    if not isinstance(links, list):
+        return True, None
+    for link in links:
+        if isinstance(link, dict) and _is_next(link.get("relation")):
             url = link.get("url")
             return True, url if isinstance(url, str) else None
     return False, None
+
+
+def _is_next(relation: object) -> bool:
+    return isinstance(relation, str) and relation.lower() == "next"
 
 
 def _issues(outcome: Mapping[str, Any]) -> list[Mapping[str, Any]]:

@@ -98,6 +98,49 @@ def test_pf_5_a_warning_as_entry_is_passed_over():
     )
 
 
+@pytest.mark.parametrize(
+    "code",
+    ["not-found", "processing", "informational", "suppressed", None, ["timeout"]],
+)
+def test_pf_5_a_warning_that_tells_of_no_gap_is_passed_over(code):
+    """What Epic sends with every empty search, or what is no code."""
+    told = entry(outcome("warning", code), "outcome")
+    searchset = {"resourceType": "Bundle", "total": 0, "entry": [told]}
+    assert doses(searchset).availability is Availability.EMPTY
+    found = doses(bundle(DOSE, outcome("warning", code)))
+    assert (found.availability, found.resources) == (Availability.COMPLETE, (DOSE,))
+
+
+@pytest.mark.parametrize("severity", ["warning", "information", "success"])
+@pytest.mark.parametrize(
+    "code",
+    [
+        "exception",
+        "incomplete",
+        "lock-error",
+        "no-store",
+        "throttled",
+        "timeout",
+        "too-costly",
+        "transient",
+    ],
+)
+def test_pf_5_a_warning_that_data_are_missing_makes_them_unavailable(
+    send, golden, severity, code
+):
+    """What a search left out is not "nothing recorded", however mildly it is told."""
+    unavailable = PrefetchedData(Availability.UNAVAILABLE, issue_codes=(code,))
+    told = entry(outcome(severity, code), "outcome")
+    empty = {"resourceType": "Bundle", "total": 0, "entry": [told]}
+    assert doses(empty) == unavailable
+    assert doses(bundle(DOSE, outcome(severity, code))) == unavailable
+    second = outcome("warning", "processing")
+    second["issue"] += outcome(severity, code)["issue"]
+    assert doses(bundle(DOSE, second)).availability is Availability.UNAVAILABLE
+    golden["prefetch"]["immunizations"] = empty
+    assert send("booster", golden).status_code == 412
+
+
 @pytest.mark.parametrize("severity", ["error", "fatal", "grave", None, ["error"]])
 def test_pf_5_an_error_as_entry_makes_the_bundle_unavailable(severity):
     """What stands beside an error may not be all; an unknown severity counts as one."""
@@ -142,6 +185,31 @@ def test_pf_7_a_next_link_means_that_there_is_more(send, golden):
 def test_pf_7_more_without_a_way_to_it_is_paged_too(more):
     """A larger total, or a next link that leads nowhere, is still not all."""
     assert doses(bundle(DOSE, **more)) == PrefetchedData(Availability.PAGED, (DOSE,))
+
+
+@pytest.mark.parametrize("relation", ["Next", "NEXT", "nExt"])
+def test_pf_7_a_next_link_counts_in_any_case(relation):
+    """A relation is a token of the web, where case does not count."""
+    found = doses(bundle(DOSE, link=[NEXT | {"relation": relation}]))
+    assert found == PrefetchedData(Availability.PAGED, (DOSE,), next_url=NEXT["url"])
+
+
+@pytest.mark.parametrize("link", [NEXT, {"relation": "self"}, {}, "next", "", 0, False])
+def test_pf_7_links_that_are_no_list_are_no_all_clear(send, golden, link):
+    """Nobody can tell whether there is more, and no such link is followed."""
+    broken = bundle(DOSE, link=link)
+    assert doses(broken) == PrefetchedData(Availability.PAGED, (DOSE,))
+    golden["prefetch"]["immunizations"] = broken
+    assert send("booster", golden).status_code == 412
+
+
+@pytest.mark.parametrize(
+    "link",
+    [None, [], [{"relation": "self"}], [{"relation": None}], [{"relation": ["next"]}]],
+)
+def test_pf_7_other_links_mean_no_more(link):
+    """Only a next link does."""
+    assert doses(bundle(DOSE, link=link)).availability is Availability.COMPLETE
 
 
 def entry(resource, mode=None):
