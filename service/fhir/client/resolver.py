@@ -215,10 +215,17 @@ class Resolver:
     def _asked(self) -> "Future[list[str]]":
         with self._lock:
             if self._pending is None:
-                self._pending = Future()
-                Thread(
-                    target=self._ask, args=(self._pending,), name="dns", daemon=True
-                ).start()
+                answer: Future[list[str]] = Future()
+                # Kept only once somebody is about to answer: without a thread to be
+                # had, whoever comes later would wait for nobody, and for ever.
+                thread = Thread(
+                    target=self._ask, args=(answer,), name="dns", daemon=True
+                )
+                try:
+                    thread.start()
+                except (RuntimeError, MemoryError):
+                    raise FHIRError(Fault.UNREACHABLE) from None
+                self._pending = answer
             return self._pending
 
     def _ask(self, answer: "Future[list[str]]") -> None:

@@ -8,6 +8,7 @@ from ipaddress import ip_network
 import pytest
 
 from service.fhir.client import Bearer, Fault, FHIRAccess
+from service.fhir.client.faults import FHIRError
 from service.fhir.client.resolver import AddressRule, Resolver
 
 LOOPBACK = (ip_network("127.0.0.1/32"),)
@@ -157,6 +158,20 @@ def test_many_ask_once():
     assert found == [["93.184.215.14"]] * 5
     assert set(asked) == {(HOST, 443)}
     assert len(asked) < 5
+
+
+def test_without_a_thread_to_ask_from_only_this_call_fails(monkeypatch):
+    """The next one asks anew instead of waiting for an answer that nobody looks for."""
+
+    def start(_):
+        raise RuntimeError("can't start new thread")
+
+    resolver = Resolver(HOST, 443, AddressRule(), lambda *_: ["93.184.215.14"])
+    with monkeypatch.context() as exhausted:
+        exhausted.setattr(threading.Thread, "start", start)
+        with pytest.raises(FHIRError, match=r"\Aunreachable\Z"):
+            resolver.addresses(1.0)
+    assert resolver.addresses(1.0) == ["93.184.215.14"]
 
 
 @pytest.fixture
