@@ -40,7 +40,7 @@ class ChartComposer:
     Parameters
     ----------
     model : RiskModel
-        The model whose number is shown.
+        The model whose equation forms the groups that are reminded.
     policy : Policy
         Times of the follow-up, and who approved the thresholds.
     public_url : str
@@ -66,7 +66,7 @@ class ChartComposer:
         wording, words = Wording(locale), load_words("followup.md.j2", locale)
         codes = f"{canonical_base}/CodeSystem/predictors"
         self._identities = Identities(secret_key)
-        self._detail = ChartDetail(wording, words, model, policy)
+        self._detail = ChartDetail(wording, words, policy)
         self._summaries = {
             stage: str(words.summary[stage] % weeks(policy)) for stage in Stage
         }

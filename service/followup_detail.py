@@ -3,23 +3,13 @@
 from collections.abc import Iterator
 from typing import Any
 
-from service.assessment import OutputMode
 from service.fhir.course import Diagnosis
 from service.fhir.criteria import Criteria
 from service.fhir.findings import Reason
 from service.fhir.verdicts import Criterion, Found, Result
 from service.followup import ChartView, Stage
-from service.model.artifact import RiskModel
-from service.model.scoring import Score
-from service.policy import Policy
-from service.wording import (
-    Wording,
-    day,
-    format_number,
-    format_percentile,
-    of_100,
-    quote,
-)
+from service.policy import Approval, Policy, Reminded
+from service.wording import Wording, day, format_number, quote
 
 __all__ = ["ChartDetail", "weeks"]
 
@@ -58,17 +48,14 @@ class ChartDetail:
         Words and sentences of the other cards.
     words : module of a template
         What ``followup.md.j2`` sets.
-    model : RiskModel
-        The model whose number is shown.
     policy : Policy
-        The review's period and who approved the thresholds.
+        The review's period, whom it reminds, and who approved the thresholds.
     """
 
     def __init__(
         self,
         wording: Wording,
         words: Any,  # noqa: ANN401 a template's module
-        model: RiskModel,
         policy: Policy,
     ) -> None:
         self._wording = wording
@@ -79,11 +66,11 @@ class ChartDetail:
         findings, review = words.limits["findings"], words.limits["review"]
         self._limits = f"**{words.limits_label}:** {findings % {}}"
         self._limits_of_review = f"**{words.limits_label}:** {review % {'last': last}}"
-        self._modes = {
-            mode: str(wording.advice.mode(model, mode.value, policy.approval))
-            for mode in OutputMode
-            if mode is OutputMode.RELATIVE or mode.value == model.mode
+        self._reminded: dict[Stage | None, frozenset[Reminded]] = {
+            Stage.REVIEW_DUE: policy.chart.due_reminds,
+            Stage.REVIEW_OVERDUE: policy.chart.overdue_reminds,
         }
+        self._thresholds = _thresholds(words, policy.approval)
 
     def write(self, view: ChartView) -> str:
         """
@@ -133,23 +120,25 @@ class ChartDetail:
         return str(self._words.lead[view.stage] % {"day": of_day, **self._weeks})
 
     def _why(self, view: ChartView) -> Iterator[str]:
-        """Say why this patient is reminded: recorded pain, then the number."""
+        """
+        Say why this patient is reminded: recorded pain, else the group, in words.
+
+        The equation is about all who were operated on. It says nothing of those who are
+        still in pain, and a number without its doubts would say too much of the others.
+        """
+        words = self._words
         if view.criteria and view.criteria.persistent_pain.is_met:
-            yield str(self._words.pain_recorded)
-        scores = [v.score for v in view.vertebrae if isinstance(v.score, Score)]
-        if not scores:
-            yield str(self._words.not_scored)
+            yield str(words.pain_recorded)
             return
-        mode, score = view.assessment.mode, scores[0]
-        if mode is OutputMode.RELATIVE:
-            points = sum(map(round, score.points.values()))
-            percentile = format_percentile(score.percentile)
-            numbers = {"points": points, "percentile": percentile}
-        else:
-            n = of_100(score.risk)
-            numbers = {"n": n, "rest": 100 - n}
-        yield self._wording.detail[mode.value] % numbers
-        yield self._modes[mode]
+        reminded = self._reminded.get(view.stage, frozenset())
+        groups = view.groups.intersection(reminded) or view.groups
+        group = next((group for group in Reminded if group in groups), None)
+        if group is None or group is Reminded.NOT_SCORED:
+            yield str(words.not_scored)
+            return
+        yield str(words.group[group])
+        yield str(words.group_doubt)
+        yield self._thresholds
 
     def _notes(self, view: ChartView) -> str:
         flags = self._wording.words["flag"]
@@ -202,3 +191,13 @@ class ChartDetail:
 
 def _is_telling(criterion: Criterion) -> bool:
     return criterion.reason is not Reason.NOT_RECORDED
+
+
+def _thresholds(
+    words: Any,  # noqa: ANN401 a template's module
+    approval: Approval,
+) -> str:
+    if not approval.is_given:
+        return str(words.not_approved)
+    names, when = quote(", ".join(approval.approved_by)), day(approval.approved_on)
+    return str(words.approved % {"names": names, "day": when})

@@ -188,14 +188,14 @@ def test_the_next_step_names_its_checks_and_what_is_not_known(card_of, tender):
     ],
 )
 def test_a_reminder_says_why_this_patient_and_when_it_ends(card_of, chart, day, lead):
-    """The number with its origin, where to press, and the last day."""
+    """The group in words, where to press, and the last day."""
     detail = card_of(chart, day).detail
     parts = [
         lead,
         "First do not miss",
         "posterior iliac crest, about 7 cm from the midline, painful side",
-        "about 45 of 100",
-        "not to local data",
+        "put this patient into the policy's upper group",
+        "not what the examination will find",
         "Thresholds not approved locally",
         "a review that is written as text is not seen",
         "at the latest 70 days after surgery",
@@ -218,28 +218,67 @@ def test_the_approval_of_the_thresholds_is_told(chart):
 
 
 def test_recorded_pain_stands_on_the_reminder(card_of, chart):
-    """With its date and source, and before the number."""
+    """With its date and source, and without the equation, which is not about pain."""
     chart.sign("scn-persistent-pain", value=True, when=chart.day(20), id="pain")
     detail = card_of(chart, 30).detail
-    assert "**Persistent pain is recorded.** By the study's equation" in detail
+    assert "\n\n**Persistent pain is recorded.**\n\n" in detail
+    assert "equation" not in detail
+    assert "group" not in detail
     assert "| 2026-03-22 | Observation/pain, final |" in detail
 
 
-def test_without_a_score_the_reminder_says_so(card_of, chart):
-    """No number is made up."""
+def policy_reminding(*groups):
+    """The default policy, with other groups that are reminded of a due review."""
+    chart = replace(default_policy().chart, due_reminds=frozenset(groups))
+    return replace(default_policy(), chart=chart)
+
+
+@pytest.mark.parametrize(
+    ("mode", "group", "cement", "said"),
+    [
+        (OutputMode.ANCHORED, Reminded.HIGH, 41, "the policy's upper group"),
+        (OutputMode.ANCHORED, Reminded.BELOW_AVERAGE, 80, "group below the average"),
+        (OutputMode.RELATIVE, Reminded.RELATIVE, 41, "at or above the policy's perc"),
+        (OutputMode.RELATIVE, Reminded.RELATIVE_BELOW, 80, "below the policy's perc"),
+        (OutputMode.ANCHORED, Reminded.NOT_SCORED, None, "equation was not applied"),
+    ],
+    ids=str,
+)
+def test_a_reminder_names_the_group_and_no_number(chart, mode, group, cement, said):
+    """A number would need its interval, its reading error and its other doubts."""
+    policy = policy_reminding(group)
+    if cement is None:
+        chart.observations = []
+    else:
+        chart.sign("cement-ratio-ap", cement, chart.day(1), id="cement")
+    view = chart.read(30, policy=policy, mode=mode)
+    (card,) = composer_of(policy).compose(view, SUBJECT)
+    assert said in card.detail
+    assert not re.search(r"of 100|\bpoints\b|probability", card.detail)
+
+
+def test_of_two_groups_the_one_that_is_reminded_is_named(chart):
+    """Not the highest, if the policy reminds for another reason."""
+    view = chart.read(30)
+    both = replace(view, groups=frozenset({Reminded.HIGH, Reminded.NOT_SCORED}))
+    composer = composer_of(policy_reminding(Reminded.NOT_SCORED))
+    assert "was not applied" in composer.compose(both, SUBJECT)[0].detail
+
+
+def test_small_angles_give_a_reminder_without_a_number(card_of, chart):
+    """The discharge's card says between which numbers: here none stands alone."""
     chart.observations = []
-    chart.sign("scn-persistent-pain", value=True, when=chart.day(20))
+    chart.sign("cement-ratio-ap", 10, chart.operated, id="cement")
+    for code, degrees, day in (
+        ("cobb-preoperative", 4.0, -1),
+        ("cobb-postoperative", 3.5, 1),
+    ):
+        angle = {"value": degrees, "unit": "deg"}
+        chart.sign(code, 0, chart.day(day), valueQuantity=angle)
+    assert chart.read(30).groups == {Reminded.HIGH}
     detail = card_of(chart, 30).detail
-    assert "No number: a value is missing, or lies outside the study." in detail
     assert "of 100" not in detail
-
-
-def test_relative_mode_gives_points_and_no_probability(card_of, chart):
-    """As on the card of the discharge."""
-    detail = card_of(chart, 30, mode=OutputMode.RELATIVE).detail
-    assert "points** by this service's nomogram" in detail
-    assert "Score only" in detail
-    assert "of 100** patients" not in detail
+    assert "a small angle or a value outside the study makes it uncertain" in detail
 
 
 def test_a_value_keeps_how_it_was_recorded_and_on_which_side(card_of, chart):
@@ -557,12 +596,3 @@ def test_card_10_override_reasons_and_links_are_those_of_the_other_cards(
     urls = [card.source.url, *(link.url for link in card.links)]
     assert urls == ["https://cds.example.org/scnen/model"] * 2
     assert "CANARY" not in card.detail
-
-
-def test_a_policy_may_remind_everybody_and_the_words_still_hold(chart):
-    """Below average, too: the number says what it is."""
-    everybody = replace(default_policy().chart, due_reminds=frozenset(Reminded))
-    policy = replace(default_policy(), chart=everybody)
-    chart.sign("cement-ratio-ap", 80, chart.day(1), id="cement")
-    (card,) = composer_of(policy).compose(chart.read(30, policy=policy), SUBJECT)
-    assert re.search(r"about \d+ of 100", card.detail)
