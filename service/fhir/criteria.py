@@ -196,7 +196,7 @@ def _supersedes(new: Sign, old: Sign, setting: Setting) -> bool:
     """Signs of two codes on one day belong to one examination: none is newer."""
     if old.when is None or new.when is None or not old.when.is_before(new.when):
         return False
-    if are_apart(new, old):
+    if are_apart(new.side, old.side):
         return False
     is_same_code = new.mapped.target == old.mapped.target
     return is_same_code or not old.when.shares_day(new.when, setting.zone)
@@ -204,7 +204,11 @@ def _supersedes(new: Sign, old: Sign, setting: Setting) -> bool:
 
 def _contradicting(sign: Sign, others: Iterable[Sign]) -> list[Sign]:
     """Absent, or illegible and so maybe absent, at what may be the same place."""
-    return [o for o in others if o.answer is not True and not are_apart(sign, o)]
+    return [
+        other
+        for other in others
+        if other.answer is not True and not are_apart(sign.side, other.side)
+    ]
 
 
 def _conflict(present: Sign, absent: Sign, signs: Sequence[Sign]) -> Criterion:

@@ -1,5 +1,6 @@
 """Signs of the follow-up as Observations record them: value, time, site, source."""
 
+import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import tzinfo
@@ -14,7 +15,7 @@ from service.fhir.resources import Intake
 from service.fhir.terminology import Terminology
 from service.fhir.times import When, enclosing, parse_when
 
-__all__ = ["SIGNS", "Sign", "are_apart", "read_signs"]
+__all__ = ["SIGNS", "Sign", "are_apart", "read_signs", "side_of"]
 
 _RELIEF: Final = "scn-block-relief"
 #: Codes of the project whose values are read here.
@@ -34,8 +35,9 @@ _ANSWERS: Final = {"present": True, "absent": False}
 _LOOKED_AT: Final = FINAL | NOT_YET_FINAL
 _LONGEST: Final = 60
 
-#: SNOMED CT sites that name no side: iliac crest, buttock, lumbar region of the back.
-_WITHOUT_SIDE: Final = frozenset({"29850006", "46862004", "52612000"})
+_WORD: Final = re.compile(r"[a-z]+")
+_SIDES: Final = frozenset({"left", "right"})
+_BOTH: Final = frozenset({"bilateral", "bilaterally", "both"})
 
 Resource = Mapping[str, Any]
 
@@ -61,8 +63,8 @@ class Sign:
         The value as recorded.
     site : str
         The body site as recorded, with its side if it has one; empty if none is.
-    sites : Mapping of str to frozenset of str
-        Codes of the site by system, without those that name no side.
+    side : str
+        ``"left"`` or ``"right"``; empty if the site does not say one of the two.
     procedures : frozenset of str
         Ids of the Procedures that it is said to be part of.
     """
@@ -74,7 +76,7 @@ class Sign:
     answer: bool | float | Fault
     as_found: str
     site: str
-    sites: Mapping[str, frozenset[str]]
+    side: str
     procedures: frozenset[str]
 
 
@@ -111,32 +113,55 @@ def read_signs(
         for element, meanings in _elements(resource, terminology):
             said = _said(resource, element, meanings, terminology, intake)
             signs += [
-                _sign(resource, mapped, status, said, terminology, zone)
+                _sign(resource, mapped, status, said, zone)
                 for mapped in {mapped.target: mapped for mapped in meanings}.values()
             ]
     signs.sort(key=lambda sign: (sign.source, sign.mapped.target))
     return signs
 
 
-def are_apart(one: Sign, other: Sign) -> bool:
+def are_apart(one: str, other: str) -> bool:
     """
-    Tell whether two signs surely concern different places, such as two sides.
+    Tell whether two sides are surely not the same.
 
     Parameters
     ----------
-    one, other : Sign
-        The signs.
+    one, other : str
+        Sides as `side_of` gives them.
 
     Returns
     -------
     bool
-        True only if one code system codes both sites, and differently. Texts and sites
-        of different systems may mean the same place.
+        True only for left and right. Different codes may mean places on one side.
     """
-    shared = one.sites.keys() & other.sites.keys()
-    return bool(shared) and not any(
-        one.sites[system] & other.sites[system] for system in shared
-    )
+    return {one, other} == _SIDES
+
+
+def side_of(*sites: object) -> str:
+    """
+    Tell the one side that body sites speak of.
+
+    Parameters
+    ----------
+    *sites : object
+        CodeableConcepts.
+
+    Returns
+    -------
+    str
+        ``"left"`` or ``"right"`` if that word, and not the other, stands in their texts
+        and displays; else empty. It shows that two places differ, never that they are
+        the same.
+    """
+    words: set[str] = set()
+    for site in sites:
+        if isinstance(site, dict):
+            said = [site.get("text"), *(c.get("display") for *_, c in _codings(site))]
+            for text in said:
+                if isinstance(text, str):
+                    words.update(_WORD.findall(text.lower()))
+    named = words & _SIDES
+    return named.pop() if len(named) == 1 and not words & _BOTH else ""
 
 
 _Meanings = Sequence[MappedCode]
@@ -227,7 +252,6 @@ def _sign(
     mapped: MappedCode,
     status: str,
     said: tuple[bool | float | Fault, str],
-    terminology: Terminology,
     zone: tzinfo,
 ) -> Sign:
     site = resource.get("bodySite")
@@ -242,7 +266,7 @@ def _sign(
         answer=said[0],
         as_found=said[1],
         site=_words(site),
-        sites=_sites(site, terminology),
+        side=side_of(site),
         procedures=frozenset(name for name in ids if name),
     )
 
@@ -254,15 +278,6 @@ def _codings(concept: object) -> Iterator[tuple[str, str, Resource]]:
             system, code = coding.get("system"), coding.get("code")
             if isinstance(system, str) and isinstance(code, str):
                 yield system, code, coding
-
-
-def _sites(site: object, terminology: Terminology) -> dict[str, frozenset[str]]:
-    nerve = terminology.lexicon(Kind.STRUCTURE)
-    found: dict[str, frozenset[str]] = {}
-    for system, code, _ in _codings(site):
-        if code not in _WITHOUT_SIDE and nerve.find(system, code) is None:
-            found[system] = found.get(system, frozenset()) | {code}
-    return found
 
 
 def _words(concept: object) -> str:

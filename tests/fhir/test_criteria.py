@@ -299,27 +299,41 @@ class TestPresence:
 
     def test_the_two_sides_do_not_contradict_each_other(self, judge, sign):
         """Positive on the left is met, whatever the right says."""
-        left, right = (coded((LOCAL, side)) for side in ("left", "right"))
+        shown = {"system": LOCAL, "code": "x", "display": "RIGHT iliac crest"}
         found = judge(
-            sign(TENDER, YES, VISIT, bodySite=left),
-            sign(TENDER, NO, LATER, bodySite=right),
+            sign(TENDER, YES, VISIT, bodySite={"text": "Left crest"}),
+            sign(TENDER, NO, LATER, bodySite={"coding": [shown]}),
         ).tender_point
         assert found.is_met
-        assert [f.site for f in found.findings] == ["left"]
+        assert [f.site for f in found.findings] == ["Left crest"]
 
     @pytest.mark.parametrize(
         ("one", "other"),
         [
-            ({"text": "left"}, {"text": "right"}),
+            ({"text": "left crest"}, {"text": "left buttock"}),
+            ({"text": "left"}, {"text": "outright"}),
+            ({"text": "left"}, {"text": "right and left"}),
+            ({"text": "left"}, {"text": "right, bilateral"}),
+            (coded((LOCAL, "left-1")), coded((LOCAL, "left-2"))),
             (coded((LOCAL, "left")), coded((SNOMED, "7771000"))),
             (coded((LOCAL, "left")), None),
             (coded((OWN, "superior-cluneal-nerve")), coded((SNOMED, "29850006"))),
             (coded((SNOMED, "46862004")), coded((SNOMED, "29850006"))),
         ],
-        ids=["texts", "two-systems", "one-unsaid", "no-sides", "snomed-no-sides"],
+        ids=[
+            "one-side",
+            "not-the-word",
+            "both-words",
+            "bilateral",
+            "two-codes",
+            "two-systems",
+            "one-unsaid",
+            "no-sides",
+            "snomed-no-sides",
+        ],
     )
     def test_sites_that_may_be_one_place_contradict(self, judge, sign, one, other):
-        """Only two codes of one system are known to be two places."""
+        """Only left and right are known to be two places."""
         found = judge(sign(TENDER, YES, bodySite=one), sign(TENDER, NO, bodySite=other))
         assert found.tender_point.reason is Reason.CONFLICT
 
@@ -892,7 +906,7 @@ OBSERVATIONS = st.lists(
         VALUES,
         TIMES,
         st.sampled_from(["final", "final", "amended", "preliminary", "cancelled", 5]),
-        st.sampled_from([None, coded((LOCAL, "left")), coded((LOCAL, "right")), 5]),
+        st.sampled_from([None, {"text": "left"}, {"text": "right"}, 5]),
     ),
     max_size=8,
 )
