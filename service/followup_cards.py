@@ -1,6 +1,6 @@
 """From what an opened chart calls for to the card a clinician sees."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any, Final
 
@@ -10,7 +10,7 @@ from service.fhir.course import Diagnosis
 from service.fhir.writing import written_in
 from service.followup import ChartView, Stage
 from service.followup_detail import ChartDetail, weeks
-from service.followup_drafts import BlockOrder, ProvisionalDiagnosis
+from service.followup_drafts import BlockOrder, Draft, ProvisionalDiagnosis
 from service.frames import frames
 from service.identities import Identities
 from service.model.artifact import RiskModel
@@ -74,9 +74,13 @@ class ChartComposer:
             stage: str(words.alone[stage] % weeks(policy)) for stage in Stage
         }
         self._block = BlockOrder(
-            wording.words["order"], words.block_order, codes, policy.follow_up
+            wording.words["order"],
+            words.block_order,
+            words.place,
+            codes,
+            policy.follow_up,
         )
-        self._diagnosis = ProvisionalDiagnosis(words.diagnosis, codes)
+        self._diagnosis = ProvisionalDiagnosis(words.diagnosis, words.place, codes)
         self._sources = _sources(words, model, f"{public_url}/model", canonical_base)
         self._frame_of = frames(wording.words, public_url)
 
@@ -120,7 +124,7 @@ class ChartComposer:
             uuid=card_id,
             detail=detail,
             suggestions=tuple(
-                self._suggestion(*offer, card_id, fhir_version) for offer in offers
+                self._suggestion(offer, card_id, fhir_version) for offer in offers
             ),
         )
         return (card,)
@@ -145,36 +149,27 @@ class ChartComposer:
 
     def _offers(
         self, view: ChartView, subject: Subject, capabilities: Capabilities
-    ) -> Iterator[tuple[str, str, dict[str, Any]]]:
-        """Give label, description and resource of what the client can take."""
+    ) -> Iterator[Draft]:
+        """Give what the client can take."""
         if view.criteria is None or view.operation is None:
             return
         if view.stage is Stage.NEXT_STEP and capabilities.takes("ServiceRequest"):
             today = view.assessment.extraction.as_of.date()
-            words, order = self._block.draft(
+            yield self._block.draft(
                 subject, view.operation, view.criteria.tender_point, today
             )
-            yield words.label, words.description, order
         # Where diagnoses could not be had, it might stand there twice.
         is_new = view.diagnosis is Diagnosis.NOT_RECORDED
         is_met = view.stage is Stage.CRITERIA_MET
         if is_met and is_new and capabilities.takes("Condition"):
-            diagnosis = self._diagnosis.draft(subject, view.criteria.all)
-            yield self._diagnosis.label, self._diagnosis.description, diagnosis
+            yield self._diagnosis.draft(subject, view.criteria)
 
-    def _suggestion(
-        self,
-        label: str,
-        description: str,
-        resource: Mapping[str, Any],
-        card_id: str,
-        fhir_version: str,
-    ) -> Suggestion:
-        kind = resource["resourceType"]
-        written = written_in(fhir_version, kind, resource)
-        action = Action(type="create", description=description, resource=written)
+    def _suggestion(self, draft: Draft, card_id: str, fhir_version: str) -> Suggestion:
+        kind = draft.resource["resourceType"]
+        written = written_in(fhir_version, kind, draft.resource)
+        action = Action(type="create", description=draft.description, resource=written)
         name = self._identities.name(card_id, kind)
-        return Suggestion(label=label, uuid=name, actions=(action,))
+        return Suggestion(label=draft.label, uuid=name, actions=(action,))
 
 
 def _sources(

@@ -1,27 +1,46 @@
 """What the chart's cards offer to record: a draft order, a provisional diagnosis."""
 
 from collections.abc import Iterable, Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import date
 from typing import Any, Final
 
 from cds_hooks.values import REFERENCE
+from service.fhir.criteria import Criteria
 from service.fhir.findings import Operation
 from service.fhir.verdicts import Criterion
 from service.orders import (
-    OrderTemplate,
     Subject,
     draft_orders,
     entrapment,
     order_templates,
 )
 from service.policy import FollowUp
+from service.wording import quote
 
-__all__ = ["BlockOrder", "ProvisionalDiagnosis"]
+__all__ = ["BlockOrder", "Draft", "ProvisionalDiagnosis"]
 
 _TERMINOLOGY: Final = "http://terminology.hl7.org/CodeSystem"
 
 Words = Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class Draft:
+    """
+    What one click would record.
+
+    Attributes
+    ----------
+    label, description : str
+        What the clinician reads on the button and beside it.
+    resource : dict
+        The resource as FHIR R4 JSON.
+    """
+
+    label: str
+    description: str
+    resource: dict[str, Any]
 
 
 class BlockOrder:
@@ -34,6 +53,8 @@ class BlockOrder:
         Texts of the discharge's orders.
     words : Mapping
         Texts of this one.
+    places : Mapping
+        How the site of the tender point is added to them.
     code_system : str
         URL of the project's CodeSystem.
     follow_up : FollowUp
@@ -44,6 +65,7 @@ class BlockOrder:
         self,
         orders: Mapping[str, Words],
         words: Words,
+        places: Words,
         code_system: str,
         follow_up: FollowUp,
     ) -> None:
@@ -56,6 +78,7 @@ class BlockOrder:
             if name != "asNeededCodeableConcept"
         }
         self._template = replace(block, resource=resource)
+        self._places = places
 
     def draft(
         self,
@@ -63,7 +86,7 @@ class BlockOrder:
         operation: Operation,
         tender_point: Criterion,
         today: date,
-    ) -> tuple[OrderTemplate, dict[str, Any]]:
+    ) -> Draft:
         """
         Draft the order for one patient.
 
@@ -74,14 +97,14 @@ class BlockOrder:
         operation : Operation
             The operation; the order ends with the horizon after it.
         tender_point : Criterion
-            The positive tender point: the reason, and where the period begins.
+            The positive tender point: the reason, with the place of the block.
         today : datetime.date
-            Day of the call.
+            Day of the call, and so the earliest of the period.
 
         Returns
         -------
-        tuple of OrderTemplate and dict
-            Its words, and the ServiceRequest: a draft, a proposal, without any dose.
+        Draft
+            The ServiceRequest: a draft, a proposal, without any dose.
         """
         template = self._template
         if operation.day is not None:
@@ -91,7 +114,8 @@ class BlockOrder:
         ((template, resource),) = draft_orders((template,), subject, operation, today)
         if reasons := _references([tender_point]):
             resource["reasonReference"] = reasons
-        return template, resource
+        draft = Draft(template.label, template.description, resource)
+        return _at_sites(draft, tender_point, self._places)
 
 
 class ProvisionalDiagnosis:
@@ -102,13 +126,16 @@ class ProvisionalDiagnosis:
     ----------
     words : Mapping
         Texts.
+    places : Mapping
+        How the site of the tender point is added to them.
     code_system : str
         URL of the project's CodeSystem.
     """
 
-    def __init__(self, words: Words, code_system: str) -> None:
+    def __init__(self, words: Words, places: Words, code_system: str) -> None:
+        self._places = places
         filled = {name: text % {} for name, text in words.items()}
-        self.label, self.description = filled["label"], filled["description"]
+        self._label, self._description = filled["label"], filled["description"]
         site = {"system": code_system, "code": "superior-cluneal-nerve"}
         self._resource = {
             "resourceType": "Condition",
@@ -120,7 +147,7 @@ class ProvisionalDiagnosis:
             "note": [{"text": filled["note"]}],
         }
 
-    def draft(self, subject: Subject, criteria: Iterable[Criterion]) -> dict[str, Any]:
+    def draft(self, subject: Subject, criteria: Criteria) -> Draft:
         """
         Draft the diagnosis for one patient.
 
@@ -128,12 +155,12 @@ class ProvisionalDiagnosis:
         ----------
         subject : Subject
             Patient and encounter.
-        criteria : iterable of Criterion
-            The criteria that are met: their findings are the evidence.
+        criteria : Criteria
+            The criteria, all met: their findings are the evidence.
 
         Returns
         -------
-        dict
+        Draft
             The Condition.
         """
         resource: dict[str, Any] = {
@@ -142,9 +169,41 @@ class ProvisionalDiagnosis:
         }
         if subject.encounter_id is not None:
             resource["encounter"] = {"reference": f"Encounter/{subject.encounter_id}"}
-        if evidence := _references(criteria):
+        if evidence := _references(criteria.all):
             resource["evidence"] = [{"detail": evidence}]
-        return resource
+        draft = Draft(self._label, self._description, resource)
+        return _at_sites(draft, criteria.tender_point, self._places)
+
+
+def _at_sites(draft: Draft, tender_point: Criterion, places: Words) -> Draft:
+    """Say where the tender point was found, as recorded, or that no place is."""
+    found = [item.site for item in tender_point.findings if item.site]
+    # Two spellings of one site are still one.
+    sites = [quote(site) for site in {site.casefold(): site for site in found}.values()]
+    resource = draft.resource
+    (body_site,), (note,) = resource["bodySite"], resource["note"]
+    told = {
+        "label": draft.label,
+        "description": draft.description,
+        "body_site": body_site["text"],
+        "note": note["text"],
+        "sites": "; ".join(sites),
+    }
+    kind = "recorded" if sites else "unknown"
+
+    def fill(name: str) -> str:
+        return places[f"{name}_{kind}"] % told
+
+    text = fill("body_site") if sites else body_site["text"]
+    return Draft(
+        places["label"] % told if len(sites) == 1 else draft.label,
+        fill("description"),
+        {
+            **resource,
+            "bodySite": [{**body_site, "text": text}],
+            "note": [{"text": fill("note")}],
+        },
+    )
 
 
 def _status(system: str, code: str) -> dict[str, Any]:

@@ -460,6 +460,65 @@ class TestSuggestions:
         assert "asNeededCodeableConcept" not in resource
         assert "only if the tender point" not in suggestion.label
 
+    @pytest.mark.parametrize("stage", [Stage.CRITERIA_MET, Stage.NEXT_STEP], ids=str)
+    @pytest.mark.parametrize(
+        ("sites", "recorded", "label_ends"),
+        [
+            ([], None, ""),
+            (["Left iliac crest"], "Left iliac crest", " (Left iliac crest)"),
+            (
+                ["Left iliac crest", "left iliac crest"],
+                "left iliac crest",
+                " (left iliac crest)",
+            ),
+            (["Left crest", "Right crest"], "Left crest; Right crest", ""),
+        ],
+        ids=["none", "one", "one, spelt twice", "two"],
+    )
+    def test_what_is_drafted_names_the_side_or_says_that_none_is_recorded(
+        self, composer, chart, stage, sites, recorded, label_ends
+    ):
+        """A block on the wrong side is no test of the tender point."""
+        chart, day = at_stage(stage, chart)
+        view = chart.read(day)
+        tender_point = view.criteria.tender_point
+        (finding,) = tender_point.findings
+        findings = tuple(replace(finding, site=site) for site in sites) or (finding,)
+        tender_point = replace(tender_point, findings=findings)
+        criteria = replace(view.criteria, tender_point=tender_point)
+        (plain,), (card,) = (
+            composer.compose(item, SUBJECT, BOTH)
+            for item in (view, replace(view, criteria=criteria))
+        )
+        (suggestion,), (before,) = card.suggestions, plain.suggestions
+        assert suggestion.label == before.label + label_ends
+        (action,) = suggestion.actions
+        (body_site,), (note,) = action.resource["bodySite"], action.resource["note"]
+        if recorded:
+            said = f"; tender point recorded at: {recorded}"
+            assert body_site["text"].endswith(said)
+            assert action.description.endswith(said)
+            assert f"recorded at: {recorded}. Check the side." in note["text"]
+        else:
+            assert "recorded" not in body_site["text"]
+            assert action.description.endswith("; side not recorded: check")
+            assert note["text"].endswith(" Side not recorded: check.")
+        assert fhirkit.validate(dict(action.resource)) == []
+
+    @pytest.mark.parametrize("stage", [Stage.CRITERIA_MET, Stage.NEXT_STEP], ids=str)
+    def test_a_site_of_a_record_is_no_markup_in_what_is_drafted(
+        self, card_of, chart, stage
+    ):
+        """The note is Markdown by its type, and labels are shown as they come."""
+        chart, day = at_stage(stage, chart)
+        for observation in chart.observations:
+            observation["bodySite"] = {"text": HOSTILE + "%(n)s" + "x" * 1000}
+        (suggestion,) = card_of(chart, day).suggestions
+        said = json.dumps([suggestion.label, suggestion.actions[0].resource])
+        assert "script" in said
+        assert "<" not in said
+        assert "x" * 61 not in said
+
     def test_a_vague_day_of_the_finding_makes_no_period_that_ends_before_it_begins(
         self, card_of, chart
     ):
