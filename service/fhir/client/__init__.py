@@ -7,6 +7,7 @@
     paging, targets       pages to one result; which link may be followed
     asking, bearer        one request: token, judgement, retries
     transport, bodies     one HTTP exchange over kept connections; limits to an answer
+    room                  bytes that all answers to one call share
     sockets, resolver     connections with a deadline, to vetted addresses only
     breaker, deadline, limits, faults
 

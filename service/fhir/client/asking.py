@@ -17,6 +17,7 @@ from service.fhir.client.bodies import load_json
 from service.fhir.client.deadline import Deadline
 from service.fhir.client.faults import Fault, FHIRError
 from service.fhir.client.limits import Limits
+from service.fhir.client.room import Room
 from service.fhir.client.transport import Reply, Request, Transport
 
 __all__ = ["Asker", "Waiting"]
@@ -119,7 +120,7 @@ class Asker:
         return {**_HEADERS, "Authorization": value}
 
     def ask(
-        self, target: str, form: str | None, room: int, deadline: Deadline
+        self, target: str, form: str | None, room: Room | int, deadline: Deadline
     ) -> tuple[dict[str, Any], int]:
         """
         Ask, and ask again while it may help and there is time.
@@ -130,8 +131,8 @@ class Asker:
             Path and query.
         form : str or None
             Parameters to be sent as a form; None for a plain GET.
-        room : int
-            Most bytes of the answer, uncompressed.
+        room : Room or int
+            For the answer, uncompressed; a number if no other answer shares it.
         deadline : Deadline
             When everything ends.
 
@@ -147,6 +148,7 @@ class Asker:
         FHIRError
             If there is no such answer.
         """
+        room = Room(room) if isinstance(room, int) else room
         attempt = 0
         while True:
             try:
@@ -159,12 +161,14 @@ class Asker:
             self._waiting.pause(pause_s)
 
     def _ask_once(
-        self, target: str, form: str | None, room: int, deadline: Deadline
+        self, target: str, form: str | None, room: Room, deadline: Deadline
     ) -> tuple[dict[str, Any], int]:
         reply = self._transport.exchange(self._request(target, form), deadline, room)
         if reply.status != HTTPStatus.OK:
             raise self._refusal(reply)
-        return load_json(reply.body, reply.content_type), len(reply.body)
+        with room.turn(deadline):
+            resource = load_json(reply.body, reply.content_type)
+        return resource, len(reply.body)
 
     def _request(self, target: str, form: str | None) -> Request:
         headers = self.headers()

@@ -8,6 +8,7 @@ import orjson
 
 from service.fhir.client.deadline import Deadline
 from service.fhir.client.faults import Fault, FHIRError
+from service.fhir.client.room import Room
 
 __all__ = ["inflated", "load_json"]
 
@@ -20,7 +21,7 @@ _PART: Final = 65536
 
 
 def inflated(
-    parts: Iterable[bytes], encoding: str, limit: int, deadline: Deadline
+    parts: Iterable[bytes], encoding: str, room: Room, deadline: Deadline
 ) -> bytes:
     """
     Put a body together.
@@ -31,8 +32,8 @@ def inflated(
         As received.
     encoding : str
         ``Content-Encoding``. Only gzip is ever asked for, and that once.
-    limit : int
-        Most bytes, uncompressed.
+    room : Room
+        Where what is uncompressed is taken from.
     deadline : Deadline
         When to stop.
 
@@ -48,27 +49,24 @@ def inflated(
 
     Examples
     --------
-    >>> inflated([b"{", b"}"], "", 10, Deadline(1.0))
+    >>> inflated([b"{", b"}"], "", Room(10), Deadline(1.0))
     b'{}'
     """
     name = encoding.strip().lower()
     if name not in {"", "identity", "gzip", "x-gzip"}:
         raise FHIRError(Fault.NOT_FHIR)
     if "gzip" in name:
-        parts = _inflate(parts, limit, deadline)
-    taken, size = [], 0
+        parts = _inflate(parts, room, deadline)
+    taken = []
     for part in parts:
-        size += len(part)
-        if size > limit:
-            raise FHIRError(Fault.TOO_LARGE)
+        room.take(len(part))
         taken.append(part)
     return b"".join(taken)
 
 
-def _inflate(parts: Iterable[bytes], limit: int, deadline: Deadline) -> Iterable[bytes]:
+def _inflate(parts: Iterable[bytes], room: Room, deadline: Deadline) -> Iterable[bytes]:
     """Uncompress piece by piece; several gzip members in a row are one body."""
     member = zlib.decompressobj(_GZIP)
-    most = min(limit + 1, _PART)
     try:
         for part in parts:
             rest = part
@@ -76,7 +74,7 @@ def _inflate(parts: Iterable[bytes], limit: int, deadline: Deadline) -> Iterable
                 deadline.left_s()
                 if member.eof:
                     member = zlib.decompressobj(_GZIP)
-                yield member.decompress(rest, most)
+                yield member.decompress(rest, min(room.left + 1, _PART))
                 rest = member.unused_data if member.eof else member.unconsumed_tail
     except zlib.error:
         raise FHIRError(Fault.NOT_FHIR) from None

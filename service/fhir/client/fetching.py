@@ -16,6 +16,7 @@ from service.fhir.client.deadline import Deadline
 from service.fhir.client.faults import Fault, FHIRError
 from service.fhir.client.limits import Limits
 from service.fhir.client.paging import Pages, read_resource
+from service.fhir.client.room import Room
 from service.fhir.client.targets import Base, Query
 from service.fhir.client.transport import Transport
 
@@ -116,12 +117,14 @@ class FHIRClient:
         self._clock = waiting.clock
         self._asker = Asker(transport, bearer, limits, waiting)
         self._deadline: Deadline | None = None
+        self._room = Room(limits.body_bytes)
 
     def fetch(self, queries: Mapping[str, tuple[str, str]]) -> dict[str, Fetched]:
         """
         Carry out queries in parallel; when this returns nothing goes on.
 
-        Several fetches of one client share the budget, which begins with the first.
+        Several fetches of one client share the budget of time, which begins with the
+        first, and that of bytes.
 
         Parameters
         ----------
@@ -233,10 +236,7 @@ class FHIRClient:
         pages = Pages(query.kind, self._limits.entries)
         fault = None
         try:
-            if query.identifier is None:
-                data = self._search(query, pages, deadline)
-            else:
-                data = self._read(query, query.identifier, deadline)
+            data = self._answer(query, pages, deadline)
         except FHIRError as error:
             fault, data = error.fault, _unavailable(error)
         except Exception as error:  # noqa: BLE001 whatever an answer may set off
@@ -245,22 +245,29 @@ class FHIRClient:
         count = pages.count if query.identifier is None else int(fault is None)
         return Fetched(data, fault, count, (self._clock() - begin) * 1e3)
 
+    def _answer(self, query: Query, pages: Pages, deadline: Deadline) -> PrefetchedData:
+        """Read or search; what comes too late counts for nothing."""
+        if query.identifier is None:
+            data = self._search(query, pages, deadline)
+        else:
+            data = self._read(query, query.identifier, deadline)
+        if not deadline.has(0.0):
+            raise FHIRError(Fault.TIMEOUT)
+        return data
+
     def _read(
         self, query: Query, identifier: str, deadline: Deadline
     ) -> PrefetchedData:
         target = self._base.target(query.path)
-        room = self._limits.body_bytes
-        resource, _ = self._asker.ask(target, None, room, deadline)
+        resource, _ = self._asker.ask(target, None, self._room, deadline)
         return read_resource(resource, query.kind, identifier)
 
     def _search(self, query: Query, pages: Pages, deadline: Deadline) -> PrefetchedData:
-        room = self._limits.body_bytes
         origin = self._base.target(query.path)
         target, form = self._address(query)
         seen = {target, origin}
         while True:
-            bundle, size = self._asker.ask(target, form, room, deadline)
-            room -= size
+            bundle, _ = self._asker.ask(target, form, self._room, deadline)
             link = pages.add(bundle)
             if link is None:
                 return pages.data()

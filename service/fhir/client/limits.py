@@ -21,7 +21,7 @@ class Limits:
     pages : int
         Pages of one query.
     body_bytes : int
-        Bytes of all pages of one query, uncompressed.
+        Bytes of all answers to a call together, uncompressed.
     entries : int
         Entries on all pages of one query.
     url_chars : int

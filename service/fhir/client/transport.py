@@ -28,6 +28,7 @@ from service.fhir.client.deadline import Deadline
 from service.fhir.client.faults import Fault, FHIRError
 from service.fhir.client.limits import Limits
 from service.fhir.client.resolver import Resolver
+from service.fhir.client.room import Room
 from service.fhir.client.sockets import TimedSocket, connect, forget_unsent, is_quiet
 
 __all__ = ["Reply", "Request", "Transport"]
@@ -152,7 +153,7 @@ class Transport:
         self._is_closed = False
         self._process = os.getpid()
 
-    def exchange(self, request: Request, deadline: Deadline, limit: int) -> Reply:
+    def exchange(self, request: Request, deadline: Deadline, room: Room) -> Reply:
         """
         Send a request and take the answer.
 
@@ -163,8 +164,8 @@ class Transport:
             been closed meanwhile.
         deadline : Deadline
             When everything ends.
-        limit : int
-            Most bytes of the body, uncompressed.
+        room : Room
+            For the body, uncompressed; that of a refusal has a small one of its own.
 
         Returns
         -------
@@ -177,18 +178,18 @@ class Transport:
             If there is none, or none that could be read.
         """
         try:
-            return self._exchange(request, deadline, limit)
+            return self._exchange(request, deadline, room)
         except (OSError, HTTPException) as error:
             raise FHIRError(_fault_of(error)) from None
 
-    def _exchange(self, request: Request, deadline: Deadline, limit: int) -> Reply:
+    def _exchange(self, request: Request, deadline: Deadline, room: Room) -> Reply:
         kept = self._kept()
         if kept is not None:
             try:
-                return self._converse(kept, request, deadline, limit)
+                return self._converse(kept, request, deadline, room)
             except ConnectionError:
                 _log.debug("a kept connection was closed; connecting anew")
-        return self._converse(self._connect(deadline), request, deadline, limit)
+        return self._converse(self._connect(deadline), request, deadline, room)
 
     def close(self) -> None:
         """Close the connections that are kept, and keep none from now on."""
@@ -234,7 +235,7 @@ class Transport:
         return _Connection(self._host, self._port, sock)
 
     def _converse(
-        self, connection: _Connection, request: Request, end: Deadline, limit: int
+        self, connection: _Connection, request: Request, end: Deadline, room: Room
     ) -> Reply:
         deadline = end.within(self._limits.read_s)
         sock, response = connection.sock, None
@@ -245,8 +246,10 @@ class Transport:
                 request.method, request.target, request.body, dict(request.headers)
             )
             response = connection.getresponse()
-            sock.allowance += limit
-            reply, is_reusable = _reply(response, limit, deadline)
+            if response.status != HTTPStatus.OK:
+                room = Room(_REFUSAL_BYTES)
+            sock.allowance += room.left
+            reply, is_reusable = _reply(response, room, deadline)
         finally:
             if is_reusable:
                 self._keep(connection)
@@ -276,15 +279,15 @@ def _abandon(
 
 
 def _reply(
-    response: HTTPResponse, limit: int, deadline: Deadline
+    response: HTTPResponse, room: Room, deadline: Deadline
 ) -> tuple[Reply, bool]:
     """Give the reply, and whether another one may follow on the same connection."""
     is_whole = True
     if response.status == HTTPStatus.OK:
-        body = _body(response, limit, deadline)
+        body = _body(response, room, deadline)
     else:
         try:
-            body = _body(response, min(limit, _REFUSAL_BYTES), deadline)
+            body = _body(response, room, deadline)
         except (FHIRError, OSError, HTTPException):
             body, is_whole = b"", False
     header = response.headers.get
@@ -297,11 +300,11 @@ def _reply(
     return reply, is_whole and _can_follow(response)
 
 
-def _body(response: HTTPResponse, limit: int, deadline: Deadline) -> bytes:
-    if (response.length or 0) > limit:
+def _body(response: HTTPResponse, room: Room, deadline: Deadline) -> bytes:
+    if (response.length or 0) > room.left:
         raise FHIRError(Fault.TOO_LARGE)
     encodings = response.headers.get_all("content-encoding", [])
-    return inflated(_parts(response), ",".join(encodings), limit, deadline)
+    return inflated(_parts(response), ",".join(encodings), room, deadline)
 
 
 def _parts(response: HTTPResponse) -> Iterator[bytes]:
