@@ -9,6 +9,7 @@ from typing import Any, Final
 from service.fhir.conceptmaps import Kind
 from service.fhir.references import Contested, select, source_of
 from service.fhir.resources import Intake
+from service.fhir.signs import side_of
 from service.fhir.terminology import Terminology
 from service.fhir.times import When, enclosing, parse_when
 from service.fhir.verdicts import Setting
@@ -55,11 +56,14 @@ class Block:
         Its id.
     given : When
         Between when and when the injection took place.
+    side : str
+        Left or right, where its body sites say one of the two; else empty.
     """
 
     source: str
     name: str
     given: When
+    side: str
 
 
 @dataclass(slots=True)
@@ -156,7 +160,13 @@ def _block(
     if not setting.operated.is_before(given) or setting.now.is_before(given):
         return None
     name = resource.get("id")
-    return Block(source_of(resource), name if isinstance(name, str) else "", given)
+    sites = resource.get("bodySite")
+    return Block(
+        source_of(resource),
+        name if isinstance(name, str) else "",
+        given,
+        side_of(*(sites if isinstance(sites, list) else ())),
+    )
 
 
 def _is_of_follow_up(given: When | None, setting: Setting) -> bool:

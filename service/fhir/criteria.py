@@ -5,11 +5,11 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 
-from service.fhir.course import Course, read_course
+from service.fhir.course import Block, Course, read_course
 from service.fhir.findings import Operation, PatientRecord, Reason, quoted
 from service.fhir.quantities import Fault
 from service.fhir.references import select
-from service.fhir.relief import judge_relief
+from service.fhir.relief import is_maybe_numbed, judge_relief, numbed
 from service.fhir.resources import Intake
 from service.fhir.signs import Sign, are_apart, read_signs
 from service.fhir.terminology import Terminology
@@ -117,8 +117,8 @@ def judge_criteria(
     is_read = not (procedures.junk + observations.junk + _illegible(record))
     pain, tender, relief = (_of(signs, kind) for kind in (_PAIN, _TENDER, _RELIEF))
     return Criteria(
-        _judge_presence(pain, setting) if is_had else _UNAVAILABLE,
-        _judge_presence(tender, setting) if is_had else _UNAVAILABLE,
+        _judge_presence(pain, course.blocks, setting) if is_had else _UNAVAILABLE,
+        _judge_presence(tender, course.blocks, setting) if is_had else _UNAVAILABLE,
         judge_relief(relief, course.blocks, setting) if is_had else _UNAVAILABLE,
         followed_up=_followed_up(signs, course),
         blocks=tuple(dict.fromkeys((*course.mentions, *_sources(relief)))),
@@ -155,7 +155,9 @@ def _sources(signs: Iterable[Sign]) -> tuple[str, ...]:
     return tuple(dict.fromkeys(sign.source for sign in signs))[:_NAMED]
 
 
-def _judge_presence(signs: Iterable[Sign], setting: Setting) -> Criterion:
+def _judge_presence(
+    signs: Iterable[Sign], blocks: Sequence[Block], setting: Setting
+) -> Criterion:
     """
     Let the newest sign of each place decide.
 
@@ -163,12 +165,12 @@ def _judge_presence(signs: Iterable[Sign], setting: Setting) -> Criterion:
     """
     refused, counted = [], []
     for sign in signs:
-        refusal = setting.check(sign)
+        refusal = setting.check(sign) or numbed(sign, blocks, setting.zone)
         if refusal:
             refused.append(refusal)
         else:
             counted.append(sign)
-    newest = _newest(counted, setting)
+    newest = _newest(counted, blocks, setting)
     if not newest:
         return unknown(refused)
     present = [sign for sign in newest if sign.answer is True]
@@ -184,11 +186,15 @@ def _judge_presence(signs: Iterable[Sign], setting: Setting) -> Criterion:
     return Criterion(Result.NOT_MET, found(absent))
 
 
-def _newest(signs: Sequence[Sign], setting: Setting) -> list[Sign]:
+def _newest(
+    signs: Sequence[Sign], blocks: Sequence[Block], setting: Setting
+) -> list[Sign]:
+    """What may be the effect of a block stands beside older signs, not above them."""
+    able = [sign for sign in signs if not is_maybe_numbed(sign, blocks, setting.zone)]
     return [
         sign
         for sign in signs
-        if not any(_supersedes(other, sign, setting) for other in signs)
+        if not any(_supersedes(other, sign, setting) for other in able)
     ]
 
 
@@ -213,7 +219,9 @@ def _contradicting(sign: Sign, others: Iterable[Sign]) -> list[Sign]:
 
 def _conflict(present: Sign, absent: Sign, signs: Sequence[Sign]) -> Criterion:
     said = (quoted(s.as_found, s.source) for s in (present, absent))
-    detail = f"differing findings at one time: {' and '.join(said)}"
+    is_one_time = present.when and absent.when and present.when.overlaps(absent.when)
+    when = "at one time" if is_one_time else "whose order does not decide"
+    detail = f"differing findings {when}: {' and '.join(said)}"
     return Criterion(
         Result.UNKNOWN,
         reason=Reason.CONFLICT,

@@ -1,16 +1,16 @@
 """Relief by the diagnostic block: how much of it, and whether within two hours."""
 
 from collections.abc import Sequence
-from datetime import timedelta
+from datetime import timedelta, tzinfo
 from typing import Final
 
 from service.fhir.course import Block
 from service.fhir.findings import Reason, quoted
 from service.fhir.quantities import Fault
-from service.fhir.signs import Sign
+from service.fhir.signs import Sign, are_apart
 from service.fhir.verdicts import Criterion, Refusal, Result, Setting, found, unknown
 
-__all__ = ["RELIEF_PERCENT", "WITHIN", "judge_relief"]
+__all__ = ["RELIEF_PERCENT", "WITHIN", "is_maybe_numbed", "judge_relief", "numbed"]
 
 #: The study: "alleviated by more than 75% within two hours after the injection".
 RELIEF_PERCENT: Final = 75.0
@@ -111,6 +111,68 @@ def _check_window(sign: Sign, block: Block) -> Refusal | None:
         detail = "later than two hours after the block"
         return Refusal(_WINDOW_GATE, Reason.OUTSIDE_WINDOW, detail, sign.source)
     return _unclear(_WINDOW_GATE, "within two hours of the block cannot be told", sign)
+
+
+def numbed(sign: Sign, blocks: Sequence[Block], zone: tzinfo) -> Refusal | None:
+    """
+    Refuse what is not felt because of a block.
+
+    Parameters
+    ----------
+    sign : Sign
+        A finding of pain, or on pressure.
+    blocks : sequence of Block
+        Blocks that were given.
+    zone : datetime.tzinfo
+        Where days begin and end.
+
+    Returns
+    -------
+    Refusal or None
+        If nothing was found within two hours of a block, or later on its day, and not
+        surely on the other side: that is the effect of the block.
+    """
+    when = sign.when
+    for block in blocks:
+        if when and when.start >= block.given.start and _may_numb(block, sign, zone):
+            detail = quoted("absent, maybe by the effect of a block", block.source)
+            return _unclear(_VALUE_GATE, detail, sign)
+    return None
+
+
+def is_maybe_numbed(sign: Sign, blocks: Sequence[Block], zone: tzinfo) -> bool:
+    """
+    Tell whether something may be not felt because of a block.
+
+    Parameters
+    ----------
+    sign : Sign
+        A finding of pain, or on pressure.
+    blocks : sequence of Block
+        Blocks that were given.
+    zone : datetime.tzinfo
+        Where days begin and end.
+
+    Returns
+    -------
+    bool
+        True also where it is open whether block or finding came first.
+    """
+    return any(
+        sign.when and not sign.when.is_before(block.given)
+        for block in blocks
+        if _may_numb(block, sign, zone)
+    )
+
+
+def _may_numb(block: Block, sign: Sign, zone: tzinfo) -> bool:
+    """Whether day, side and answer fit the effect of a block; not which came first."""
+    when, given = sign.when, block.given
+    if sign.answer is not False or when is None or are_apart(sign.side, block.side):
+        return False
+    return when.shares_day(given, zone) or given.start <= when.start <= (
+        given.end + WITHIN
+    )
 
 
 def _unclear(gate: int, detail: str, sign: Sign) -> Refusal:

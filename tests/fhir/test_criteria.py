@@ -628,6 +628,78 @@ class TestRelief:
         assert f"Procedure/{unnamed['id']}" in found.blocks
 
 
+class TestEffect:
+    """What is not felt because of a block does not speak against the diagnosis."""
+
+    @pytest.fixture
+    def met(self, sign, block, relief):
+        """A record that meets all three."""
+        return [sign(PAIN), sign(TENDER), block(id="b"), relief(90)]
+
+    @pytest.mark.parametrize("code", [PAIN, TENDER, TINEL])
+    @pytest.mark.parametrize(
+        "at",
+        [
+            BLOCKED,
+            "2026-04-15T10:00:00+08:00",
+            "2026-04-15T18:00:00+08:00",
+            "2026-04-15T15:59:59Z",
+        ],
+    )
+    def test_the_success_of_a_block_is_no_negative_finding(
+        self, judge, sign, met, code, at
+    ):
+        """From the injection until the end of its day."""
+        assert judge(*met, sign(code, NO, at)).are_met
+
+    def test_two_hours_after_a_late_block_the_day_may_be_over(self, judge, sign, block):
+        """The effect lasts into the next one."""
+        late = block("2026-04-15T23:30:00+08:00")
+        for at, is_met in (
+            ("2026-04-16T01:30:00+08:00", True),
+            ("2026-04-16T01:30:01+08:00", False),
+        ):
+            found = judge(sign(TENDER), late, sign(TENDER, NO, at)).tender_point
+            assert found.is_met is is_met
+
+    @pytest.mark.parametrize(
+        "at", ["2026-04-15T08:59:59+08:00", "2026-04-16T12:00:00+08:00", "2026-04-16"]
+    )
+    def test_before_the_block_and_on_another_day_it_is_one(self, judge, sign, met, at):
+        """The newest finding decides, as ever."""
+        assert judge(*met, sign(TENDER, NO, at)).tender_point.is_not_met
+
+    def test_alone_it_says_neither_absent_nor_present(self, judge, sign, block):
+        """What was there before the block nobody recorded."""
+        absent = sign(TENDER, NO, "2026-04-15T10:00:00+08:00")
+        found = judge(block(id="b"), absent).tender_point
+        assert found.reason is Reason.TIME_UNCLEAR
+        assert "Procedure/b" in found.detail
+        assert found.candidates == (f"Observation/{absent['id']}",)
+
+    @pytest.mark.parametrize("at", ["2026-04-15", "2026-04"])
+    def test_where_the_order_is_open_it_contradicts_and_does_not_decide(
+        self, judge, sign, met, at
+    ):
+        """It may be of before the block."""
+        found = judge(*met, sign(TENDER, NO, at)).tender_point
+        assert found.reason is Reason.CONFLICT
+        assert ("at one time" in found.detail) is (at == "2026-04")
+
+    def test_a_block_of_the_other_side_has_no_such_effect(self, judge, sign, block):
+        """What is gone on the left is gone."""
+        left, right = {"text": "left"}, {"text": "right"}
+        gone = sign(TENDER, NO, "2026-04-15T10:00:00+08:00", bodySite=left)
+        found = judge(sign(TENDER, bodySite=left), block(bodySite=[right]), gone)
+        assert found.tender_point.is_not_met
+
+    def test_a_block_that_was_not_given_has_none(self, judge, sign, block):
+        """Not done, and still negative."""
+        gone = sign(TENDER, NO, "2026-04-15T10:00:00+08:00")
+        found = judge(sign(TENDER), block(status="not-done"), gone)
+        assert found.tender_point.is_not_met
+
+
 class TestCourse:
     """What shows that somebody looked, planned or decided."""
 
