@@ -108,9 +108,9 @@ class BlockOrder:
         """
         template = self._template
         if operation.day is not None:
-            found = max(item.last_day for item in tender_point.findings)
-            first = min((found - operation.day).days, template.last_day)
-            template = replace(template, first_day=first)
+            # The tender point is found: from now on, whenever the review was to be.
+            since = (today - operation.day).days
+            template = replace(template, first_day=since)
         ((template, resource),) = draft_orders((template,), subject, operation, today)
         if reasons := _references([tender_point]):
             resource["reasonReference"] = reasons

@@ -449,7 +449,7 @@ class TestSuggestions:
         assert (resource["status"], resource["intent"]) == ("draft", "proposal")
         assert resource["reasonReference"] == [{"reference": "Observation/tender"}]
         assert resource["occurrencePeriod"] == {
-            "start": "2026-04-06",
+            "start": "2026-04-07",
             "end": "2026-09-01",
         }
         note = resource["note"][0]["text"]
@@ -522,13 +522,39 @@ class TestSuggestions:
     def test_a_vague_day_of_the_finding_makes_no_period_that_ends_before_it_begins(
         self, card_of, chart
     ):
-        """Some day of August: the order ends on the 22nd, and so begins by then."""
+        """Some day of August: the order ends on the 22nd, and begins with the call."""
         chart.sign("scn-tender-point", value=True, when=chart.day(160))
         chart.observations[-1]["effectiveDateTime"] = "2026-08"
         chart.procedures[0]["performedDateTime"] = "2026-02-20"
         card = card_of(chart, 165)
         period = card.suggestions[0].actions[0].resource["occurrencePeriod"]
         assert period["start"] <= period["end"]
+
+    @pytest.mark.parametrize(
+        ("found", "opened", "start"),
+        [
+            (10, 10, "2026-03-12"),
+            (35, 35, "2026-04-06"),
+            (35, 60, "2026-05-01"),
+            (175, 183, "2026-09-01"),
+        ],
+    )
+    def test_the_period_of_the_block_never_begins_in_the_past(
+        self, card_of, chart, found, opened, start
+    ):
+        """From the day on which the chart is opened to the horizon."""
+        chart.sign("scn-tender-point", value=True, when=chart.day(found))
+        card = card_of(chart, opened)
+        period = card.suggestions[0].actions[0].resource["occurrencePeriod"]
+        assert period == {"start": start, "end": "2026-09-01"}
+
+    def test_after_the_horizon_the_block_has_no_period(self, composer, tender):
+        """Nothing is planned for a time that has passed."""
+        later = replace(tender.read(36).assessment.extraction, as_of=tender.day(184))
+        view = tender.read(36)
+        view = replace(view, assessment=replace(view.assessment, extraction=later))
+        (card,) = composer.compose(view, SUBJECT, BOTH)
+        assert "occurrencePeriod" not in card.suggestions[0].actions[0].resource
 
     @pytest.mark.parametrize(
         ("allowed", "offered"),
