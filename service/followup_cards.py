@@ -113,7 +113,7 @@ class ChartComposer:
         if view.stage is None:
             return ()
         source, detail = self._sources[view.stage], self._detail.write(view)
-        card_id = self._name(view, view.stage, subject, source, detail)
+        card_id = self._name(view, view.stage, subject)
         frame = self._frame_of(capabilities)
         summaries = self._summaries if frame.shows_detail else self._alone
         offers = self._offers(view, subject, capabilities)
@@ -129,23 +129,21 @@ class ChartComposer:
         )
         return (card,)
 
-    def _name(
-        self,
-        view: ChartView,
-        stage: Stage,
-        subject: Subject,
-        source: Source,
-        detail: str,
-    ) -> str:
+    def _name(self, view: ChartView, stage: Stage, subject: Subject) -> str:
         """
         Name the card: the same however often, and in whichever encounter.
 
-        A reminder is one for the operation; a card about findings is one for them.
+        A reminder is one for the operation; a card about findings is one for the tender
+        point and the relief. Whatever else is recorded makes no new card of it.
         """
-        whom = subject.patient_id, CHART_TOPICS[stage]
-        if stage in _REVIEWS and view.operation:
-            return self._identities.name(*whom, *sorted(view.operation.sources))
-        return self._identities.name(*whom, source.label, detail)
+        operation, criteria = view.operation, view.criteria
+        parts: list[str | None] = [subject.patient_id, CHART_TOPICS[stage]]
+        parts += sorted(operation.sources) if operation else ()
+        if criteria and stage not in _REVIEWS:
+            decisive = criteria.tender_point, criteria.block_relief
+            found = {item.source for each in decisive for item in each.findings}
+            parts += [None, *sorted(found)]
+        return self._identities.name(*parts)
 
     def _offers(
         self, view: ChartView, subject: Subject, capabilities: Capabilities

@@ -649,11 +649,36 @@ class TestIdentity:
         chart.procedures[0]["id"] = "another"
         assert card_of(chart, 30).uuid != due
 
-    def test_a_new_finding_makes_a_new_card(self, card_of, tender):
+    @pytest.mark.parametrize("stage", [Stage.CRITERIA_MET, Stage.NEXT_STEP], ids=str)
+    def test_routine_records_do_not_make_a_new_card(self, card_of, chart, stage):
+        """Pain at each visit, a late value, diagnoses that are not to be had."""
+        chart, day = at_stage(stage, chart)
+        first = card_of(chart, day)
+        chart.sign("scn-persistent-pain", value=True, when=chart.day(day), id="again")
+        chart.sign("cement-ratio-ap", 40, chart.day(1), id="cement")
+        chart.conditions = None
+        again = card_of(chart, day + 1)
+        assert again.detail != first.detail
+        assert again.uuid == first.uuid
+
+    @pytest.mark.parametrize("stage", [Stage.CRITERIA_MET, Stage.NEXT_STEP], ids=str)
+    def test_another_tender_point_operation_or_relief_makes_a_new_card(
+        self, composer, chart, stage
+    ):
         """There is something new to say."""
-        first = card_of(tender, 36).uuid
-        tender.sign("scn-persistent-pain", value=True, when=tender.day(36), id="pain")
-        assert card_of(tender, 37).uuid != first
+        chart, day = at_stage(stage, chart)
+        view = chart.read(day)
+        criteria, operation = view.criteria, view.operation
+        views = [view, replace(view, operation=replace(operation, sources=("P/x",)))]
+        for name in ("tender_point", "block_relief"):
+            criterion = getattr(criteria, name)
+            if not criterion.is_met:
+                continue
+            findings = (replace(criterion.findings[0], source="Observation/new"),)
+            changed = {name: replace(criterion, findings=findings)}
+            views.append(replace(view, criteria=replace(criteria, **changed)))
+        cards = [composer.compose(item, SUBJECT, BOTH)[0] for item in views]
+        assert len({card.uuid for card in cards}) == len(views) >= 3
 
 
 def test_gen_3_a_response_holds_nothing_empty(card_of, staged):
