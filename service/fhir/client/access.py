@@ -21,6 +21,8 @@ from service.fhir.client.transport import Transport
 __all__ = ["FHIRAccess"]
 
 Network = IPv4Network | IPv6Network
+#: Scheme, host and port.
+_Origin = tuple[str, str, int]
 
 #: Servers kept in mind. Registered ones are few; in open mode callers name them.
 _MOST_SERVERS: Final = 64
@@ -30,12 +32,18 @@ _MOST_SERVERS: Final = 64
 class _Server:
     base: Base
     transport: Transport
-    breaker: Breaker
+
+    @property
+    def origin(self) -> _Origin:
+        return self.base.scheme, self.base.host, self.base.port
 
 
 class FHIRAccess:
     """
     The way of one process to FHIR servers; threads may share it.
+
+    All bases of one origin have the same breaker: whoever may choose the path cannot
+    start afresh with another one.
 
     It asks nobody whether a server is registered: that is for whoever calls `client`.
 
@@ -78,6 +86,7 @@ class FHIRAccess:
         self._tls: ssl.SSLContext | None = None
         self._servers: OrderedDict[tuple[str, tuple[Network, ...]], _Server]
         self._servers = OrderedDict()
+        self._breakers: OrderedDict[_Origin, Breaker] = OrderedDict()
 
     def client(
         self,
@@ -116,10 +125,11 @@ class FHIRAccess:
             if len(self._servers) > _MOST_SERVERS:
                 _, oldest = self._servers.popitem(last=False)
                 oldest.transport.close()
+            breaker = self._breaker(server.origin)
         return FHIRClient(
             server.base,
             server.transport,
-            server.breaker,
+            breaker,
             bearer,
             self._limits,
             self._waiting,
@@ -151,16 +161,24 @@ class FHIRAccess:
         rule = AddressRule(listed, is_local=is_plain)
         if self._allow_loopback:
             rule = rule.with_loopback()
-        clock = self._waiting.clock
         transport = Transport(
             base.host,
             base.port,
             Resolver(base.host, base.port, rule, self._look_up),
             None if is_plain else self._tls_context(),
             self._limits,
-            clock,
+            self._waiting.clock,
         )
-        return _Server(base, transport, Breaker(clock=clock))
+        return _Server(base, transport)
+
+    def _breaker(self, origin: _Origin) -> Breaker:
+        breaker = self._breakers.get(origin)
+        if breaker is None:
+            breaker = self._breakers[origin] = Breaker(clock=self._waiting.clock)
+        self._breakers.move_to_end(origin)
+        if len(self._breakers) > _MOST_SERVERS:
+            self._breakers.popitem(last=False)
+        return breaker
 
     def _tls_context(self) -> ssl.SSLContext:
         # Reading the trusted issuers takes a while, and open mode does without.

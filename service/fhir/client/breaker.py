@@ -1,5 +1,6 @@
 """A circuit breaker: a server that keeps failing is left alone for a while."""
 
+from collections import deque
 from collections.abc import Callable
 from enum import Enum
 from threading import Lock
@@ -8,6 +9,7 @@ from time import monotonic
 __all__ = ["Admission", "Breaker"]
 
 _FAILURES = 10
+_WINDOW = 15
 _REST_S = 10.0
 
 
@@ -26,13 +28,17 @@ class Breaker:
     """
     Keep account of one server's failures, in one process, for all its threads.
 
-    Closed at first. So many failures in a row open it. After a rest one query is
-    admitted: if it succeeds the breaker closes, if it fails the rest begins anew.
+    Closed at first. So many failures among the last queries open it: not in a row,
+    since of a server that hangs there may be one part that still answers. After a rest
+    one query is admitted: if it succeeds the breaker closes, if it fails the rest
+    begins anew.
 
     Parameters
     ----------
     failures : int, optional
-        Failures in a row that open it; the default is two fetches of five queries.
+        Failures that open it; the default is two fetches of five queries.
+    window : int, optional
+        Among how many of the last queries they are counted.
     rest_s : float, optional
         Seconds for which nobody asks.
     clock : callable, optional
@@ -40,7 +46,7 @@ class Breaker:
 
     Examples
     --------
-    >>> breaker = Breaker(failures=1)
+    >>> breaker = Breaker(failures=1, window=1)
     >>> breaker.record(is_working=False)
     >>> breaker.admit()
     <Admission.REFUSED: 'refused'>
@@ -49,6 +55,7 @@ class Breaker:
     def __init__(
         self,
         failures: int = _FAILURES,
+        window: int = _WINDOW,
         rest_s: float = _REST_S,
         clock: Callable[[], float] = monotonic,
     ) -> None:
@@ -56,7 +63,7 @@ class Breaker:
         self._rest_s = rest_s
         self._clock = clock
         self._lock = Lock()
-        self._failures = 0
+        self._failed: deque[bool] = deque(maxlen=window)
         self._opened: float | None = None
         self._is_probing = False
 
@@ -90,8 +97,8 @@ class Breaker:
         with self._lock:
             if self._opened is not None:
                 return  # it began before the breaker opened
-            self._failures = 0 if is_working else self._failures + 1
-            if self._failures >= self._limit:
+            self._failed.append(not is_working)
+            if sum(self._failed) >= self._limit:
                 self._opened = self._clock()
 
     def record_probe(self, *, is_working: bool) -> None:
@@ -105,5 +112,5 @@ class Breaker:
         """
         with self._lock:
             self._is_probing = False
-            self._failures = 0
+            self._failed.clear()
             self._opened = None if is_working else self._clock()

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from functools import partial
+from traceback import walk_tb
 from typing import Any, Final
 
 from cds_hooks.prefetch import Availability, PrefetchedData
@@ -297,13 +298,9 @@ def _unexpected(error: Exception) -> FHIRError:
 
     Of the error its class and place are logged: its text may hold what the server sent.
     """
-    place = error.__traceback__
-    while place is not None and place.tb_next is not None:
-        place = place.tb_next
-    where = ""
-    if place is not None:
-        where = f"{place.tb_frame.f_globals.get('__name__')}:{place.tb_lineno}"
-    _log.error("FHIR answer could not be read: %s at %s", type(error).__name__, where)
+    *_, (frame, line) = walk_tb(error.__traceback__)
+    place = f"{frame.f_globals.get('__name__')}:{line}"
+    _log.error("FHIR answer could not be read: %s at %s", type(error).__name__, place)
     return FHIRError(Fault.NOT_FHIR)
 
 

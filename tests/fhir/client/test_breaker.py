@@ -15,8 +15,8 @@ def clock():
 
 @pytest.fixture
 def breaker(clock):
-    """Three failures open it for ten seconds."""
-    return Breaker(failures=3, rest_s=10.0, clock=lambda: clock[0])
+    """Three failures among five queries open it for ten seconds."""
+    return Breaker(failures=3, window=5, rest_s=10.0, clock=lambda: clock[0])
 
 
 @pytest.fixture
@@ -27,13 +27,20 @@ def broken(breaker):
     return breaker
 
 
-def test_it_takes_failures_in_a_row_to_open_it(breaker):
-    """One success between them starts the count anew."""
-    for is_working in (False, False, True, False, False):
+def test_a_success_between_failures_does_not_keep_it_closed(breaker):
+    """Of a server that hangs, one part may still answer."""
+    for is_working in (False, True, False, True):
         breaker.record(is_working=is_working)
         assert breaker.admit() is Admission.FREE
     breaker.record(is_working=False)
     assert breaker.admit() is Admission.REFUSED
+
+
+def test_failures_of_long_ago_do_not_count(breaker):
+    """Two of the last five are no sign of anything, however often that is so."""
+    for is_working in (False, False, True, True, True) * 20:
+        breaker.record(is_working=is_working)
+        assert breaker.admit() is Admission.FREE
 
 
 def test_the_rest_lasts_its_time(broken, clock):
@@ -85,7 +92,7 @@ def test_what_began_before_it_opened_does_not_count(broken, clock):
 
 def test_threads_do_not_lose_a_failure():
     """A count that is off would open it too late."""
-    breaker = Breaker(failures=1000)
+    breaker = Breaker(failures=1000, window=1000)
     with ThreadPoolExecutor(8) as executor:
         list(executor.map(lambda _: breaker.record(is_working=False), range(999)))
     assert breaker.admit() is Admission.FREE

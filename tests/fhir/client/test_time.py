@@ -321,7 +321,7 @@ def test_a_token_that_could_end_a_header_is_not_sent(server, fetch, kit, token):
 
 @pytest.fixture
 def tired(server, open_access, kit):
-    """A server that has failed ten times in a row, and the clock of the breaker."""
+    """A server that has failed ten times, and the clock of the breaker."""
     shift = [0.0]
     waiting = kit.waiting(
         clock=lambda: time.monotonic() + shift[0], pause=lambda _: None
@@ -402,6 +402,48 @@ def test_refusals_do_not_open_the_breaker(server, open_access, kit):
             client = access.client(server.base)
             faults = {each.fault for each in client.fetch(FIVE).values()}
             assert Fault.CIRCUIT_OPEN not in faults
+
+
+def test_a_server_that_hangs_for_most_queries_is_not_asked_any_more(
+    server, open_access, kit
+):
+    """One of five still works: three calls wait, the fourth does not."""
+    access = open_access(total_s=0.1)
+    server.script["/fhir/Condition?patient=p0"] = kit.http(200, kit.bundle())
+    server.script["*"] = say_nothing
+    for _ in range(3):
+        found = access.client(server.base).fetch(FIVE)
+        assert [each.fault for each in found.values()] == [None] + [Fault.TIMEOUT] * 4
+    found = access.client(server.base).fetch(FIVE)
+    assert {each.fault for each in found.values()} == {Fault.CIRCUIT_OPEN}
+
+
+def test_another_path_of_the_same_server_is_no_other_server(server, open_access, kit):
+    """In open mode callers name the base: a new one would be a new start each time."""
+    access = open_access(waiting=kit.waiting(pause=lambda _: None))
+    server.script["*"] = kit.http(500)
+    for n in range(10):
+        found = access.client(f"{server.base}/{n}").fetch(kit.one_patient)
+        assert found["patient"].fault is Fault.SERVER_ERROR
+    for base in (f"{server.base}/10", server.base, server.base.removesuffix("/fhir")):
+        found = access.client(base).fetch(kit.one_patient)
+        assert found["patient"].fault is Fault.CIRCUIT_OPEN
+
+
+def test_failures_of_a_server_that_is_not_used_any_more_are_forgotten(
+    server, open_access, kit
+):
+    """Its host and port may be anybody's by then, and memory has an end."""
+    access = open_access(waiting=kit.waiting(pause=lambda _: None))
+    server.script["*"] = kit.http(500)
+    for _ in range(2):
+        access.client(server.base).fetch(FIVE)
+    for port in range(1, 65):
+        assert access.client(server.base).fetch(FIVE)["k0"].fault is Fault.CIRCUIT_OPEN
+        access.client(f"http://127.0.0.2:{port}")
+    for port in range(1, 65):
+        access.client(f"http://127.0.0.2:{port}")
+    assert access.client(server.base).fetch(FIVE)["k0"].fault is Fault.SERVER_ERROR
 
 
 def test_each_server_has_its_own_breaker(tired, open_access, server, kit):
