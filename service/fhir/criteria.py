@@ -119,7 +119,9 @@ def judge_criteria(
     return Criteria(
         _judge_presence(pain, course.blocks, setting) if is_had else _UNAVAILABLE,
         _judge_presence(tender, course.blocks, setting) if is_had else _UNAVAILABLE,
-        judge_relief(relief, course.blocks, setting) if is_had else _UNAVAILABLE,
+        judge_relief(relief, course.blocks, tender, setting)
+        if is_had
+        else _UNAVAILABLE,
         followed_up=_followed_up(signs, course),
         blocks=tuple(dict.fromkeys((*course.mentions, *_sources(relief)))),
         is_complete=is_had and is_read,

@@ -16,13 +16,16 @@ __all__ = ["RELIEF_PERCENT", "WITHIN", "is_maybe_numbed", "judge_relief", "numbe
 RELIEF_PERCENT: Final = 75.0
 WITHIN: Final = timedelta(hours=2)
 
-_TIME_GATE, _WINDOW_GATE, _VALUE_GATE = 0, 2, 3
+_TIME_GATE, _WINDOW_GATE, _VALUE_GATE, _PLACE_GATE = 0, 2, 3, 4
 _LOOSE: Final = "no block with a time is recorded before it"
 _OF_ANOTHER: Final = "no block that was given before it is what it is part of"
 
 
 def judge_relief(
-    signs: Sequence[Sign], blocks: Sequence[Block], setting: Setting
+    signs: Sequence[Sign],
+    blocks: Sequence[Block],
+    points: Sequence[Sign],
+    setting: Setting,
 ) -> Criterion:
     """
     Judge the relief by the newest block of which one is recorded.
@@ -33,6 +36,8 @@ def judge_relief(
         Recorded relief.
     blocks : sequence of Block
         Blocks that were given after the operation.
+    points : sequence of Sign
+        Tender points: a block elsewhere, or before the first one, tells nothing.
     setting : Setting
         Operation and call.
 
@@ -45,9 +50,12 @@ def judge_relief(
     refused: list[Refusal] = []
     paired: dict[str, list[Sign]] = {}
     by_source = {block.source: block for block in blocks}
+    positive = [p for p in points if p.answer is True and not setting.check(p)]
     for sign in signs:
         refusal = setting.check(sign)
         block = None if refusal else _block_of(sign, blocks)
+        if block and positive:
+            refusal = _misplaced(sign, block, positive)
         if refusal:
             refused.append(refusal)
         elif block is None:
@@ -73,6 +81,27 @@ def _block_of(sign: Sign, blocks: Sequence[Block]) -> Block | None:
     return max(
         earlier, key=lambda block: (block.given.start, block.source), default=None
     )
+
+
+def _misplaced(sign: Sign, block: Block, points: Sequence[Sign]) -> Refusal | None:
+    """Find out whether it may have been given at a tender point found before it."""
+    sides = {block.source: block.side, sign.source: sign.side}
+    apart = [
+        (point, source)
+        for point in points
+        for source, side in sides.items()
+        if are_apart(point.side, side)
+    ]
+    there = [p for p in points if not any(p is other for other, _ in apart)]
+    if not there:
+        point, source = apart[0]
+        said = quoted(sides[source], source), quoted(point.side, point.source)
+        detail = f"block and tender point on two sides: {' and '.join(said)}"
+        return Refusal(_PLACE_GATE, Reason.CONFLICT, detail, sign.source)
+    if all(point.when and block.given.is_before(point.when) for point in there):
+        detail = quoted("block before the tender point was found", there[0].source)
+        return _unclear(_PLACE_GATE, detail, sign)
+    return None
 
 
 def _judge_block(signs: Sequence[Sign], block: Block) -> Criterion:

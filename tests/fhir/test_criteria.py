@@ -628,6 +628,83 @@ class TestRelief:
         assert f"Procedure/{unnamed['id']}" in found.blocks
 
 
+class TestPlace:
+    """The block is given at a tender point that was found before it."""
+
+    LEFT, RIGHT = ({"text": side} for side in ("Left crest", "Right crest"))
+
+    @pytest.mark.parametrize("value", [90, 40])
+    @pytest.mark.parametrize("said_by", ["block", "relief"])
+    def test_a_block_of_the_other_side_tells_nothing(
+        self, judge, sign, block, relief, said_by, value
+    ):
+        """Neither enough nor too little; both are named."""
+        point = sign(TENDER, bodySite=self.LEFT)
+        of_block = {"bodySite": [self.RIGHT]} if said_by == "block" else {}
+        of_relief = {"bodySite": self.RIGHT} if said_by == "relief" else {}
+        given, felt = block(**of_block), relief(value, **of_relief)
+        found = judge(sign(PAIN), point, given, felt)
+        assert found.tender_point.is_met
+        assert found.block_relief.reason is Reason.CONFLICT
+        named = given if said_by == "block" else felt
+        for resource in (named, point):
+            name = f"{resource['resourceType']}/{resource['id']}"
+            assert name in found.block_relief.detail
+        assert not found.are_met
+
+    @pytest.mark.parametrize(
+        "sites",
+        [
+            ({"text": "Left"}, None),
+            (None, {"text": "Right"}),
+            ({"text": "Left"}, {"text": "left"}),
+            (coded((LOCAL, "1")), coded((LOCAL, "2"))),
+        ],
+    )
+    def test_only_a_side_that_differs_for_sure_is_another(
+        self, judge, sign, block, relief, sites
+    ):
+        """Where one of the two says nothing, the block may be there."""
+        given = block(bodySite=[sites[1]] if sites[1] else None)
+        found = judge(sign(TENDER, bodySite=sites[0]), given, relief(90))
+        assert found.block_relief.is_met
+
+    def test_one_tender_point_on_the_side_of_the_block_is_enough(
+        self, judge, sign, block, relief
+    ):
+        """Both sides were tender, one was blocked."""
+        points = [sign(TENDER, bodySite=site) for site in (self.LEFT, self.RIGHT)]
+        given = block(bodySite=[self.RIGHT])
+        assert judge(*points, given, relief(90)).block_relief.is_met
+        absent = sign(TENDER, NO, bodySite=self.RIGHT)
+        found = judge(points[0], absent, given, relief(90))
+        assert found.block_relief.reason is Reason.CONFLICT
+
+    def test_an_earlier_block_on_the_right_side_still_counts(
+        self, judge, sign, block, relief
+    ):
+        """A later one on the other side does not stand in its way."""
+        later = [
+            block("2026-04-22T09:00:00+08:00", bodySite=[self.RIGHT]),
+            relief(10, "2026-04-22T10:00:00+08:00"),
+        ]
+        first = [block(bodySite=[self.LEFT]), relief(90)]
+        found = judge(sign(TENDER, bodySite=self.LEFT), *first, *later)
+        assert found.block_relief.is_met
+
+    def test_a_block_before_the_first_tender_point_tells_nothing(
+        self, judge, sign, block, relief
+    ):
+        """It was not given there; one found again afterwards does no harm."""
+        later = sign(TENDER, at=LATER)
+        found = judge(later, block(), relief(90)).block_relief
+        assert found.reason is Reason.TIME_UNCLEAR
+        assert f"Observation/{later['id']}" in found.detail
+        assert judge(sign(TENDER), later, block(), relief(90)).block_relief.is_met
+        same_day = sign(TENDER, at="2026-04-15")
+        assert judge(same_day, block(), relief(90)).block_relief.is_met
+
+
 class TestEffect:
     """What is not felt because of a block does not speak against the diagnosis."""
 
