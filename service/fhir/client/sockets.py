@@ -173,7 +173,7 @@ def _secured(
     sock.settimeout(deadline.left_s())
     try:
         wrapped = tls.wrap_socket(sock, server_hostname=name)
-    except ssl.SSLEOFError:
+    except (ssl.SSLEOFError, ssl.SSLSyscallError, ssl.SSLZeroReturnError):
         raise  # it hung up: no connection, rather than a wrong one
     except ssl.SSLError:
         raise FHIRError(Fault.TLS) from None
