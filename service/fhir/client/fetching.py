@@ -223,11 +223,15 @@ class FHIRClient:
         if not queries:
             return {}
         threads = min(self._limits.parallel, len(queries))
-        with ThreadPoolExecutor(threads, thread_name_prefix="fhir") as executor:
-            work = partial(self._one, deadline=deadline)
-            fetched = dict(
-                zip(queries, executor.map(work, queries.values()), strict=True)
-            )
+        work = partial(self._one, deadline=deadline)
+        try:
+            with ThreadPoolExecutor(threads, thread_name_prefix="fhir") as executor:
+                fetched = dict(
+                    zip(queries, executor.map(work, queries.values()), strict=True)
+                )
+        except RuntimeError:  # no thread to be had, which is no failure of the server
+            _log.error("FHIR queries not sent: no thread could be started")
+            return {key: _failed(FHIRError(Fault.UNREACHABLE)) for key in queries}
         for each in fetched.values():
             self._breaker.record(is_working=each.fault not in _SERVER_FAILS)
         return fetched

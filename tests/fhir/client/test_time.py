@@ -206,6 +206,29 @@ def test_a_defect_of_our_own_leaves_no_thread_behind(
     assert {each.fault for each in found.values()} == {Fault.NOT_FHIR}
 
 
+@pytest.mark.parametrize("most", [0, 2])
+def test_without_threads_to_ask_from_there_is_a_fault_and_no_exception(
+    server, fetch, timed, kit, monkeypatch, most
+):
+    """Those that did start have ended, and the next call is as good as any."""
+    start, started = threading.Thread.start, []
+
+    def start_some(thread):
+        if thread.name.startswith("fhir"):
+            started.append(thread)
+            if len(started) > most:
+                raise RuntimeError("can't start new thread")
+        start(thread)
+
+    server.script["*"] = kit.http(200, kit.bundle())
+    server.delay_s = 0.1
+    with monkeypatch.context() as exhausted:
+        exhausted.setattr(threading.Thread, "start", start_some)
+        found = timed(1.0, fetch, FIVE)
+    assert {each.fault for each in found.values()} == {Fault.UNREACHABLE}
+    assert {each.fault for each in fetch(FIVE).values()} == {None}
+
+
 @pytest.mark.parametrize("status", [429, 503])
 @pytest.mark.parametrize("is_date", [True, False])
 def test_a_pause_that_fits_the_budget_is_kept(
