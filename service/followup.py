@@ -157,6 +157,7 @@ class ChartReader:
             operation=operation,
             now=now,
             terminology=self._terminology,
+            findings_from_days=self.policy.chart.findings_from_days,
         )
         diagnosis = self._diagnosis(record, patient_id, Setting.of(operation, now))
         groups = _groups(vertebrae, criteria, assessment.mode)

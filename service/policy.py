@@ -137,6 +137,9 @@ class Chart:
 
     Attributes
     ----------
+    findings_from_days : int
+        So many days after the operation findings of pain, tender point and relief begin
+        to count; 0 for at once.
     criteria_met_shown_days : int
         So many days after the last of the findings that meet the diagnostic criteria
         the card about them is shown; 0 for never.
@@ -150,6 +153,7 @@ class Chart:
         So many days after the end of the review's period, and never after the horizon.
     """
 
+    findings_from_days: int
     criteria_met_shown_days: int
     next_step_shown_days: int
     due_reminds: frozenset[Reminded]
@@ -268,6 +272,11 @@ def _parse(document: object) -> Policy:
     )
     _check_bands(policy.bands)
     _check_follow_up(policy.follow_up)
+    if policy.chart.findings_from_days > policy.follow_up.review_from_days:
+        raise PolicyError(
+            "chart.findings_from_days: must not exceed follow_up.review_from_days:"
+            " findings of the review count"
+        )
     return policy
 
 
@@ -294,6 +303,7 @@ def _chart(value: object) -> Chart:
         return choices(found[name], f"chart.{name}", Reminded)
 
     return Chart(
+        findings_from_days=count("findings_from_days"),
         criteria_met_shown_days=count("criteria_met_shown_days"),
         next_step_shown_days=count("next_step_shown_days"),
         due_reminds=groups("due_reminds"),

@@ -75,6 +75,7 @@ def judge_criteria(
     operation: Operation,
     now: datetime,
     terminology: Terminology,
+    findings_from_days: int = 0,
 ) -> Criteria:
     """
     Judge the three criteria.
@@ -91,6 +92,9 @@ def judge_criteria(
         Time of the call, in the hospital's zone.
     terminology : Terminology
         Which codes mean what.
+    findings_from_days : int
+        So many days after the operation findings begin to count: the pain of the first
+        days is that of the wound.
 
     Returns
     -------
@@ -102,7 +106,8 @@ def judge_criteria(
     ValueError
         If `now` has no zone.
     """
-    setting, intake = Setting.of(operation, now), Intake()
+    setting = Setting.of(operation, now, from_days=findings_from_days)
+    intake = Intake()
     procedures = select(record.procedures, "Procedure", patient_id)
     observations = select(record.observations or (), "Observation", patient_id)
     course = read_course(procedures.resources, setting, terminology, intake)
@@ -122,7 +127,7 @@ def judge_criteria(
         judge_relief(relief, course.blocks, tender, setting)
         if is_had
         else _UNAVAILABLE,
-        followed_up=_followed_up(signs, course),
+        followed_up=_followed_up(signs, course, setting),
         blocks=tuple(dict.fromkeys((*course.mentions, *_sources(relief)))),
         is_complete=is_had and is_read,
     )
@@ -140,17 +145,34 @@ def _of(signs: Iterable[Sign], targets: frozenset[str]) -> list[Sign]:
     return kept[-_COMPARED:]
 
 
-def _followed_up(signs: Iterable[Sign], course: Course) -> tuple[str, ...]:
+def _followed_up(
+    signs: Iterable[Sign], course: Course, setting: Setting
+) -> tuple[str, ...]:
     """What was looked for, found or not; that pain persists does not show a review."""
-    listed = list(signs)
+    counted = [
+        sign
+        for sign in signs
+        if not isinstance(sign.answer, Fault) and not setting.check(sign)
+    ]
     done = [
-        *_of(listed, _TENDER | _RELIEF),
-        *(s for s in _of(listed, _EXAMINED) if s.answer is not False),
-        *(s for s in _of(listed, _PAIN) if s.answer is False),
+        *_of(counted, _TENDER | _RELIEF),
+        *(s for s in _of(counted, _EXAMINED) if s.answer is True),
+        *_gone(_of(counted, _PAIN)),
     ]
     return tuple(
         dict.fromkeys((*course.examinations, *course.mentions, *_sources(done)))
     )
+
+
+def _gone(pains: Sequence[Sign]) -> list[Sign]:
+    """Findings that pain is absent, as long as none that it persists may be newer."""
+    present = [sign for sign in pains if sign.answer is True]
+    return [
+        sign
+        for sign in pains
+        if sign.answer is False
+        and all(p.when and sign.when and p.when.is_before(sign.when) for p in present)
+    ]
 
 
 def _sources(signs: Iterable[Sign]) -> tuple[str, ...]:

@@ -146,14 +146,19 @@ class Setting:
         Time of the call.
     zone : datetime.tzinfo
         Where days begin and end.
+    from_days : int
+        So many days after the operation signs begin to count.
     """
 
     operated: When | None
     now: When
     zone: tzinfo
+    from_days: int = 0
 
     @classmethod
-    def of(cls, operation: Operation, now: datetime) -> "Setting":
+    def of(
+        cls, operation: Operation, now: datetime, *, from_days: int = 0
+    ) -> "Setting":
         """
         Take the operation's time as exactly as it was kept.
 
@@ -163,6 +168,8 @@ class Setting:
             The operation.
         now : datetime.datetime
             Time of the call, in the hospital's zone.
+        from_days : int
+            So many days after the operation signs begin to count.
 
         Returns
         -------
@@ -179,7 +186,7 @@ class Setting:
             raise ValueError("now: must have a time zone")
         start, end, day = operation.start, operation.end, operation.day
         if start is None or end is None:
-            return cls(None, at(now), zone)
+            return cls(None, at(now), zone, from_days)
         return cls(
             When(
                 start.astimezone(UTC),
@@ -191,6 +198,7 @@ class Setting:
             ),
             at(now),
             zone,
+            from_days,
         )
 
     def is_before_operation(self, when: When | None) -> bool:
@@ -243,6 +251,8 @@ class Setting:
             return "dated after the call"
         if not self.operated.is_before(when):
             return "before or after the operation cannot be told"
+        if when.first_day < self.operated.last_day + timedelta(self.from_days):
+            return f"too early: not from day {self.from_days} after surgery on"
         return ""
 
 

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from service.assessment import OutputMode
 from service.fhir.course import Diagnosis
+from service.fhir.findings import Reason
 from service.followup import Quiet, Stage
 from service.policy import Chart, Reminded, default_policy
 
@@ -106,6 +107,37 @@ class TestReview:
         """Nobody has looked, and there is a reason to."""
         chart.sign(code, code == "scn-persistent-pain", chart.day(20))
         assert said(chart.read(30)) is Stage.REVIEW_DUE
+
+    @pytest.mark.parametrize(
+        ("code", "value", "more"),
+        [
+            ("scn-examined", True, {"status": "preliminary"}),
+            ("scn-examined", True, {"valueBoolean": None, "valueString": "yes"}),
+            ("scn-examined", True, {"effectiveDateTime": None}),
+            ("scn-examined", True, {"effectiveDateTime": "2026-03-10"}),
+            ("scn-tender-point", False, {"effectiveDateTime": "2026-03-15"}),
+            ("scn-tender-point", False, {"status": "preliminary"}),
+            ("scn-tinel-sign", False, {"valueBoolean": None, "valueInteger": 0}),
+            ("scn-persistent-pain", False, {"effectiveDateTime": "2026-03-05"}),
+            ("scn-persistent-pain", False, {"effectiveDateTime": "2026-05-01"}),
+        ],
+    )
+    def test_what_does_not_count_as_a_finding_is_no_follow_up(
+        self, chart, code, value, more
+    ):
+        """Not final, not read, without a time, too early, or dated after the call."""
+        chart.sign(code, value, chart.day(20), **more)
+        assert said(chart.read(30)) is Stage.REVIEW_DUE
+
+    @pytest.mark.parametrize(
+        ("day", "expected"),
+        [(20, Stage.REVIEW_DUE), (19, Quiet.FOLLOW_UP_RECORDED)],
+    )
+    def test_pain_that_came_back_is_no_follow_up(self, chart, day, expected):
+        """Only the newest finding of pain says that it is gone."""
+        chart.sign("scn-persistent-pain", value=False, when=chart.day(20), id="gone")
+        chart.sign("scn-persistent-pain", value=True, when=chart.day(day), id="there")
+        assert said(chart.read(30)) is expected
 
     def test_what_was_done_before_the_operation_does_not(self, chart):
         """It is the follow-up of something else."""
@@ -239,12 +271,42 @@ class TestNextStep:
         policy = with_chart(next_step_shown_days=0)
         assert said(tender.read(36, policy=policy)) is Quiet.NO_LONGER_SHOWN
 
+    @pytest.mark.parametrize(
+        ("found_on", "read_on", "expected"),
+        [
+            (3, 5, Quiet.NOT_YET_DUE),
+            (13, 20, Quiet.NOT_YET_DUE),
+            (13, 30, Stage.REVIEW_DUE),
+            (14, 20, Stage.NEXT_STEP),
+        ],
+    )
+    def test_tenderness_of_the_first_days_is_of_the_wound(
+        self, chart, found_on, read_on, expected
+    ):
+        """It is shown with its source, and decides nothing."""
+        chart.sign("scn-persistent-pain", value=True, when=chart.day(found_on), id="p")
+        chart.sign("scn-tender-point", value=True, when=chart.day(found_on), id="t")
+        view = chart.read(read_on)
+        assert said(view) is expected
+        if expected is not Stage.NEXT_STEP:
+            point = view.criteria.tender_point
+            assert point.reason is Reason.TIME_UNCLEAR
+            assert "too early: not from day 14" in point.detail
+            assert point.candidates == ("Observation/t",)
+            assert view.groups == {Reminded.HIGH}
+
+    def test_a_hospital_may_count_them_from_another_day(self, chart):
+        """Or at once."""
+        chart.sign("scn-tender-point", value=True, when=chart.day(3))
+        at_once = with_chart(findings_from_days=0)
+        assert said(chart.read(5, policy=at_once)) is Stage.NEXT_STEP
+
     def test_tinel_alone_is_a_positive_tender_point(self, chart):
         """Either code says that pressure brings on the pain."""
         chart.sign("scn-tinel-sign", value=True, when=chart.day(35))
         assert said(chart.read(36)) is Stage.NEXT_STEP
 
-    @pytest.mark.parametrize("day", [3, 20])
+    @pytest.mark.parametrize("day", [14, 20])
     def test_it_need_not_wait_for_the_review(self, chart, day):
         """The finding is what counts."""
         chart.sign("scn-tender-point", value=True, when=chart.day(day))
@@ -309,6 +371,15 @@ class TestCriteriaMet:
     def test_it_is_said_for_four_weeks(self, chart, day, expected):
         """From the last of the findings."""
         assert said(chart.meets_criteria(40).read(day)) is expected
+
+    @pytest.mark.parametrize(("day", "is_met"), [(0, False), (13, False), (14, True)])
+    def test_of_the_first_days_it_is_never_said(self, chart, day, is_met):
+        """Nor later, from what was found then."""
+        chart.meets_criteria(day)
+        for later in (day, day + 10):
+            view = chart.read(later)
+            assert (view.stage is Stage.CRITERIA_MET) is is_met
+            assert not any(c.is_not_met for c in view.criteria.all)
 
     def test_it_can_be_switched_off(self, chart):
         """Zero days."""
