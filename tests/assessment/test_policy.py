@@ -102,17 +102,9 @@ def test_a_wrong_field_is_refused_by_name(load, path, value, message):
     assert "policy.yaml: " in str(caught.value)
 
 
-#: Goes once the page has it.
-NOT_YET_ON_THE_PAGE = pytest.mark.xfail(reason="not yet described", strict=False)
-
-
 @pytest.mark.parametrize(
     "name",
-    [
-        pytest.param("findings_from_days", marks=NOT_YET_ON_THE_PAGE),
-        *sorted({field.name for field in fields(Chart)} - {"findings_from_days"}),
-        *Reminded,
-    ],
+    [*sorted(field.name for field in fields(Chart)), *Reminded],
 )
 def test_every_quiet_rule_and_every_group_stands_in_the_documentation(name):
     """A committee can read what it decides on."""
