@@ -26,7 +26,9 @@ __all__ = [
 Resource = Mapping[str, Any]
 
 #: An EHR reads its own server, and nobody waits for it here.
-CHART_LIMITS: Final = Limits(total_s=30.0, connect_s=5.0, read_s=15.0, pages=100)
+CHART_LIMITS: Final = Limits(
+    total_s=30.0, connect_s=5.0, read_s=15.0, pages=100, body_bytes=64 * 1024 * 1024
+)
 
 _KIND: Final = re.compile(r"[A-Z][A-Za-z]+")
 _COUNT: Final = re.compile(r"(?<=[?&])_count=\d+")
