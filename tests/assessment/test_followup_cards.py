@@ -533,7 +533,7 @@ class TestSuggestions:
     @pytest.mark.parametrize(
         ("found", "opened", "start"),
         [
-            (10, 10, "2026-03-12"),
+            (14, 14, "2026-03-16"),
             (35, 35, "2026-04-06"),
             (35, 60, "2026-05-01"),
             (175, 183, "2026-09-01"),
@@ -600,11 +600,12 @@ class TestSuggestions:
         assert "encounter" not in card.suggestions[0].actions[0].resource
 
     def test_without_a_day_of_the_operation_the_block_has_no_period(
-        self, card_of, tender
+        self, card_of, chart
     ):
         """No date is made up; the text names none either."""
-        tender.procedures[0]["performedDateTime"] = "2026-03"
-        card = card_of(tender, 36)
+        chart.procedures[0]["performedDateTime"] = "2026-03"
+        chart.sign("scn-tender-point", value=True, when=chart.day(60))
+        card = card_of(chart, 61)
         assert "occurrencePeriod" not in card.suggestions[0].actions[0].resource
         assert "recorded after the operation, and no block" in card.detail
 
