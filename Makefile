@@ -62,7 +62,7 @@ lock: ## Resolve the packages anew and write both lock files
 	$(call find_python) ; \
 	"$$python" -m venv "$$tools"; "$$tools/bin/pip" install --quiet uv; \
 	compile() { "$$tools/bin/uv" pip compile --quiet --upgrade --universal \
-	  --python-version 3.11 --generate-hashes --no-emit-index-url --no-header "$$@"; }; \
+	  --python-version 3.11 --generate-hashes --no-strip-extras --no-emit-index-url --no-header "$$@"; }; \
 	compile pyproject.toml --output-file requirements.lock; \
 	compile pyproject.toml --group dev --constraints requirements.lock \
 	  --output-file requirements-dev.lock
