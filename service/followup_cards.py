@@ -5,7 +5,6 @@ from dataclasses import replace
 from typing import Any, Final
 
 from cds_hooks import Action, Capabilities, Card, Coding, Source, Suggestion
-from service.catalogue import load_words
 from service.fhir.course import Diagnosis
 from service.fhir.writing import written_in
 from service.followup import ChartView, Stage
@@ -16,7 +15,7 @@ from service.identities import Identities
 from service.model.artifact import RiskModel
 from service.orders import Subject
 from service.policy import Policy
-from service.wording import Wording
+from service.wording import Wording, load_words
 
 __all__ = ["CHART_TOPICS", "ChartComposer"]
 

@@ -11,7 +11,15 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from cds_hooks import escape_markdown
 
-__all__ = ["Wording", "day", "format_number", "format_percentile", "of_100", "quote"]
+__all__ = [
+    "Wording",
+    "day",
+    "format_number",
+    "format_percentile",
+    "load_words",
+    "of_100",
+    "quote",
+]
 
 #: Labels by kind and stable code.
 Words: TypeAlias = Mapping[str, Any]
@@ -39,27 +47,57 @@ class Wording:
     """
 
     def __init__(self, locale: str) -> None:
-        environment = Environment(
-            loader=FileSystemLoader(_HERE / "templates" / "cards"),
-            autoescape=False,  # noqa: S701 Markdown: what comes from a record passes `md`
-            undefined=StrictUndefined,
-            extensions=["jinja2.ext.i18n"],
-            auto_reload=False,
-        )
-        catalogue = gettext.translation(
-            "cards", _HERE / "locales", [locale], fallback=locale == "en"
-        )
-        environment.install_gettext_translations(  # type: ignore[attr-defined]
-            catalogue, newstyle=False
-        )
-        environment.filters["quote"] = quote
-        sentences: Any = environment.get_template("sentences.j2").module
-        self.words: Words = vars(environment.get_template("words.j2").module)
+        sentences = load_words("sentences.j2", locale)
+        self.words: Words = vars(load_words("words.j2", locale))
         self.summary: Sentences = sentences.summary
         #: Of clients that show nothing but the summary.
         self.alone: Sentences = sentences.alone
         self.detail: Sentences = sentences.detail
-        self.advice: Any = environment.get_template("advice.md.j2").module
+        self.advice: Any = load_words("advice.md.j2", locale)
+
+
+def load_words(template: str, locale: str) -> Any:  # noqa: ANN401 a template's module
+    """
+    Load a template that sets words and sentences.
+
+    Parameters
+    ----------
+    template : str
+        Name of a file in ``service/templates/cards``.
+    locale : str
+        Language, a folder of ``service/locales``; English needs no catalogue.
+
+    Returns
+    -------
+    module of the template
+        What the template sets, as attributes; places like ``%(n)s`` are to be filled.
+
+    Raises
+    ------
+    FileNotFoundError
+        If there is no catalogue for the language.
+    """
+    return _templates(locale).get_template(template).module
+
+
+@lru_cache(maxsize=8)
+def _templates(locale: str) -> Environment:
+    """Keep one environment for a language: compiling is a tenth of a start."""
+    environment = Environment(
+        loader=FileSystemLoader(_HERE / "templates" / "cards"),
+        autoescape=False,  # noqa: S701 Markdown: what comes from a record is quoted
+        undefined=StrictUndefined,
+        extensions=["jinja2.ext.i18n"],
+        auto_reload=False,
+    )
+    catalogue = gettext.translation(
+        "cards", _HERE / "locales", [locale], fallback=locale == "en"
+    )
+    environment.install_gettext_translations(  # type: ignore[attr-defined]
+        catalogue, newstyle=False
+    )
+    environment.filters["quote"] = quote
+    return environment
 
 
 def quote(text: str) -> str:

@@ -13,7 +13,6 @@ from fhir.resources.R4B.servicerequest import ServiceRequest
 from cds_hooks import Capabilities, Response, dump_response
 from service.assessment import OutputMode
 from service.cards import TOPICS
-from service.catalogue import load_words
 from service.fhir.findings import Reason
 from service.fhir.verdicts import Result
 from service.followup import Stage
@@ -22,6 +21,7 @@ from service.frames import OVERRIDE_SYSTEM
 from service.model.artifact import load_bundled
 from service.orders import Subject
 from service.policy import Approval, Reminded, default_policy
+from service.wording import load_words
 
 BASE = "http://scnen-cds.example.org/fhir"
 BOTH = Capabilities(action_resources=("Condition", "ServiceRequest"))
