@@ -50,8 +50,11 @@ NDJSON = f"{json.dumps(ONE)}\n\n{json.dumps(TWO)}\n"
         (NDJSON, "named-otherwise.json"),
         ("\ufeff" + NDJSON, "sample.ndjson"),
         (f"{json.dumps(bundle(ONE))}\n{json.dumps(TWO)}", "bundles.ndjson"),
-        (gzip.compress(NDJSON.encode()), "sample.ndjson.gz"),
-        (gzip.compress(json.dumps(bundle(ONE, TWO), indent=2).encode()), "b.json.gz"),
+        (gzip.compress(NDJSON.encode(), mtime=0), "sample.ndjson.gz"),
+        (
+            gzip.compress(json.dumps(bundle(ONE, TWO), indent=2).encode(), mtime=0),
+            "b.json.gz",
+        ),
         (
             {
                 "hook": "patient-view",
@@ -92,7 +95,7 @@ def test_what_is_no_resource_is_counted_and_left_out(sample, content, unreadable
         ("", "a.json", "a.json: neither JSON nor NDJSON"),
         ("{", "a.json", "neither JSON nor NDJSON"),
         (b"secret", "a.json.gz", "a.json.gz: BadGzipFile"),
-        (gzip.compress(NDJSON.encode())[:-12], "a.ndjson.gz", "EOFError"),
+        (gzip.compress(NDJSON.encode(), mtime=0)[:-12], "a.ndjson.gz", "EOFError"),
     ],
 )
 def test_a_file_without_json_is_refused_without_quoting_it(
