@@ -84,9 +84,10 @@ endef
 # Installs $(1) and counts the packages on one line; other words of pip are passed on.
 define pip_install
 { $(PY) -m pip install $(1) 2>&1 || echo "pip failed"; } | awk ' \
-  /^Collecting / { printf "\r  %d packages found", ++found; fflush(); next } \
+  /^(Collecting|Processing) / { printf "\r  %d packages found", ++found; fflush(); next } \
   /^Installing collected / { printf "\n  installing them ...\n"; fflush(); next } \
   /^(Successfully|Requirement already|Ignoring|Looking in|Obtaining|Building| |$$)/ { next } \
+  /^WARNING: Location .* is ignored/ { next } \
   /^pip failed$$/ { failed = 1 } \
   { print } \
   END { exit failed }'
