@@ -61,31 +61,32 @@ class ChartView:
     Attributes
     ----------
     assessment : Assessment
-        Operations of the horizon, scored.
+        The latest eligible operation of the horizon, scored.
     stage : Stage or None
         What the follow-up calls for.
     quiet : Quiet or None
         Why there is nothing to say; exactly one of the two is given.
     operation : Operation or None
-        The latest eligible operation.
-    vertebrae : tuple of VertebraAssessment
-        The vertebrae that were operated on then, the highest score first.
+        When it took place.
     criteria : Criteria or None
         The diagnostic criteria since that operation.
     diagnosis : Diagnosis
         Whether SCNEN stands among the diagnoses.
     groups : frozenset of Reminded
         Groups of the quiet rules that the patient belongs to.
+    is_by_earlier : bool
+        Whether an earlier operation puts the patient into a group, since the latest one
+        could not be scored.
     """
 
     assessment: Assessment
     stage: Stage | None = None
     quiet: Quiet | None = None
     operation: Operation | None = None
-    vertebrae: tuple[VertebraAssessment, ...] = ()
     criteria: Criteria | None = None
     diagnosis: Diagnosis = Diagnosis.UNCHECKED
     groups: frozenset[Reminded] = frozenset()
+    is_by_earlier: bool = False
 
 
 class ChartReader:
@@ -133,9 +134,9 @@ class ChartReader:
             What the follow-up calls for, or why there is nothing to say.
         """
         assessment = self._assessor.assess(
-            record, patient_id=patient_id, encounter_id=None, now=now
+            record, patient_id=patient_id, encounter_id=None, now=now, latest_only=True
         )
-        operation = _latest(assessment)
+        operation = assessment.extraction.operation
         if operation is None:
             return ChartView(assessment, quiet=Quiet.NOT_ELIGIBLE)
         if is_deceased(record.patient, patient_id):
@@ -150,7 +151,6 @@ class ChartReader:
         assessment: Assessment,
         operation: Operation,
     ) -> ChartView:
-        vertebrae = _operated_in(operation, assessment)
         criteria = judge_criteria(
             record,
             patient_id=patient_id,
@@ -160,7 +160,11 @@ class ChartReader:
             findings_from_days=self.policy.chart.findings_from_days,
         )
         diagnosis = self._diagnosis(record, patient_id, Setting.of(operation, now))
-        groups = _groups(vertebrae, criteria, assessment.mode)
+        by_band = _bands(assessment)
+        earlier = self._earlier(record, patient_id, now, by_band)
+        groups = by_band | earlier
+        if criteria.persistent_pain.is_met:
+            groups |= {Reminded.PAIN_RECORDED}
         case = _Case(operation, now.date(), criteria, diagnosis, groups, self.policy)
         said = case.decide()
         return ChartView(
@@ -168,11 +172,26 @@ class ChartReader:
             stage=said if isinstance(said, Stage) else None,
             quiet=said if isinstance(said, Quiet) else None,
             operation=operation,
-            vertebrae=vertebrae,
             criteria=criteria,
             diagnosis=diagnosis,
             groups=groups,
+            is_by_earlier=bool(earlier),
         )
+
+    def _earlier(
+        self,
+        record: PatientRecord,
+        patient_id: str,
+        now: datetime,
+        latest: frozenset[Reminded],
+    ) -> frozenset[Reminded]:
+        """An operation that cannot be scored takes nobody out of an earlier group."""
+        if latest != {Reminded.NOT_SCORED}:
+            return frozenset()
+        united = self._assessor.assess(
+            record, patient_id=patient_id, encounter_id=None, now=now
+        )
+        return _bands(united) - latest
 
     def _diagnosis(
         self, record: PatientRecord, patient_id: str, setting: Setting
@@ -270,43 +289,8 @@ class _Case:
         return Stage.REVIEW_OVERDUE if overdue > 0 else Stage.REVIEW_DUE
 
 
-def _latest(assessment: Assessment) -> Operation | None:
-    """Later operations start the follow-up anew."""
-    operations = [item.vertebra.operation for item in assessment.vertebrae]
-    timed = [(item.end, item) for item in operations if item.end]
-    return max(timed, key=lambda pair: pair[0])[1] if timed else None
-
-
-def _operated_in(
-    operation: Operation, assessment: Assessment
-) -> tuple[VertebraAssessment, ...]:
-    """Vertebrae of one operation may be recorded as Procedures of several times."""
-
-    def belongs(other: Operation) -> bool:
-        if other == operation or (other.day and other.day == operation.day):
-            return True
-        start, end = operation.start, operation.end
-        return bool(
-            start
-            and end
-            and other.start
-            and other.end
-            and other.start <= end
-            and start <= other.end
-        )
-
-    return tuple(
-        item for item in assessment.vertebrae if belongs(item.vertebra.operation)
-    )
-
-
-def _groups(
-    vertebrae: Iterable[VertebraAssessment], criteria: Criteria, mode: OutputMode
-) -> frozenset[Reminded]:
-    groups = {_group(item, mode) for item in vertebrae}
-    if criteria.persistent_pain.is_met:
-        groups.add(Reminded.PAIN_RECORDED)
-    return frozenset(groups)
+def _bands(assessment: Assessment) -> frozenset[Reminded]:
+    return frozenset(_group(item, assessment.mode) for item in assessment.vertebrae)
 
 
 def _group(item: VertebraAssessment, mode: OutputMode) -> Reminded:

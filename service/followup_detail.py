@@ -137,6 +137,8 @@ class ChartDetail:
             yield str(words.not_scored)
             return
         yield str(words.group[group])
+        if view.is_by_earlier:
+            yield str(words.group_by_earlier)
         yield str(words.group_doubt)
         yield self._thresholds
 

@@ -161,7 +161,7 @@ class TestReview:
         """Their Procedures may be recorded at different times."""
         other = chart.procedure("pkp", chart.day(0, 11), id="op2")
         chart.procedures.append(other | {"bodySite": [chart._code("T12")]})
-        assert len(chart.read(30, policy=EVERYBODY).vertebrae) == 2
+        assert len(chart.read(30, policy=EVERYBODY).assessment.vertebrae) == 2
 
     @pytest.mark.parametrize("mutilated", ["observations", "procedures"])
     def test_what_could_not_be_read_is_not_nothing_recorded(self, chart, mutilated):
