@@ -1,6 +1,6 @@
 """The use case of the opened chart: what the follow-up calls for, or why nothing."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import date, datetime
 from enum import StrEnum
@@ -15,7 +15,7 @@ from service.assessment import (
 from service.fhir.course import Diagnosis, is_deceased, read_diagnosis
 from service.fhir.criteria import Criteria, judge_criteria
 from service.fhir.findings import Operation, PatientRecord, Reason
-from service.fhir.verdicts import Criterion, Setting
+from service.fhir.verdicts import Setting
 from service.model.scoring import Score
 from service.policy import Policy, Reminded
 
@@ -237,7 +237,7 @@ class _Case:
         if self.diagnosis is Diagnosis.CONSIDERED:
             return Quiet.DIAGNOSIS_RECORDED
         shown = self.policy.chart.criteria_met_shown_days
-        if self._is_recent(self.criteria.all, shown):
+        if self._is_recent(self.criteria.met_since, shown):
             return Stage.CRITERIA_MET
         return Quiet.NO_LONGER_SHOWN
 
@@ -255,14 +255,15 @@ class _Case:
         if not self.criteria.is_complete:
             return Quiet.RECORDS_INCOMPLETE
         shown = self.policy.chart.next_step_shown_days
-        if self._is_recent((self.criteria.tender_point,), shown):
+        if self._is_recent(self.criteria.tender_since, shown):
             return Stage.NEXT_STEP
         return Quiet.NO_LONGER_SHOWN
 
-    def _is_recent(self, criteria: Iterable[Criterion], shown_days: int) -> bool:
-        """Count from the last of the findings that decide."""
-        last = max(item.last_day for found in criteria for item in found.findings)
-        return shown_days > 0 and (self.today - last).days <= shown_days
+    def _is_recent(self, since: date | None, shown_days: int) -> bool:
+        """Count from the first word of it: repeating it makes nothing new."""
+        return bool(
+            since and shown_days > 0 and (self.today - since).days <= shown_days
+        )
 
     def _remind(self) -> Stage | Quiet:
         if self.diagnosis is Diagnosis.CONSIDERED:

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 from typing import Final
 
 from service.fhir.course import Block, Course, read_course
@@ -66,6 +66,20 @@ class Criteria:
     def are_met(self) -> bool:  # numpydoc ignore=RT01
         """Whether all three are met."""
         return all(criterion.is_met for criterion in self.all)
+
+    @property
+    def met_since(self) -> date | None:  # numpydoc ignore=RT01
+        """Where they are: the day on which the last of them was first found."""
+        days = [criterion.since for criterion in self.all if criterion.since]
+        return max(days) if self.are_met else None
+
+    @property
+    def tender_since(self) -> date | None:  # numpydoc ignore=RT01
+        """Since when a tender point calls for a block; anew once pain came back."""
+        pain, tender = self.persistent_pain, self.tender_point
+        if tender.since and pain.since and pain.is_back:
+            return max(tender.since, pain.since)
+        return tender.since
 
 
 def judge_criteria(
@@ -170,8 +184,7 @@ def _gone(pains: Sequence[Sign]) -> list[Sign]:
     return [
         sign
         for sign in pains
-        if sign.answer is False
-        and all(p.when and sign.when and p.when.is_before(sign.when) for p in present)
+        if sign.answer is False and all(_is_before(other, sign) for other in present)
     ]
 
 
@@ -200,7 +213,7 @@ def _judge_presence(
     present = [sign for sign in newest if sign.answer is True]
     sure = [sign for sign in present if not _contradicting(sign, newest)]
     if sure:
-        return Criterion(Result.MET, found(sure))
+        return _met(sure, counted)
     illegible = [sign for sign in newest if isinstance(sign.answer, Fault)]
     absent = [sign for sign in newest if sign.answer is False]
     if present and absent:
@@ -208,6 +221,27 @@ def _judge_presence(
     if illegible:
         return _illegible_answer(illegible)
     return Criterion(Result.NOT_MET, found(absent))
+
+
+def _met(sure: Sequence[Sign], counted: Sequence[Sign]) -> Criterion:
+    """Count from the first finding of a place that nothing contradicted since."""
+    since, is_back = [], False
+    for sign in sure:
+        here = [other for other in counted if not are_apart(sign.side, other.side)]
+        against = [other for other in here if other.answer is not True]
+        lasting = [
+            other
+            for other in here
+            if other.answer is True and all(_is_before(no, other) for no in against)
+        ]
+        days = [each.when.last_day for each in (*lasting, sign) if each.when]
+        since.append(min(days))
+        is_back |= any(other.answer is False for other in against)
+    return Criterion(Result.MET, found(sure), since=max(since), is_back=is_back)
+
+
+def _is_before(one: Sign, other: Sign) -> bool:
+    return bool(one.when and other.when and one.when.is_before(other.when))
 
 
 def _newest(

@@ -80,6 +80,12 @@ class Criterion:
         More of it; codes, units, statuses and values only.
     candidates : tuple of str
         References of what was looked at and does not decide.
+    since : datetime.date or None
+        Where it is met: the last day on which that can first have been found, at the
+        place found last. What is recorded once more does not move it; what was gone
+        and came back does.
+    is_back : bool
+        Whether it is met again, after a finding that it was not.
     """
 
     result: Result
@@ -87,6 +93,8 @@ class Criterion:
     reason: Reason | None = None
     detail: str = ""
     candidates: tuple[str, ...] = ()
+    since: date | None = None
+    is_back: bool = False
 
     def __post_init__(self) -> None:
         """Refuse a judgement without a source, and doubt without a reason."""

@@ -266,6 +266,48 @@ class TestNextStep:
         """From the day of the finding."""
         assert said(tender.read(day)) is expected
 
+    @pytest.mark.parametrize("code", ["scn-tender-point", "scn-tinel-sign"])
+    def test_pressing_again_does_not_begin_the_four_weeks_anew(self, tender, code):
+        """The step was plain from the first finding on; the newest one is shown."""
+        tender.sign(code, value=True, when=tender.day(60), id="again")
+        view = tender.read(63)
+        assert said(view) is Stage.NEXT_STEP
+        assert view.criteria.tender_point.findings[0].source == "Observation/again"
+        assert said(tender.read(64)) is Quiet.NO_LONGER_SHOWN
+
+    @pytest.mark.parametrize("code", ["scn-tender-point", "scn-tinel-sign"])
+    def test_a_tender_point_that_came_back_does(self, tender, code):
+        """It was gone in between."""
+        tender.sign(code, value=False, when=tender.day(50), id="gone")
+        tender.sign("scn-tender-point", value=True, when=tender.day(60), id="again")
+        assert said(tender.read(88)) is Stage.NEXT_STEP
+        assert said(tender.read(89)) is Quiet.NO_LONGER_SHOWN
+
+    def test_one_on_the_other_side_does(self, tender):
+        """It was never found before, and its block is another one."""
+        left, right = ({"bodySite": {"text": side}} for side in ("left", "right"))
+        tender.sign("scn-tender-point", value=True, when=tender.day(35), **left)
+        tender.sign("scn-tinel-sign", value=True, when=tender.day(60), **right)
+        assert said(tender.read(88)) is Stage.NEXT_STEP
+        assert said(tender.read(89)) is Quiet.NO_LONGER_SHOWN
+
+    @pytest.mark.parametrize("day", [40, 62])
+    def test_pain_that_is_recorded_again_does_not(self, tender, day):
+        """It is no other finding."""
+        for number, on in enumerate((20, day)):
+            name = f"pain{number}"
+            tender.sign("scn-persistent-pain", value=True, when=tender.day(on), id=name)
+        assert said(tender.read(63)) is Stage.NEXT_STEP
+        assert said(tender.read(64)) is Quiet.NO_LONGER_SHOWN
+
+    def test_pain_that_came_back_does(self, tender):
+        """Without it there was no step to take."""
+        tender.sign("scn-persistent-pain", value=False, when=tender.day(40), id="gone")
+        assert said(tender.read(50)) is Quiet.FOLLOW_UP_RECORDED
+        tender.sign("scn-persistent-pain", value=True, when=tender.day(70), id="back")
+        assert said(tender.read(98)) is Stage.NEXT_STEP
+        assert said(tender.read(99)) is Quiet.NO_LONGER_SHOWN
+
     def test_it_can_be_switched_off(self, tender):
         """Zero days."""
         policy = with_chart(next_step_shown_days=0)
@@ -371,6 +413,47 @@ class TestCriteriaMet:
     def test_it_is_said_for_four_weeks(self, chart, day, expected):
         """From the last of the findings."""
         assert said(chart.meets_criteria(40).read(day)) is expected
+
+    @pytest.mark.parametrize(
+        ("code", "value"),
+        [("scn-persistent-pain", True), ("scn-tender-point", True)],
+    )
+    def test_what_is_recorded_again_does_not_begin_the_four_weeks_anew(
+        self, chart, code, value
+    ):
+        """Pain is asked for at each visit: the criteria were met before."""
+        chart.meets_criteria(40).sign(code, value, chart.day(60), id="again")
+        assert said(chart.read(68)) is Stage.CRITERIA_MET
+        assert said(chart.read(69)) is Quiet.NO_LONGER_SHOWN
+
+    def test_neither_does_one_more_block(self, chart):
+        """It confirms what the first one showed."""
+        chart.meets_criteria(40).done("scn-diagnostic-block", chart.day(60, 10))
+        chart.sign("scn-block-relief", 80, chart.day(60, 11), id="more")
+        view = chart.read(68)
+        assert view.criteria.block_relief.findings[0].source == "Observation/more"
+        assert said(view) is Stage.CRITERIA_MET
+        assert said(chart.read(69)) is Quiet.NO_LONGER_SHOWN
+
+    def test_a_block_after_one_that_did_not_help_does(self, chart):
+        """The criteria were not met before."""
+        chart.meets_criteria(40).sign("scn-block-relief", 40, chart.day(40, 11))
+        relief = [o for o in chart.observations if o["id"] != "relief"]
+        chart.observations = relief
+        assert chart.read(41).criteria.block_relief.is_not_met
+        chart.done("scn-diagnostic-block", chart.day(60, 10), id="second")
+        chart.sign("scn-block-relief", 80, chart.day(60, 11), id="enough")
+        assert said(chart.read(88)) is Stage.CRITERIA_MET
+        assert said(chart.read(89)) is Quiet.NO_LONGER_SHOWN
+
+    def test_pain_that_came_back_does(self, chart):
+        """In between they were not met."""
+        chart.meets_criteria(40)
+        chart.sign("scn-persistent-pain", value=False, when=chart.day(50), id="gone")
+        assert chart.read(55).stage is None
+        chart.sign("scn-persistent-pain", value=True, when=chart.day(60), id="back")
+        assert said(chart.read(88)) is Stage.CRITERIA_MET
+        assert said(chart.read(89)) is Quiet.NO_LONGER_SHOWN
 
     @pytest.mark.parametrize(("day", "is_met"), [(0, False), (13, False), (14, True)])
     def test_of_the_first_days_it_is_never_said(self, chart, day, is_met):
