@@ -88,6 +88,15 @@ class ChartView:
     groups: frozenset[Reminded] = frozenset()
     is_by_earlier: bool = False
 
+    @property
+    def too_early(self) -> tuple[str, ...]:  # numpydoc ignore=RT01
+        """What would have made another card, or none, had it not been so early."""
+        if self.criteria is None or self.stage is Stage.CRITERIA_MET:
+            return ()
+        if self.stage is Stage.NEXT_STEP:
+            return self.criteria.early_blocks
+        return self.criteria.early
+
 
 class ChartReader:
     """

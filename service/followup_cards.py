@@ -67,12 +67,7 @@ class ChartComposer:
         codes = f"{canonical_base}/CodeSystem/predictors"
         self._identities = Identities(secret_key)
         self._detail = ChartDetail(wording, words, policy)
-        self._summaries = {
-            stage: str(words.summary[stage] % weeks(policy)) for stage in Stage
-        }
-        self._alone = {
-            stage: str(words.alone[stage] % weeks(policy)) for stage in Stage
-        }
+        self._summaries = _summaries(words, weeks(policy))
         self._block = BlockOrder(
             wording.words["order"],
             words.block_order,
@@ -115,10 +110,11 @@ class ChartComposer:
         source, detail = self._sources[view.stage], self._detail.write(view)
         card_id = self._name(view, view.stage, subject)
         frame = self._frame_of(capabilities)
-        summaries = self._summaries if frame.shows_detail else self._alone
+        kind = "summary" if frame.shows_detail else "alone"
+        summary = self._summaries[kind, view.stage, bool(view.too_early)]
         offers = self._offers(view, subject, capabilities)
         card = frame.card(
-            summary=summaries[view.stage],
+            summary=summary,
             indicator="info",
             source=source,
             uuid=card_id,
@@ -168,6 +164,20 @@ class ChartComposer:
         action = Action(type="create", description=draft.description, resource=written)
         name = self._identities.name(card_id, kind)
         return Suggestion(label=draft.label, uuid=name, actions=(action,))
+
+
+def _summaries(
+    words: Any,  # noqa: ANN401 a template's module
+    weeks_of_review: dict[str, int],
+) -> dict[tuple[str, Stage, bool], str]:
+    """Fill them: beside a detail or alone, by stage, and if all was too early."""
+    usual = {"summary": words.summary, "alone": words.alone}
+    return {
+        (kind, Stage(stage), is_early): str(text % weeks_of_review)
+        for is_early, texts in ((False, usual), (True, words.early))
+        for kind in usual
+        for stage, text in texts[kind].items()
+    }
 
 
 def _sources(

@@ -71,6 +71,7 @@ class ChartDetail:
             Stage.REVIEW_OVERDUE: policy.chart.overdue_reminds,
         }
         self._thresholds = _thresholds(words, policy.approval)
+        self._first_day = policy.chart.findings_from_days
 
     def write(self, view: ChartView) -> str:
         """
@@ -117,7 +118,8 @@ class ChartDetail:
     def _lead(self, view: ChartView) -> str:
         operated = view.operation.day if view.operation else None
         of_day = self._words.of_day % {"day": day(operated)} if operated else ""
-        return str(self._words.lead[view.stage] % {"day": of_day, **self._weeks})
+        leads = self._words.early["lead"] if view.too_early else self._words.lead
+        return str(leads[view.stage] % {"day": of_day, **self._weeks})
 
     def _why(self, view: ChartView) -> Iterator[str]:
         """
@@ -145,6 +147,10 @@ class ChartDetail:
     def _notes(self, view: ChartView) -> str:
         flags = self._wording.words["flag"]
         notes = [flags[flag] for flag in view.assessment.flags]
+        if view.too_early:
+            sources = quote(", ".join(view.too_early))
+            note = self._words.early["note"]
+            notes.append(note % {"day": self._first_day, "sources": sources})
         if view.diagnosis is Diagnosis.UNCHECKED:
             notes.append(self._words.unchecked)
         elif view.diagnosis is Diagnosis.CONSIDERED:

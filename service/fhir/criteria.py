@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
+from itertools import chain
 from typing import Final
 
 from service.fhir.course import Block, Course, read_course
@@ -45,6 +46,8 @@ class Criteria:
         References of what shows that somebody looked for it, or planned to.
     blocks : tuple of str
         References of what shows that a block was given, planned or decided against.
+    early, early_blocks : tuple of str
+        The same of the first days after the operation, which do not count.
     is_complete : bool
         Whether every Observation and Procedure could be had and read: only then does
         an empty list mean that there is nothing.
@@ -55,6 +58,8 @@ class Criteria:
     block_relief: Criterion
     followed_up: tuple[str, ...] = ()
     blocks: tuple[str, ...] = ()
+    early: tuple[str, ...] = ()
+    early_blocks: tuple[str, ...] = ()
     is_complete: bool = True
 
     @property
@@ -132,6 +137,7 @@ def judge_criteria(
         )
         if not setting.is_before_operation(sign.when)
     ]
+    told, told_early = _apart_by_time(_of(signs, _RELIEF), setting)
     is_had = record.observations is not None
     is_read = not (procedures.junk + observations.junk + _illegible(record))
     pain, tender, relief = (_of(signs, kind) for kind in (_PAIN, _TENDER, _RELIEF))
@@ -142,7 +148,9 @@ def judge_criteria(
         if is_had
         else _UNAVAILABLE,
         followed_up=_followed_up(signs, course, setting),
-        blocks=tuple(dict.fromkeys((*course.mentions, *_sources(relief)))),
+        blocks=_united(course.mentions, _sources(told)),
+        early=_early(signs, course, setting),
+        early_blocks=_united(course.early_mentions, _sources(told_early)),
         is_complete=is_had and is_read,
     )
 
@@ -173,9 +181,25 @@ def _followed_up(
         *(s for s in _of(counted, _EXAMINED) if s.answer is True),
         *_gone(_of(counted, _PAIN)),
     ]
-    return tuple(
-        dict.fromkeys((*course.examinations, *course.mentions, *_sources(done)))
+    return _united(course.examinations, course.mentions, _sources(done))
+
+
+def _early(signs: Iterable[Sign], course: Course, setting: Setting) -> tuple[str, ...]:
+    """What would show that somebody looked for it, but for the wound of those days."""
+    seen = [
+        sign
+        for sign in signs
+        if setting.is_early(sign.when)
+        and (sign.mapped.target not in _EXAMINED or sign.answer is True)
+    ]
+    looked_for = _of(seen, _TENDER | _RELIEF | _EXAMINED)
+    return _united(
+        course.early_examinations, course.early_mentions, _sources(looked_for)
     )
+
+
+def _united(*sources: Iterable[str]) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(chain(*sources)))
 
 
 def _gone(pains: Sequence[Sign]) -> list[Sign]:
@@ -190,6 +214,16 @@ def _gone(pains: Sequence[Sign]) -> list[Sign]:
 
 def _sources(signs: Iterable[Sign]) -> tuple[str, ...]:
     return tuple(dict.fromkeys(sign.source for sign in signs))[:_NAMED]
+
+
+def _apart_by_time(
+    signs: Iterable[Sign], setting: Setting
+) -> tuple[list[Sign], list[Sign]]:
+    """Those that count by their time, or have none, and those of the first days."""
+    groups: tuple[list[Sign], list[Sign]] = [], []
+    for sign in signs:
+        groups[setting.is_early(sign.when)].append(sign)
+    return groups
 
 
 def _judge_presence(

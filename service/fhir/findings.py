@@ -38,6 +38,7 @@ class Reason(StrEnum):
     OUT_OF_PHYSICAL_RANGE = "out-of-physical-range"
     STALE = "stale"
     TIME_UNCLEAR = "time-unclear"
+    TOO_EARLY = "too-early"
     OUTSIDE_WINDOW = "outside-window"
     OTHER_LEVEL = "other-level"
     CONFLICT = "conflict"

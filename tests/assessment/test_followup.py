@@ -102,6 +102,52 @@ class TestReview:
             view = chart.read(day, policy=EVERYBODY)
             assert said(view) is Quiet.FOLLOW_UP_RECORDED
 
+    @pytest.mark.parametrize(
+        ("day", "expected"),
+        [(1, Stage.REVIEW_DUE), (13, Stage.REVIEW_DUE), (14, Quiet.FOLLOW_UP_RECORDED)],
+    )
+    @pytest.mark.parametrize(
+        "status", ["completed", "in-progress", "preparation", "not-done"]
+    )
+    @pytest.mark.parametrize(
+        "code", ["tender-point-assessment", "scn-diagnostic-block", "nerve-block"]
+    )
+    def test_procedures_of_the_first_days_end_no_reminder(
+        self, chart, code, status, day, expected
+    ):
+        """As little as findings of those days do; the card names them."""
+        chart.done(code, chart.day(day), id="early", status=status)
+        view = chart.read(30)
+        assert said(view) is expected
+        is_early = expected is Stage.REVIEW_DUE
+        assert view.too_early == (("Procedure/early",) if is_early else ())
+
+    def test_procedures_without_a_time_end_it(self, chart):
+        """They may be of any day: nobody says that nothing is recorded."""
+        chart.done("tender-point-assessment", chart.day(1), performedDateTime=None)
+        assert said(chart.read(30)) is Quiet.FOLLOW_UP_RECORDED
+
+    @pytest.mark.parametrize(
+        ("code", "value", "is_told"),
+        [
+            ("scn-tender-point", True, True),
+            ("scn-tinel-sign", False, True),
+            ("scn-examined", True, True),
+            ("scn-examined", False, False),
+            ("scn-block-relief", 90, True),
+            ("scn-persistent-pain", True, False),
+            ("scn-persistent-pain", False, False),
+        ],
+    )
+    def test_findings_of_the_first_days_are_told_as_too_early(
+        self, chart, code, value, is_told
+    ):
+        """Of the examination; pain of the wound is none."""
+        chart.sign(code, value, chart.day(5), id="early")
+        view = chart.read(30)
+        assert said(view) is Stage.REVIEW_DUE
+        assert view.too_early == (("Observation/early",) if is_told else ())
+
     @pytest.mark.parametrize("code", ["scn-examined", "scn-persistent-pain"])
     def test_not_examined_and_pain_that_persists_do_not(self, chart, code):
         """Nobody has looked, and there is a reason to."""
@@ -332,8 +378,8 @@ class TestNextStep:
         assert said(view) is expected
         if expected is not Stage.NEXT_STEP:
             point = view.criteria.tender_point
-            assert point.reason is Reason.TIME_UNCLEAR
-            assert "too early: not from day 14" in point.detail
+            assert point.reason is Reason.TOO_EARLY
+            assert point.detail == "before day 14 after surgery"
             assert point.candidates == ("Observation/t",)
             assert view.groups == {Reminded.HIGH}
 
@@ -366,6 +412,25 @@ class TestNextStep:
         """It may be the one."""
         tender.done("nerve-block", tender.day(36))
         assert said(tender.read(37)) is Quiet.FOLLOW_UP_RECORDED
+
+    @pytest.mark.parametrize(
+        "code", ["scn-diagnostic-block", "nerve-block", "scn-block-relief"]
+    )
+    def test_a_block_of_the_first_days_is_no_word_of_it(self, tender, code):
+        """It came before the tender point counted; the card names it."""
+        if code == "scn-block-relief":
+            tender.sign(code, 90, tender.day(5), id="early")
+        else:
+            tender.done(code, tender.day(5), id="early")
+        view = tender.read(36)
+        assert said(view) is Stage.NEXT_STEP
+        (source,) = view.too_early
+        assert source.endswith("/early")
+
+    def test_an_early_examination_does_not_concern_the_block(self, tender):
+        """The tender point was found again in time."""
+        tender.sign("scn-tinel-sign", value=True, when=tender.day(5), id="early")
+        assert tender.read(36).too_early == ()
 
     def test_so_does_relief_without_its_block(self, tender):
         """Something was injected."""

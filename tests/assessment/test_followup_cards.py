@@ -118,6 +118,75 @@ def test_eight_seconds_say_what_was_found_and_what_to_do(
     assert card.indicator == "info"
 
 
+@pytest.mark.parametrize(
+    ("stage", "summary", "lead"),
+    [
+        (
+            Stage.NEXT_STEP,
+            "Tender point positive; a block was too early to count. Next step: superior"
+            " cluneal nerve block, after red flags and pre-block checks.",
+            "and a block only in the first days, too early to count",
+        ),
+        (
+            Stage.REVIEW_DUE,
+            "Spine review due 4 to 6 weeks after surgery: what is recorded was too"
+            " early to count. If pain persists, check the iliac crest.",
+            "is due. An examination for superior cluneal nerve entrapment neuropathy",
+        ),
+        (
+            Stage.REVIEW_OVERDUE,
+            "Spine review overdue (4 to 6 weeks after surgery): what is recorded was"
+            " too early to count. If pain, check the iliac crest.",
+            "is overdue. An examination for superior cluneal nerve entrapment",
+        ),
+    ],
+    ids=str,
+)
+def test_what_was_too_early_to_count_is_not_called_unrecorded(
+    card_of, chart, stage, summary, lead
+):
+    """In the summary, at the head of the detail, and with its source."""
+    chart, day = at_stage(stage, chart)
+    chart.done("scn-diagnostic-block", chart.day(5), id="early")
+    card = card_of(chart, day)
+    assert card.summary == summary
+    assert lead in card.detail
+    assert "only in the first days, too early to count" in card.detail
+    assert (
+        "- Recorded before day 14 after surgery, when the wound hurts by itself, and so"
+        " not counted: Procedure/early." in card.detail
+    )
+    for untrue in (
+        "no block recorded",
+        "no tender-point exam",
+        "and no block",
+        "neither an",
+    ):
+        assert untrue not in card.summary + card.detail
+
+
+@pytest.mark.parametrize("stage", [Stage.REVIEW_DUE, Stage.REVIEW_OVERDUE], ids=str)
+def test_a_client_without_detail_is_told_so_too(composer, chart, stage):
+    """And of the red flags."""
+    chart, day = at_stage(stage, chart)
+    chart.sign("scn-tender-point", value=True, when=chart.day(5), id="early")
+    plain = Capabilities(detail="none")
+    (card,) = composer.compose(chart.read(day), SUBJECT, plain)
+    assert "what is recorded was too early" in card.summary
+    assert "red flags" in card.summary
+
+
+def test_a_finding_that_is_too_early_says_so_in_words_of_its_own(card_of, chart):
+    """Its row names the Observation; it is neither met nor not met."""
+    chart.sign("scn-tender-point", value=True, when=chart.day(5), id="early")
+    detail = card_of(chart, 30).detail
+    row = (
+        "| unknown | recorded too early to count (before day 14 after surgery) |  |"
+        " Observation/early |"
+    )
+    assert row in detail
+
+
 def test_no_period_of_a_policy_makes_a_summary_longer_than_139(chart):
     """Weeks have two digits at most within any horizon that makes sense."""
     follow_up = replace(
@@ -127,8 +196,8 @@ def test_no_period_of_a_policy_makes_a_summary_longer_than_139(chart):
         horizon_days=690,
     )
     composer = composer_of(replace(default_policy(), follow_up=follow_up))
-    for summaries in (composer._summaries, composer._alone):
-        assert all(len(text) <= 139 for text in summaries.values())
+    assert len(composer._summaries) == 2 * (4 + 3)
+    assert all(len(text) <= 139 for text in composer._summaries.values())
 
 
 def test_the_detail_of_met_criteria_goes_from_dangers_over_findings_to_limits(

@@ -34,7 +34,7 @@ YES, NO = True, False
 def judge(terminology):
     """Judge resources of any type, after the operation of 2 March 2026."""
 
-    def judge(*resources, operation=OPERATION, now=NOW, **record):
+    def judge(*resources, operation=OPERATION, now=NOW, findings_from_days=0, **record):
         kinds = {"Procedure": [], "Observation": []}
         for resource in resources:
             kinds[resource["resourceType"]].append(resource)
@@ -51,6 +51,7 @@ def judge(terminology):
             operation=operation,
             now=now,
             terminology=terminology,
+            findings_from_days=findings_from_days,
         )
 
     return judge
@@ -788,6 +789,26 @@ class TestCourse:
         """Planned, under way and decided against: it is not simply not there."""
         found = judge(block(status=status))
         assert len(found.blocks) == len(found.followed_up) == 1
+
+    def test_records_of_the_first_days_stand_apart(self, judge, block, fhir, sign):
+        """Examination, block and relief of them count for nothing, but are named."""
+        early, day = {"findings_from_days": 14}, "2026-03-10T09:00:00+08:00"
+        given = block(at=day)
+        done = fhir.procedure("tender-point-assessment", at="2026-03-02")
+        felt, pressed = sign("scn-block-relief", 90, day), sign(TENDER, NO, day)
+        found = judge(given, done, felt, pressed, **early)
+        assert found.blocks == found.followed_up == ()
+        assert set(found.early) == {
+            f"Procedure/{given['id']}",
+            f"Procedure/{done['id']}",
+            f"Observation/{felt['id']}",
+            f"Observation/{pressed['id']}",
+        }
+        assert found.early_blocks == (
+            f"Procedure/{given['id']}",
+            f"Observation/{felt['id']}",
+        )
+        assert told(found.tender_point) is told(found.block_relief) is Reason.TOO_EARLY
 
     def test_an_erroneous_or_earlier_record_is_none(self, judge, block, fhir):
         """Neither is the palpation of another operation."""
