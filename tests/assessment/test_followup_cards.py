@@ -4,6 +4,7 @@ import json
 import re
 from dataclasses import replace
 from datetime import date
+from pathlib import Path
 
 import fhirkit
 import pytest
@@ -11,18 +12,22 @@ from fhir.resources.R4B.condition import Condition
 from fhir.resources.R4B.servicerequest import ServiceRequest
 
 from cds_hooks import Capabilities, Response, dump_response
-from service.assessment import OutputMode
+from service.assessment import Assessor, OutputMode
 from service.cards import TOPICS
 from service.catalogue import load_words
+from service.fhir.course import Diagnosis
 from service.fhir.findings import Reason
+from service.fhir.terminology import load_terminology
 from service.fhir.verdicts import Result
-from service.followup import Stage
+from service.followup import ChartReader, Quiet, Stage
 from service.followup_cards import CHART_TOPICS, ChartComposer
 from service.frames import OVERRIDE_SYSTEM
 from service.model.artifact import load_bundled
 from service.orders import Subject
 from service.policy import Approval, Reminded, default_policy
 
+ROOT = Path(__file__).parents[2]
+SNOMED = "http://snomed.info/sct"
 BASE = "http://scnen-cds.example.org/fhir"
 BOTH = Capabilities(action_resources=("Condition", "ServiceRequest"))
 SUBJECT = Subject("p1", "e1")
@@ -677,6 +682,55 @@ class TestSuggestions:
         card = card_of(chart, 61)
         assert "occurrencePeriod" not in card.suggestions[0].actions[0].resource
         assert "recorded after the operation, and no block" in card.detail
+
+
+class TestKept:
+    """The diagnosis that was accepted, as EHRs keep it."""
+
+    @pytest.fixture
+    def kept(self, card_of, chart):
+        """By SNOMED CT's nearest code and the text: 45781009 is any nerve's."""
+        resource = card_of(chart.meets_criteria(40), 41).suggestions[0].actions[0]
+        code = resource.resource["code"]
+        nearest = [c for c in code["coding"] if c["system"] == SNOMED]
+        chart.conditions = [
+            {**resource.resource, "code": {**code, "coding": nearest}, "id": "kept"}
+        ]
+        return chart
+
+    @pytest.fixture
+    def site(self):
+        """The ConceptMaps of the how-to."""
+        return load_terminology(ROOT / "docs/conceptmaps")
+
+    def read(self, chart, terminology):
+        assessor = Assessor(
+            model=load_bundled("liu-nomogram"),
+            second_model=None,
+            policy=default_policy(),
+            terminology=terminology,
+            mode=OutputMode.ANCHORED,
+        )
+        return ChartReader(assessor).read(
+            chart.record(), patient_id="p1", now=chart.day(42)
+        )
+
+    def test_the_nearest_code_alone_is_not_taken_for_it(self, kept):
+        """Carpal tunnel syndrome is an entrapment of a peripheral nerve as well."""
+        assert kept.conditions[0]["code"]["coding"][0]["code"] == "45781009"
+        assert kept.read(42).stage is Stage.CRITERIA_MET
+
+    def test_with_the_map_of_the_how_to_it_is_recognised(self, kept, site):
+        """By the text as the card wrote it; nothing is offered twice."""
+        view = self.read(kept, site)
+        assert view.diagnosis is Diagnosis.CONSIDERED
+        assert view.quiet is Quiet.DIAGNOSIS_RECORDED
+
+    @pytest.mark.parametrize("text", ["Carpal tunnel syndrome", None])
+    def test_another_entrapment_of_that_code_is_not(self, kept, site, text):
+        """The map reads the text, not the code."""
+        kept.conditions[0]["code"]["text"] = text
+        assert self.read(kept, site).stage is Stage.CRITERIA_MET
 
 
 class TestIdentity:
