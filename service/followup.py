@@ -19,7 +19,7 @@ from service.fhir.verdicts import Setting
 from service.model.scoring import Score
 from service.policy import Policy, Reminded
 
-__all__ = ["ChartReader", "ChartView", "Quiet", "Stage"]
+__all__ = ["ChartReader", "ChartView", "Quiet", "Stage", "Uncounted"]
 
 _OF_BAND: Mapping[Band, Reminded] = {
     Band.HIGH: Reminded.HIGH,
@@ -51,6 +51,13 @@ class Quiet(StrEnum):
     NOT_YET_DUE = "not-yet-due"
     NOT_REMINDED = "not-reminded"
     NO_LONGER_SHOWN = "no-longer-shown"
+
+
+class Uncounted(StrEnum):
+    """Why something that is recorded does not count, and yet is not "nothing"."""
+
+    UNREAD = "unread"
+    EARLY = "early"
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,13 +96,16 @@ class ChartView:
     is_by_earlier: bool = False
 
     @property
-    def too_early(self) -> tuple[str, ...]:  # numpydoc ignore=RT01
-        """What would have made another card, or none, had it not been so early."""
+    def uncounted(self) -> dict[Uncounted, tuple[str, ...]]:  # numpydoc ignore=RT01
+        """What would have made another card, or none, if it counted; maybe empty."""
         if self.criteria is None or self.stage is Stage.CRITERIA_MET:
-            return ()
+            return {}
+        review = self.criteria.review
         if self.stage is Stage.NEXT_STEP:
-            return self.criteria.early_blocks
-        return self.criteria.early
+            found = {Uncounted.EARLY: review.early_blocks}
+        else:
+            found = {Uncounted.UNREAD: review.unread, Uncounted.EARLY: review.early}
+        return {why: sources for why, sources in found.items() if sources}
 
 
 class ChartReader:
@@ -255,7 +265,7 @@ class _Case:
         pain = self.criteria.persistent_pain
         return (
             self.criteria.tender_point.is_met
-            and not self.criteria.blocks
+            and not self.criteria.review.blocks
             and not pain.is_not_met
             and pain.reason is not Reason.CONFLICT
         )
@@ -277,7 +287,7 @@ class _Case:
     def _remind(self) -> Stage | Quiet:
         if self.diagnosis is Diagnosis.CONSIDERED:
             return Quiet.DIAGNOSIS_RECORDED
-        if self.criteria.followed_up:
+        if self.criteria.review.followed_up:
             return Quiet.FOLLOW_UP_RECORDED
         if not self.criteria.is_complete:
             return Quiet.RECORDS_INCOMPLETE

@@ -8,7 +8,7 @@ from cds_hooks import Action, Capabilities, Card, Coding, Source, Suggestion
 from service.catalogue import load_words
 from service.fhir.course import Diagnosis
 from service.fhir.writing import written_in
-from service.followup import ChartView, Stage
+from service.followup import ChartView, Stage, Uncounted
 from service.followup_detail import ChartDetail, weeks
 from service.followup_drafts import BlockOrder, Draft, ProvisionalDiagnosis
 from service.frames import frames
@@ -111,7 +111,8 @@ class ChartComposer:
         card_id = self._name(view, view.stage, subject)
         frame = self._frame_of(capabilities)
         kind = "summary" if frame.shows_detail else "alone"
-        summary = self._summaries[kind, view.stage, bool(view.too_early)]
+        why = next(iter(view.uncounted), None)
+        summary = self._summaries[kind, view.stage, why]
         offers = self._offers(view, subject, capabilities)
         card = frame.card(
             summary=summary,
@@ -169,12 +170,14 @@ class ChartComposer:
 def _summaries(
     words: Any,  # noqa: ANN401 a template's module
     weeks_of_review: dict[str, int],
-) -> dict[tuple[str, Stage, bool], str]:
-    """Fill them: beside a detail or alone, by stage, and if all was too early."""
+) -> dict[tuple[str, Stage, Uncounted | None], str]:
+    """Fill them: beside a detail or alone, by stage, and by what does not count."""
     usual = {"summary": words.summary, "alone": words.alone}
+    by_reason: dict[Uncounted | None, Any] = {None: usual}
+    by_reason |= {why: words.uncounted[why] for why in Uncounted}
     return {
-        (kind, Stage(stage), is_early): str(text % weeks_of_review)
-        for is_early, texts in ((False, usual), (True, words.early))
+        (kind, Stage(stage), why): str(text % weeks_of_review)
+        for why, texts in by_reason.items()
         for kind in usual
         for stage, text in texts[kind].items()
     }

@@ -118,7 +118,8 @@ class ChartDetail:
     def _lead(self, view: ChartView) -> str:
         operated = view.operation.day if view.operation else None
         of_day = self._words.of_day % {"day": day(operated)} if operated else ""
-        leads = self._words.early["lead"] if view.too_early else self._words.lead
+        why = next(iter(view.uncounted), None)
+        leads = self._words.uncounted[why]["lead"] if why else self._words.lead
         return str(leads[view.stage] % {"day": of_day, **self._weeks})
 
     def _why(self, view: ChartView) -> Iterator[str]:
@@ -147,10 +148,9 @@ class ChartDetail:
     def _notes(self, view: ChartView) -> str:
         flags = self._wording.words["flag"]
         notes = [flags[flag] for flag in view.assessment.flags]
-        if view.too_early:
-            sources = quote(", ".join(view.too_early))
-            note = self._words.early["note"]
-            notes.append(note % {"day": self._first_day, "sources": sources})
+        for why, found in view.uncounted.items():
+            told = {"day": self._first_day, "sources": quote(", ".join(found))}
+            notes.append(self._words.uncounted[why]["note"] % told)
         if view.diagnosis is Diagnosis.UNCHECKED:
             notes.append(self._words.unchecked)
         elif view.diagnosis is Diagnosis.CONSIDERED:

@@ -3,28 +3,21 @@
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
-from itertools import chain
 from typing import Final
 
-from service.fhir.course import Block, Course, read_course
+from service.fhir.course import Block, read_course
 from service.fhir.findings import Operation, PatientRecord, Reason, quoted
 from service.fhir.quantities import Fault
 from service.fhir.references import select
 from service.fhir.relief import is_maybe_numbed, judge_relief, numbed
 from service.fhir.resources import Intake
-from service.fhir.signs import Sign, are_apart, read_signs
+from service.fhir.review import PAIN, RELIEF, TENDER, Review, read_review
+from service.fhir.signs import Sign, are_apart, newest_of, read_signs
 from service.fhir.terminology import Terminology
 from service.fhir.verdicts import Criterion, Result, Setting, found, unknown
 
 __all__ = ["Criteria", "judge_criteria"]
 
-_PAIN: Final = frozenset({"scn-persistent-pain"})
-#: By their definitions both say that pressure there brings on the patient's pain.
-_TENDER: Final = frozenset({"scn-tender-point", "scn-tinel-sign"})
-_RELIEF: Final = frozenset({"scn-block-relief"})
-_EXAMINED: Final = frozenset({"scn-examined"})
-#: So many signs of one kind are compared; older ones decide nothing.
-_COMPARED: Final = 100
 _NAMED: Final = 20
 _UNAVAILABLE: Final = Criterion(Result.UNKNOWN, reason=Reason.UNAVAILABLE)
 
@@ -42,12 +35,8 @@ class Criteria:
         A tender point whose pressure reproduces the patient's pain (Tinel's sign).
     block_relief : Criterion
         Relief of more than 75 % within two hours of a block there.
-    followed_up : tuple of str
-        References of what shows that somebody looked for it, or planned to.
-    blocks : tuple of str
-        References of what shows that a block was given, planned or decided against.
-    early, early_blocks : tuple of str
-        The same of the first days after the operation, which do not count.
+    review : Review
+        What else speaks of examination and block, and what of it counts.
     is_complete : bool
         Whether every Observation and Procedure could be had and read: only then does
         an empty list mean that there is nothing.
@@ -56,11 +45,8 @@ class Criteria:
     persistent_pain: Criterion
     tender_point: Criterion
     block_relief: Criterion
-    followed_up: tuple[str, ...] = ()
-    blocks: tuple[str, ...] = ()
-    early: tuple[str, ...] = ()
-    early_blocks: tuple[str, ...] = ()
-    is_complete: bool = True
+    review: Review
+    is_complete: bool
 
     @property
     def all(self) -> tuple[Criterion, ...]:  # numpydoc ignore=RT01
@@ -137,20 +123,16 @@ def judge_criteria(
         )
         if not setting.is_before_operation(sign.when)
     ]
-    told, told_early = _apart_by_time(_of(signs, _RELIEF), setting)
     is_had = record.observations is not None
     is_read = not (procedures.junk + observations.junk + _illegible(record))
-    pain, tender, relief = (_of(signs, kind) for kind in (_PAIN, _TENDER, _RELIEF))
+    pain, tender, relief = (newest_of(signs, kind) for kind in (PAIN, TENDER, RELIEF))
     return Criteria(
         _judge_presence(pain, course.blocks, setting) if is_had else _UNAVAILABLE,
         _judge_presence(tender, course.blocks, setting) if is_had else _UNAVAILABLE,
         judge_relief(relief, course.blocks, tender, setting)
         if is_had
         else _UNAVAILABLE,
-        followed_up=_followed_up(signs, course, setting),
-        blocks=_united(course.mentions, _sources(told)),
-        early=_early(signs, course, setting),
-        early_blocks=_united(course.early_mentions, _sources(told_early)),
+        review=read_review(signs, course, setting),
         is_complete=is_had and is_read,
     )
 
@@ -159,71 +141,8 @@ def _illegible(record: PatientRecord) -> int:
     return sum(record.illegible.get(kind, 0) for kind in ("Procedure", "Observation"))
 
 
-def _of(signs: Iterable[Sign], targets: frozenset[str]) -> list[Sign]:
-    """Keep the signs of some codes, the newest where there are very many."""
-    kept = [sign for sign in signs if sign.mapped.target in targets]
-    if len(kept) > _COMPARED:
-        kept.sort(key=lambda s: s.when.start.timestamp() if s.when else float("-inf"))
-    return kept[-_COMPARED:]
-
-
-def _followed_up(
-    signs: Iterable[Sign], course: Course, setting: Setting
-) -> tuple[str, ...]:
-    """What was looked for, found or not; that pain persists does not show a review."""
-    counted = [
-        sign
-        for sign in signs
-        if not isinstance(sign.answer, Fault) and not setting.check(sign)
-    ]
-    done = [
-        *_of(counted, _TENDER | _RELIEF),
-        *(s for s in _of(counted, _EXAMINED) if s.answer is True),
-        *_gone(_of(counted, _PAIN)),
-    ]
-    return _united(course.examinations, course.mentions, _sources(done))
-
-
-def _early(signs: Iterable[Sign], course: Course, setting: Setting) -> tuple[str, ...]:
-    """What would show that somebody looked for it, but for the wound of those days."""
-    seen = [
-        sign
-        for sign in signs
-        if setting.is_early(sign.when)
-        and (sign.mapped.target not in _EXAMINED or sign.answer is True)
-    ]
-    looked_for = _of(seen, _TENDER | _RELIEF | _EXAMINED)
-    return _united(
-        course.early_examinations, course.early_mentions, _sources(looked_for)
-    )
-
-
-def _united(*sources: Iterable[str]) -> tuple[str, ...]:
-    return tuple(dict.fromkeys(chain(*sources)))
-
-
-def _gone(pains: Sequence[Sign]) -> list[Sign]:
-    """Findings that pain is absent, as long as none that it persists may be newer."""
-    present = [sign for sign in pains if sign.answer is True]
-    return [
-        sign
-        for sign in pains
-        if sign.answer is False and all(_is_before(other, sign) for other in present)
-    ]
-
-
 def _sources(signs: Iterable[Sign]) -> tuple[str, ...]:
     return tuple(dict.fromkeys(sign.source for sign in signs))[:_NAMED]
-
-
-def _apart_by_time(
-    signs: Iterable[Sign], setting: Setting
-) -> tuple[list[Sign], list[Sign]]:
-    """Those that count by their time, or have none, and those of the first days."""
-    groups: tuple[list[Sign], list[Sign]] = [], []
-    for sign in signs:
-        groups[setting.is_early(sign.when)].append(sign)
-    return groups
 
 
 def _judge_presence(
@@ -266,16 +185,12 @@ def _met(sure: Sequence[Sign], counted: Sequence[Sign]) -> Criterion:
         lasting = [
             other
             for other in here
-            if other.answer is True and all(_is_before(no, other) for no in against)
+            if other.answer is True and all(no.is_before(other) for no in against)
         ]
         days = [each.when.last_day for each in (*lasting, sign) if each.when]
         since.append(min(days))
         is_back |= any(other.answer is False for other in against)
     return Criterion(Result.MET, found(sure), since=max(since), is_back=is_back)
-
-
-def _is_before(one: Sign, other: Sign) -> bool:
-    return bool(one.when and other.when and one.when.is_before(other.when))
 
 
 def _newest(

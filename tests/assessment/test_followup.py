@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from service.assessment import OutputMode
 from service.fhir.course import Diagnosis
 from service.fhir.findings import Reason
-from service.followup import Quiet, Stage
+from service.followup import Quiet, Stage, Uncounted
 from service.policy import Chart, Reminded, default_policy
 
 
@@ -120,7 +120,8 @@ class TestReview:
         view = chart.read(30)
         assert said(view) is expected
         is_early = expected is Stage.REVIEW_DUE
-        assert view.too_early == (("Procedure/early",) if is_early else ())
+        early = {Uncounted.EARLY: ("Procedure/early",)}
+        assert view.uncounted == (early if is_early else {})
 
     def test_procedures_without_a_time_end_it(self, chart):
         """They may be of any day: nobody says that nothing is recorded."""
@@ -146,7 +147,8 @@ class TestReview:
         chart.sign(code, value, chart.day(5), id="early")
         view = chart.read(30)
         assert said(view) is Stage.REVIEW_DUE
-        assert view.too_early == (("Observation/early",) if is_told else ())
+        early = {Uncounted.EARLY: ("Observation/early",)}
+        assert view.uncounted == (early if is_told else {})
 
     @pytest.mark.parametrize("code", ["scn-examined", "scn-persistent-pain"])
     def test_not_examined_and_pain_that_persists_do_not(self, chart, code):
@@ -424,13 +426,13 @@ class TestNextStep:
             tender.done(code, tender.day(5), id="early")
         view = tender.read(36)
         assert said(view) is Stage.NEXT_STEP
-        (source,) = view.too_early
-        assert source.endswith("/early")
+        ((why, (source,)),) = view.uncounted.items()
+        assert (why, source.partition("/")[2]) == (Uncounted.EARLY, "early")
 
     def test_an_early_examination_does_not_concern_the_block(self, tender):
         """The tender point was found again in time."""
         tender.sign("scn-tinel-sign", value=True, when=tender.day(5), id="early")
-        assert tender.read(36).too_early == ()
+        assert tender.read(36).uncounted == {}
 
     def test_so_does_relief_without_its_block(self, tender):
         """Something was injected."""
@@ -669,9 +671,9 @@ def test_whatever_is_recorded_each_stage_has_its_sources(chart, findings, day):
         assert view.criteria.block_relief.findings[0].value == 90
     if view.stage is Stage.NEXT_STEP:
         assert view.criteria.tender_point.findings
-        assert not view.criteria.blocks
+        assert not view.criteria.review.blocks
     if view.stage in {Stage.REVIEW_DUE, Stage.REVIEW_OVERDUE}:
-        assert not view.criteria.followed_up
+        assert not view.criteria.review.followed_up
         assert 28 <= day <= 70
     assert view.operation is None or view.operation.day == date(2026, 3, 2)
 

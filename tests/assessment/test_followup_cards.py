@@ -181,6 +181,53 @@ def test_a_client_without_detail_is_told_so_too(composer, chart, stage):
     assert "red flags" in card.summary
 
 
+@pytest.mark.parametrize(
+    "more",
+    [
+        {"status": "preliminary"},
+        {"valueBoolean": None, "valueString": "positive"},
+        {"effectiveDateTime": None},
+    ],
+    ids=["preliminary", "text", "no-time"],
+)
+@pytest.mark.parametrize(
+    ("stage", "summary"),
+    [
+        (
+            Stage.REVIEW_DUE,
+            "Spine review due 4 to 6 weeks after surgery: what is recorded is not final"
+            " or unclear. If pain persists, check the iliac crest.",
+        ),
+        (
+            Stage.REVIEW_OVERDUE,
+            "Spine review overdue (4 to 6 weeks after surgery): what is recorded is not"
+            " final or unclear. If pain, check iliac crest.",
+        ),
+    ],
+    ids=str,
+)
+def test_a_finding_that_cannot_be_read_is_not_called_unrecorded(
+    card_of, chart, stage, summary, more
+):
+    """Somebody has looked: the reminder says why that does not end it."""
+    chart, day = at_stage(stage, chart)
+    chart.sign("scn-tender-point", value=True, when=chart.day(25), id="odd", **more)
+    card = card_of(chart, day)
+    assert card.summary == summary
+    assert "is recorded, but not so that it counts" in card.detail
+    note = "not final, not legible, or without a time that can tell: Observation/odd."
+    assert note in card.detail
+    assert "neither an examination" not in card.detail
+
+
+def test_an_examination_that_was_not_done_is_nothing_recorded(card_of, chart):
+    """Data that are recorded as absent are no finding."""
+    reason = {"text": "Patient did not attend"}
+    absent = {"valueBoolean": None, "dataAbsentReason": reason}
+    chart.sign("scn-tender-point", value=True, when=chart.day(25), **absent)
+    assert "no tender-point examination recorded" in card_of(chart, 30).summary
+
+
 def test_a_finding_that_is_too_early_says_so_in_words_of_its_own(card_of, chart):
     """Its row names the Observation; it is neither met nor not met."""
     chart.sign("scn-tender-point", value=True, when=chart.day(5), id="early")
@@ -201,7 +248,7 @@ def test_no_period_of_a_policy_makes_a_summary_longer_than_139(chart):
         horizon_days=690,
     )
     composer = composer_of(replace(default_policy(), follow_up=follow_up))
-    assert len(composer._summaries) == 2 * (4 + 3)
+    assert len(composer._summaries) == 2 * (4 + 3 + 2)
     assert all(len(text) <= 139 for text in composer._summaries.values())
 
 
