@@ -4,6 +4,8 @@ from dataclasses import replace
 from datetime import date
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from service.assessment import Band
 from service.fhir.findings import Flag, Reason
@@ -220,3 +222,44 @@ def test_the_horizon_is_that_of_the_latest(operated):
     short = replace(policy, follow_up=replace(policy.follow_up, horizon_days=60))
     again(operated, "pkp", 21, "L4")
     assert operated.read(82, policy=short, hour=0).quiet is Quiet.BEYOND_HORIZON
+
+
+PROCEDURES = st.lists(
+    st.tuples(
+        st.sampled_from(["pvp", "pkp", SCREWS]),
+        st.integers(0, 120),
+        st.lists(st.sampled_from(["T12", "L1", "L2", "L4"]), max_size=2, unique=True),
+        st.sampled_from([None, "e1", "e2"]),
+    ),
+    min_size=1,
+    max_size=6,
+)
+
+
+@settings(
+    max_examples=100,
+    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture],
+)
+@given(procedures=PROCEDURES, order=st.randoms())
+def test_with_days_that_are_known_the_day_of_the_latest_is_known(
+    chart, procedures, order
+):
+    """Whatever was done where: no cement comes after it, and the order is no matter."""
+    chart.procedures = []
+    for number, (code, day, levels, encounter) in enumerate(procedures):
+        more = stay(encounter) if encounter else {}
+        again(chart, code, day, *levels, name=f"op{number}", **more)
+    view = chart.read(121)
+    cemented = [day for code, day, *_ in procedures if code != SCREWS]
+    if not cemented:
+        assert view.operation is None or view.operation.day
+        return
+    since = (view.operation.day - chart.operated.date()).days
+    assert since >= max(cemented)
+    assert since in [day for _, day, *_ in procedures]
+    assert view.quiet is not Quiet.OPERATION_DAY_UNKNOWN
+    order.shuffle(chart.procedures)
+    other = chart.read(121)
+    assert other.operation == view.operation
+    assert (other.stage, other.quiet) == (view.stage, view.quiet)
