@@ -14,8 +14,8 @@ from service.policy import Windows
 
 __all__ = ["Choice", "apart", "choose"]
 
-#: So many operations are told apart; those before them are taken for one.
-_APART: Final = 10
+#: So many operations are looked at; before them, as many more if cement was used.
+_LOOKED_AT: Final = 10
 
 
 @dataclass(slots=True)
@@ -138,13 +138,14 @@ def apart(
         if not fact.when
         or (not now.is_before(fact.when) and now.start - fact.when.end <= lookback)
     ]
-    for number in range(_APART + 1):
+    for number in range(2 * _LOOKED_AT):
+        if number == _LOOKED_AT:
+            rest = [fact for fact in rest if _said(fact) != {PEDICLE_SCREW}]
         seeds = [(f.when.start, f.source, f) for f in rest if f.when and not f.is_open]
         if not seeds:
             return
         *_, latest = max(seeds, key=lambda seed: seed[:2])
-        is_last = number == _APART
-        one = [f for f in rest if is_last or _is_one(f, latest, zone, windows)]
+        one = [f for f in rest if _is_one(f, latest, zone, windows)]
         rest = _without(rest, one)
         cement = _cement_within(one, rest)
         yield [*one, *cement]

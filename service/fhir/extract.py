@@ -191,18 +191,15 @@ def _assess(record: PatientRecord, own: Owned, call: _Call) -> _Verdict:
         return _Verdict((), Reason.UNDER_AGE, unchecked=unchecked)
     if exclusion is not None:
         return _Verdict((), Reason.EXCLUDED_CONDITION, exclusion, unchecked)
-    operation = _latest_of(chosen, vertebrae) if call.latest_only else None
+    operation = _operation(chosen) if call.latest_only else None
     return _Verdict(tuple(vertebrae), unchecked=unchecked, operation=operation)
 
 
-def _latest_of(
-    chosen: Iterable[ProcedureFact], vertebrae: Iterable[OperatedVertebra]
-) -> Operation:
-    """When the last of what was done took place: from then on it was over."""
-    sources = {name for item in vertebrae for name in item.operation.sources}
-    times = [fact.when for fact in chosen if fact.when and fact.source in sources]
+def _operation(chosen: Sequence[ProcedureFact]) -> Operation:
+    """It was over with the last of its Procedures."""
+    times = [fact.when for fact in chosen if fact.when]
     last = max(times, key=lambda when: when.start, default=None)
-    return operation_of(last, tuple(sorted(sources)))
+    return operation_of(last, tuple(sorted({fact.source for fact in chosen})))
 
 
 def _choices(
