@@ -244,6 +244,9 @@ class _Case:
             return Quiet.BEYOND_HORIZON
         if self.diagnosis is Diagnosis.SETTLED:
             return Quiet.DIAGNOSIS_RECORDED
+        # Nothing that could be recorded yet would count: no need to know.
+        if day and (self.today - day).days < self.policy.chart.findings_from_days:
+            return Quiet.NOT_YET_DUE
         if self.criteria.tender_point.reason is Reason.UNAVAILABLE:
             return Quiet.OBSERVATIONS_UNAVAILABLE
         if self.criteria.are_met:

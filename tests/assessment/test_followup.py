@@ -222,6 +222,15 @@ class TestReview:
         chart.observations = None
         assert said(chart.read(30)) is Quiet.OBSERVATIONS_UNAVAILABLE
 
+    @pytest.mark.parametrize(
+        ("day", "expected"),
+        [(13, Quiet.NOT_YET_DUE), (14, Quiet.OBSERVATIONS_UNAVAILABLE)],
+    )
+    def test_in_the_first_days_nobody_needs_observations(self, chart, day, expected):
+        """Whatever they hold would not count yet: no call fails for want of them."""
+        chart.observations = None
+        assert said(chart.read(day)) is expected
+
     def test_without_conditions_it_reminds_and_says_what_was_not_checked(self, chart):
         """They are optional."""
         chart.conditions = None
