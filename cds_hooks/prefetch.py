@@ -25,16 +25,24 @@ _DATE_PREFIX = re.compile(r"(?:ne|sa|eb|ap)\d{4}(?:-.*)?")
 # Codes may be logged; what is no code could be anything.
 _ISSUE_CODE = re.compile(r"[a-z][a-z-]{1,39}")
 _ERROR_FREE = {"information", "warning", "success"}
-# Issue types that say that data were left out, however mild the severity is.
+# Issue types that say that data were left out, or kept from whoever asked, however mild
+# the severity is: FHIR's families "transient" and "security", and a search cut short.
+# The empty search of Epic is a warning too, but of type "processing".
 _TELLS_OF_A_GAP = {
     "exception",
+    "expired",
+    "forbidden",
     "incomplete",
     "lock-error",
+    "login",
     "no-store",
+    "security",
+    "suppressed",
     "throttled",
     "timeout",
     "too-costly",
     "transient",
+    "unknown",
 }
 # Entry.search.mode; only matches stand in Bundle.total.
 _IS_COUNTED = {"match": True, "include": False, "outcome": False}

@@ -1,6 +1,7 @@
 """The advice at discharge: from a hook call over the assessment to the answer."""
 
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from datetime import datetime
 
 from cds_hooks import DataUnavailable, HookRequest, Response
@@ -14,11 +15,12 @@ from service.records import Gathered, RecordReader
 __all__ = ["FollowUpAdvice", "refuse_unread", "refuse_without_procedures", "subject_of"]
 
 
+@dataclass(frozen=True, slots=True, eq=False)
 class FollowUpAdvice:
     """
     Advise on the follow-up of one patient at discharge.
 
-    Parameters
+    Attributes
     ----------
     reader : RecordReader
         Gathers the patient's record.
@@ -31,17 +33,10 @@ class FollowUpAdvice:
         Gives the time of the call, with its zone.
     """
 
-    def __init__(
-        self,
-        reader: RecordReader,
-        assessors: Mapping[str | None, Assessor],
-        composer: CardComposer,
-        clock: Callable[[], datetime],
-    ) -> None:
-        self._reader = reader
-        self._assessors = assessors
-        self._composer = composer
-        self._clock = clock
+    reader: RecordReader
+    assessors: Mapping[str | None, Assessor]
+    composer: CardComposer
+    clock: Callable[[], datetime]
 
     def __call__(self, request: HookRequest) -> Response:
         """
@@ -64,11 +59,11 @@ class FollowUpAdvice:
             not be had.
         """
         subject = subject_of(request)
-        gathered = self._reader.read(request)
+        gathered = self.reader.read(request)
         assessment = self._assess(request, subject, gathered)
         _refuse_silence(assessment, gathered)
         return Response(
-            cards=self._composer.compose(
+            cards=self.composer.compose(
                 assessment,
                 subject,
                 capabilities_of(request.client),
@@ -85,7 +80,7 @@ class FollowUpAdvice:
         OutputMode
             The mode.
         """
-        return self._assessors[None].mode_on(self._clock())
+        return self.assessors[None].mode_on(self.clock())
 
     def assess(self, request: HookRequest) -> Assessment:
         """
@@ -106,17 +101,17 @@ class FollowUpAdvice:
         DataUnavailable
             If the procedures could not be had.
         """
-        return self._assess(request, subject_of(request), self._reader.read(request))
+        return self._assess(request, subject_of(request), self.reader.read(request))
 
     def _assess(
         self, request: HookRequest, subject: Subject, gathered: Gathered
     ) -> Assessment:
         refuse_without_procedures(gathered)
-        return self._assessors[signs_at(request.client)].assess(
+        return self.assessors[signs_at(request.client)].assess(
             gathered.record,
             patient_id=subject.patient_id,
             encounter_id=subject.encounter_id,
-            now=self._clock(),
+            now=self.clock(),
         )
 
 

@@ -268,6 +268,7 @@ class Assessor:
         patient_id: str,
         encounter_id: str | None,
         now: datetime,
+        latest_only: bool = False,
     ) -> Assessment:
         """
         Assess one patient.
@@ -282,6 +283,8 @@ class Assessor:
             The encounter of the call.
         now : datetime.datetime
             Time of the call, with its zone.
+        latest_only : bool, optional
+            Whether only the latest eligible operation of the look-back is assessed.
 
         Returns
         -------
@@ -296,6 +299,7 @@ class Assessor:
             windows=self.policy.windows,
             eligibility=self.policy.eligibility,
             terminology=self.terminology,
+            latest_only=latest_only,
         )
         return self.judge(extraction)
 

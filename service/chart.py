@@ -1,6 +1,7 @@
 """The advice in an opened chart: the follow-up after an operation, or the discharge."""
 
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from datetime import datetime
 
 from cds_hooks import DataUnavailable, HookRequest, Response
@@ -18,11 +19,12 @@ from service.records import RecordReader
 __all__ = ["ChartAdvice"]
 
 
+@dataclass(frozen=True, slots=True, eq=False)
 class ChartAdvice:
     """
     Advise whoever opens a chart: the handler at ``patient-view``.
 
-    Parameters
+    Attributes
     ----------
     discharge : FollowUpAdvice
         Answers where the client fires the hook at a discharge, as Epic does.
@@ -36,19 +38,11 @@ class ChartAdvice:
         Gives the time of the call, with its zone.
     """
 
-    def __init__(
-        self,
-        discharge: FollowUpAdvice,
-        reader: RecordReader,
-        charts: Mapping[str | None, ChartReader],
-        composer: ChartComposer,
-        clock: Callable[[], datetime],
-    ) -> None:
-        self._discharge = discharge
-        self._reader = reader
-        self._charts = charts
-        self._composer = composer
-        self._clock = clock
+    discharge: FollowUpAdvice
+    reader: RecordReader
+    charts: Mapping[str | None, ChartReader]
+    composer: ChartComposer
+    clock: Callable[[], datetime]
 
     def __call__(self, request: HookRequest) -> Response:
         """
@@ -71,12 +65,12 @@ class ChartAdvice:
             not be had.
         """
         if _is_at_discharge(request):
-            return self._discharge(request)
-        gathered = self._reader.read(request)
+            return self.discharge(request)
+        gathered = self.reader.read(request)
         refuse_without_procedures(gathered)
         subject = subject_of(request)
-        view = self._charts[signs_at(request.client)].read(
-            gathered.record, patient_id=subject.patient_id, now=self._clock()
+        view = self.charts[signs_at(request.client)].read(
+            gathered.record, patient_id=subject.patient_id, now=self.clock()
         )
         if view.quiet is Quiet.NOT_ELIGIBLE:
             refuse_unread(view.assessment)
@@ -87,7 +81,7 @@ class ChartAdvice:
                 " send the complete result of the template"
             )
         return Response(
-            cards=self._composer.compose(
+            cards=self.composer.compose(
                 view, subject, capabilities_of(request.client), gathered.fhir_version
             )
         )

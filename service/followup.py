@@ -1,6 +1,6 @@
 """The use case of the opened chart: what the follow-up calls for, or why nothing."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import date, datetime
 from enum import StrEnum
@@ -15,11 +15,11 @@ from service.assessment import (
 from service.fhir.course import Diagnosis, is_deceased, read_diagnosis
 from service.fhir.criteria import Criteria, judge_criteria
 from service.fhir.findings import Operation, PatientRecord, Reason
-from service.fhir.verdicts import Criterion, Setting
+from service.fhir.verdicts import Setting
 from service.model.scoring import Score
 from service.policy import Policy, Reminded
 
-__all__ = ["ChartReader", "ChartView", "Quiet", "Stage"]
+__all__ = ["ChartReader", "ChartView", "Quiet", "Stage", "Uncounted"]
 
 _OF_BAND: Mapping[Band, Reminded] = {
     Band.HIGH: Reminded.HIGH,
@@ -53,6 +53,13 @@ class Quiet(StrEnum):
     NO_LONGER_SHOWN = "no-longer-shown"
 
 
+class Uncounted(StrEnum):
+    """Why something that is recorded does not count, and yet is not "nothing"."""
+
+    UNREAD = "unread"
+    EARLY = "early"
+
+
 @dataclass(frozen=True, slots=True)
 class ChartView:
     """
@@ -61,31 +68,44 @@ class ChartView:
     Attributes
     ----------
     assessment : Assessment
-        Operations of the horizon, scored.
+        The latest eligible operation of the horizon, scored.
     stage : Stage or None
         What the follow-up calls for.
     quiet : Quiet or None
         Why there is nothing to say; exactly one of the two is given.
     operation : Operation or None
-        The latest eligible operation.
-    vertebrae : tuple of VertebraAssessment
-        The vertebrae that were operated on then, the highest score first.
+        When it took place.
     criteria : Criteria or None
         The diagnostic criteria since that operation.
     diagnosis : Diagnosis
         Whether SCNEN stands among the diagnoses.
     groups : frozenset of Reminded
         Groups of the quiet rules that the patient belongs to.
+    is_by_earlier : bool
+        Whether an earlier operation puts the patient into a group, since the latest one
+        could not be scored.
     """
 
     assessment: Assessment
     stage: Stage | None = None
     quiet: Quiet | None = None
     operation: Operation | None = None
-    vertebrae: tuple[VertebraAssessment, ...] = ()
     criteria: Criteria | None = None
     diagnosis: Diagnosis = Diagnosis.UNCHECKED
     groups: frozenset[Reminded] = frozenset()
+    is_by_earlier: bool = False
+
+    @property
+    def uncounted(self) -> dict[Uncounted, tuple[str, ...]]:  # numpydoc ignore=RT01
+        """What would have made another card, or none, if it counted; maybe empty."""
+        if self.criteria is None or self.stage is Stage.CRITERIA_MET:
+            return {}
+        review = self.criteria.review
+        if self.stage is Stage.NEXT_STEP:
+            found = {Uncounted.EARLY: review.early_blocks}
+        else:
+            found = {Uncounted.UNREAD: review.unread, Uncounted.EARLY: review.early}
+        return {why: sources for why, sources in found.items() if sources}
 
 
 class ChartReader:
@@ -133,9 +153,9 @@ class ChartReader:
             What the follow-up calls for, or why there is nothing to say.
         """
         assessment = self._assessor.assess(
-            record, patient_id=patient_id, encounter_id=None, now=now
+            record, patient_id=patient_id, encounter_id=None, now=now, latest_only=True
         )
-        operation = _latest(assessment)
+        operation = assessment.extraction.operation
         if operation is None:
             return ChartView(assessment, quiet=Quiet.NOT_ELIGIBLE)
         if is_deceased(record.patient, patient_id):
@@ -150,7 +170,6 @@ class ChartReader:
         assessment: Assessment,
         operation: Operation,
     ) -> ChartView:
-        vertebrae = _operated_in(operation, assessment)
         criteria = judge_criteria(
             record,
             patient_id=patient_id,
@@ -160,7 +179,11 @@ class ChartReader:
             findings_from_days=self.policy.chart.findings_from_days,
         )
         diagnosis = self._diagnosis(record, patient_id, Setting.of(operation, now))
-        groups = _groups(vertebrae, criteria, assessment.mode)
+        by_band = _bands(assessment)
+        earlier = self._earlier(record, patient_id, now, by_band)
+        groups = by_band | earlier
+        if criteria.persistent_pain.is_met:
+            groups |= {Reminded.PAIN_RECORDED}
         case = _Case(operation, now.date(), criteria, diagnosis, groups, self.policy)
         said = case.decide()
         return ChartView(
@@ -168,11 +191,26 @@ class ChartReader:
             stage=said if isinstance(said, Stage) else None,
             quiet=said if isinstance(said, Quiet) else None,
             operation=operation,
-            vertebrae=vertebrae,
             criteria=criteria,
             diagnosis=diagnosis,
             groups=groups,
+            is_by_earlier=bool(earlier),
         )
+
+    def _earlier(
+        self,
+        record: PatientRecord,
+        patient_id: str,
+        now: datetime,
+        latest: frozenset[Reminded],
+    ) -> frozenset[Reminded]:
+        """An operation that cannot be scored takes nobody out of an earlier group."""
+        if latest != {Reminded.NOT_SCORED}:
+            return frozenset()
+        united = self._assessor.assess(
+            record, patient_id=patient_id, encounter_id=None, now=now
+        )
+        return _bands(united) - latest
 
     def _diagnosis(
         self, record: PatientRecord, patient_id: str, setting: Setting
@@ -206,6 +244,9 @@ class _Case:
             return Quiet.BEYOND_HORIZON
         if self.diagnosis is Diagnosis.SETTLED:
             return Quiet.DIAGNOSIS_RECORDED
+        # Nothing that could be recorded yet would count: no need to know.
+        if day and (self.today - day).days < self.policy.chart.findings_from_days:
+            return Quiet.NOT_YET_DUE
         if self.criteria.tender_point.reason is Reason.UNAVAILABLE:
             return Quiet.OBSERVATIONS_UNAVAILABLE
         if self.criteria.are_met:
@@ -218,7 +259,7 @@ class _Case:
         if self.diagnosis is Diagnosis.CONSIDERED:
             return Quiet.DIAGNOSIS_RECORDED
         shown = self.policy.chart.criteria_met_shown_days
-        if self._is_recent(self.criteria.all, shown):
+        if self._is_recent(self.criteria.met_since, shown):
             return Stage.CRITERIA_MET
         return Quiet.NO_LONGER_SHOWN
 
@@ -227,7 +268,7 @@ class _Case:
         pain = self.criteria.persistent_pain
         return (
             self.criteria.tender_point.is_met
-            and not self.criteria.blocks
+            and not self.criteria.review.blocks
             and not pain.is_not_met
             and pain.reason is not Reason.CONFLICT
         )
@@ -236,19 +277,20 @@ class _Case:
         if not self.criteria.is_complete:
             return Quiet.RECORDS_INCOMPLETE
         shown = self.policy.chart.next_step_shown_days
-        if self._is_recent((self.criteria.tender_point,), shown):
+        if self._is_recent(self.criteria.tender_since, shown):
             return Stage.NEXT_STEP
         return Quiet.NO_LONGER_SHOWN
 
-    def _is_recent(self, criteria: Iterable[Criterion], shown_days: int) -> bool:
-        """Count from the last of the findings that decide."""
-        last = max(item.last_day for found in criteria for item in found.findings)
-        return shown_days > 0 and (self.today - last).days <= shown_days
+    def _is_recent(self, since: date | None, shown_days: int) -> bool:
+        """Count from the first word of it: repeating it makes nothing new."""
+        return bool(
+            since and shown_days > 0 and (self.today - since).days <= shown_days
+        )
 
     def _remind(self) -> Stage | Quiet:
         if self.diagnosis is Diagnosis.CONSIDERED:
             return Quiet.DIAGNOSIS_RECORDED
-        if self.criteria.followed_up:
+        if self.criteria.review.followed_up:
             return Quiet.FOLLOW_UP_RECORDED
         if not self.criteria.is_complete:
             return Quiet.RECORDS_INCOMPLETE
@@ -270,43 +312,8 @@ class _Case:
         return Stage.REVIEW_OVERDUE if overdue > 0 else Stage.REVIEW_DUE
 
 
-def _latest(assessment: Assessment) -> Operation | None:
-    """Later operations start the follow-up anew."""
-    operations = [item.vertebra.operation for item in assessment.vertebrae]
-    timed = [(item.end, item) for item in operations if item.end]
-    return max(timed, key=lambda pair: pair[0])[1] if timed else None
-
-
-def _operated_in(
-    operation: Operation, assessment: Assessment
-) -> tuple[VertebraAssessment, ...]:
-    """Vertebrae of one operation may be recorded as Procedures of several times."""
-
-    def belongs(other: Operation) -> bool:
-        if other == operation or (other.day and other.day == operation.day):
-            return True
-        start, end = operation.start, operation.end
-        return bool(
-            start
-            and end
-            and other.start
-            and other.end
-            and other.start <= end
-            and start <= other.end
-        )
-
-    return tuple(
-        item for item in assessment.vertebrae if belongs(item.vertebra.operation)
-    )
-
-
-def _groups(
-    vertebrae: Iterable[VertebraAssessment], criteria: Criteria, mode: OutputMode
-) -> frozenset[Reminded]:
-    groups = {_group(item, mode) for item in vertebrae}
-    if criteria.persistent_pain.is_met:
-        groups.add(Reminded.PAIN_RECORDED)
-    return frozenset(groups)
+def _bands(assessment: Assessment) -> frozenset[Reminded]:
+    return frozenset(_group(item, assessment.mode) for item in assessment.vertebrae)
 
 
 def _group(item: VertebraAssessment, mode: OutputMode) -> Reminded:

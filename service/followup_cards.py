@@ -7,7 +7,7 @@ from typing import Any, Final
 from cds_hooks import Action, Capabilities, Card, Coding, Source, Suggestion
 from service.fhir.course import Diagnosis
 from service.fhir.writing import written_in
-from service.followup import ChartView, Stage
+from service.followup import ChartView, Stage, Uncounted
 from service.followup_detail import ChartDetail, weeks
 from service.followup_drafts import BlockOrder, Draft, ProvisionalDiagnosis
 from service.frames import frames
@@ -66,12 +66,7 @@ class ChartComposer:
         codes = f"{canonical_base}/CodeSystem/predictors"
         self._identities = Identities(secret_key)
         self._detail = ChartDetail(wording, words, policy)
-        self._summaries = {
-            stage: str(words.summary[stage] % weeks(policy)) for stage in Stage
-        }
-        self._alone = {
-            stage: str(words.alone[stage] % weeks(policy)) for stage in Stage
-        }
+        self._summaries = _summaries(words, weeks(policy))
         self._block = BlockOrder(
             wording.words["order"],
             words.block_order,
@@ -114,10 +109,12 @@ class ChartComposer:
         source, detail = self._sources[view.stage], self._detail.write(view)
         card_id = self._name(view, view.stage, subject)
         frame = self._frame_of(capabilities)
-        summaries = self._summaries if frame.shows_detail else self._alone
+        kind = "summary" if frame.shows_detail else "alone"
+        why = next(iter(view.uncounted), None)
+        summary = self._summaries[kind, view.stage, why]
         offers = self._offers(view, subject, capabilities)
         card = frame.card(
-            summary=summaries[view.stage],
+            summary=summary,
             indicator="info",
             source=source,
             uuid=card_id,
@@ -167,6 +164,22 @@ class ChartComposer:
         action = Action(type="create", description=draft.description, resource=written)
         name = self._identities.name(card_id, kind)
         return Suggestion(label=draft.label, uuid=name, actions=(action,))
+
+
+def _summaries(
+    words: Any,  # noqa: ANN401 a template's module
+    weeks_of_review: dict[str, int],
+) -> dict[tuple[str, Stage, Uncounted | None], str]:
+    """Fill them: beside a detail or alone, by stage, and by what does not count."""
+    usual = {"summary": words.summary, "alone": words.alone}
+    by_reason: dict[Uncounted | None, Any] = {None: usual}
+    by_reason |= {why: words.uncounted[why] for why in Uncounted}
+    return {
+        (kind, Stage(stage), why): str(text % weeks_of_review)
+        for why, texts in by_reason.items()
+        for kind in usual
+        for stage, text in texts[kind].items()
+    }
 
 
 def _sources(

@@ -71,6 +71,7 @@ class ChartDetail:
             Stage.REVIEW_OVERDUE: policy.chart.overdue_reminds,
         }
         self._thresholds = _thresholds(words, policy.approval)
+        self._first_day = policy.chart.findings_from_days
 
     def write(self, view: ChartView) -> str:
         """
@@ -117,7 +118,9 @@ class ChartDetail:
     def _lead(self, view: ChartView) -> str:
         operated = view.operation.day if view.operation else None
         of_day = self._words.of_day % {"day": day(operated)} if operated else ""
-        return str(self._words.lead[view.stage] % {"day": of_day, **self._weeks})
+        why = next(iter(view.uncounted), None)
+        leads = self._words.uncounted[why]["lead"] if why else self._words.lead
+        return str(leads[view.stage] % {"day": of_day, **self._weeks})
 
     def _why(self, view: ChartView) -> Iterator[str]:
         """
@@ -137,12 +140,17 @@ class ChartDetail:
             yield str(words.not_scored)
             return
         yield str(words.group[group])
+        if view.is_by_earlier:
+            yield str(words.group_by_earlier)
         yield str(words.group_doubt)
         yield self._thresholds
 
     def _notes(self, view: ChartView) -> str:
         flags = self._wording.words["flag"]
         notes = [flags[flag] for flag in view.assessment.flags]
+        for why, found in view.uncounted.items():
+            told = {"day": self._first_day, "sources": quote(", ".join(found))}
+            notes.append(self._words.uncounted[why]["note"] % told)
         if view.diagnosis is Diagnosis.UNCHECKED:
             notes.append(self._words.unchecked)
         elif view.diagnosis is Diagnosis.CONSIDERED:

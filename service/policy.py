@@ -141,10 +141,11 @@ class Chart:
         So many days after the operation findings of pain, tender point and relief begin
         to count; 0 for at once.
     criteria_met_shown_days : int
-        So many days after the last of the findings that meet the diagnostic criteria
-        the card about them is shown; 0 for never.
+        So many days after the finding that first met the diagnostic criteria the card
+        about them is shown; 0 for never.
     next_step_shown_days : int
-        So many days after a positive tender point the block is suggested; 0 for never.
+        So many days after a tender point was first found the block is suggested; 0 for
+        never.
     due_reminds : frozenset of Reminded
         Who is reminded while the review is due; nobody if empty.
     overdue_reminds : frozenset of Reminded

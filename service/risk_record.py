@@ -8,6 +8,7 @@ from typing import Any, Final
 from cds_hooks.plaintext import plain_text
 from cds_hooks.values import REFERENCE
 from service.assessment import Assessment, OutputMode, VertebraAssessment, findings
+from service.detail import has_small_angle
 from service.fhir.findings import Measurement
 from service.model.artifact import RiskModel
 from service.model.scoring import Score
@@ -141,11 +142,14 @@ class RiskRecord:
     def _notes(
         self, assessment: Assessment, item: VertebraAssessment, score: Score
     ) -> Iterator[str]:
-        """Limits of the model first, then what is doubtful of this patient."""
+        """Limits of the model, why the range is wide, then what else is doubtful."""
         words, say = self._wording.words, self._wording.detail
+        wide = self._words["wide"]
         yield self._limits
         for name in score.extrapolated:
-            yield say["extrapolated"] % {"name": words["predictor"][name]}
+            yield wide["extrapolated"] % {"name": words["predictor"][name]}
+        if has_small_angle(item.vertebra):
+            yield str(wide["small-angle"])
         for flag in (*sorted(item.vertebra.flags), *assessment.flags):
             yield words["flag"][flag]
         second = assessment.second_model

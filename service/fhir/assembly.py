@@ -21,7 +21,7 @@ from service.fhir.places import level_of
 from service.fhir.times import When
 from service.fhir.vertebrae import Doubt, Draft
 
-__all__ = ["Context", "assemble", "is_eligible"]
+__all__ = ["Context", "assemble", "is_eligible", "operation_of"]
 
 #: Method of the model by code of the project.
 _METHODS: Final = {PEDICLE_SCREW: "pedicle_screw", "pvp": "pvp", "pkp": "pkp"}
@@ -138,7 +138,7 @@ def assemble(
         cobb_preoperative_deg=angles.preoperative,
         cobb_postoperative_deg=angles.postoperative,
         cobb_restoration_ratio_percent=angles.ratio,
-        operation=_operation(when, sources),
+        operation=operation_of(when, sources),
         fractures=location.diagnoses,
         flags=angles.flags | _flags(draft, location, context),
         conflicts=(*blocking, *angles.conflicts),
@@ -202,7 +202,22 @@ def _cement(draft: Draft, chosen: Chosen) -> Measurement | Missing:
     return cement
 
 
-def _operation(when: When | None, sources: tuple[str, ...]) -> Operation:
+def operation_of(when: When | None, sources: tuple[str, ...]) -> Operation:
+    """
+    Say when an operation took place.
+
+    Parameters
+    ----------
+    when : When or None
+        When it began.
+    sources : tuple of str
+        References of its Procedures.
+
+    Returns
+    -------
+    Operation
+        With a day only if the record names one.
+    """
     if when is None:
         return Operation(None, None, None, sources)
     day = when.first_day if when.first_day == when.last_day else None

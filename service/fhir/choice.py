@@ -1,15 +1,21 @@
 """Which operation: that of the encounter, or of the look-back, and what is near."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import tzinfo
+from typing import Final
 
+from service.fhir.acts import PEDICLE_SCREW
 from service.fhir.operations import ProcedureFact
+from service.fhir.places import span, union
 from service.fhir.resources import Intake
 from service.fhir.times import When, days, enclosing
 from service.policy import Windows
 
-__all__ = ["Choice", "choose"]
+__all__ = ["Choice", "apart", "choose"]
+
+#: So many operations are looked at; before them, as many more if cement was used.
+_LOOKED_AT: Final = 10
 
 
 @dataclass(slots=True)
@@ -41,6 +47,7 @@ def choose(
     zone: tzinfo,
     windows: Windows,
     intake: Intake,
+    operation: Sequence[ProcedureFact] = (),
 ) -> Choice:
     """
     Keep the operations of the encounter, else those of the look-back.
@@ -61,6 +68,9 @@ def choose(
         How long before the call an operation may lie, and how far from it its films.
     intake : Intake
         Checks what is kept.
+    operation : sequence of ProcedureFact, optional
+        Those of one operation, where there is no encounter: the look-back's others are
+        only near.
 
     Returns
     -------
@@ -74,6 +84,7 @@ def choose(
     sure = [fact for fact in own if not fact.is_open]
     is_known = bool(sure)
     pool = _stay_of(own, sure, past, stay, zone) if is_known else recent
+    pool = list(operation) or pool
     if len(pool) < len(past):
         pool = pool + [fact for fact in past if _is_adrift(fact)]
     sound = [
@@ -88,12 +99,106 @@ def choose(
     if not sound:
         return Choice([])
     doubtful = _without(pool, sound) if len(sound) < len(pool) else []
-    others = _without(recent, pool) if is_known else []
+    others = _without(recent, pool) if is_known or operation else []
     return Choice(
         [_timed(fact, stay) for fact in sound],
         [_timed(fact, stay) for fact in doubtful],
         _near(others, _from_first_to_last(sound), windows) if others else [],
     )
+
+
+def apart(
+    facts: Iterable[ProcedureFact], *, now: When, zone: tzinfo, windows: Windows
+) -> Iterator[list[ProcedureFact]]:
+    """
+    Tell the operations of the look-back apart.
+
+    Parameters
+    ----------
+    facts : iterable of ProcedureFact
+        All that speak of a method.
+    now : When
+        Time of the call.
+    zone : datetime.tzinfo
+        In which a day begins and ends.
+    windows : Windows
+        The look-back, and how late a second record of an operation may be dated.
+
+    Yields
+    ------
+    list of ProcedureFact
+        Those of one operation, the latest first: of one encounter, or of one time, or
+        one method and place recorded again some days later. Screws belong to the cement
+        that was put between them before: the study knows them together only.
+    """
+    lookback = days(windows.lookback_days)
+    rest = [
+        fact
+        for fact in facts
+        if not fact.when
+        or (not now.is_before(fact.when) and now.start - fact.when.end <= lookback)
+    ]
+    for number in range(2 * _LOOKED_AT):
+        if number == _LOOKED_AT:
+            rest = [fact for fact in rest if _said(fact) != {PEDICLE_SCREW}]
+        seeds = [(f.when.start, f.source, f) for f in rest if f.when and not f.is_open]
+        if not seeds:
+            return
+        *_, latest = max(seeds, key=lambda seed: seed[:2])
+        one = [f for f in rest if _is_one(f, latest, zone, windows)]
+        rest = _without(rest, one)
+        cement = _cement_within(one, rest)
+        yield [*one, *cement]
+        rest = _without(rest, cement)
+
+
+def _cement_within(
+    operation: Sequence[ProcedureFact], others: Iterable[ProcedureFact]
+) -> list[ProcedureFact]:
+    """Find the augmentations that screws alone were put around afterwards."""
+    if any(_said(fact) != {PEDICLE_SCREW} for fact in operation):
+        return []
+    sites = [site for fact in operation for site in fact.sites]
+    construct = span(sites) if sites else union(map(_place, operation))
+    return [
+        fact
+        for fact in others
+        if fact.when and PEDICLE_SCREW not in _said(fact) and _place(fact) & construct
+    ]
+
+
+def _is_one(
+    fact: ProcedureFact, latest: ProcedureFact, zone: tzinfo, windows: Windows
+) -> bool:
+    """Whether both are of one operation; without encounter and time nobody knows."""
+    is_of_two = bool(fact.encounter and latest.encounter)
+    if is_of_two and fact.encounter == latest.encounter:
+        return True
+    if fact.when is None:
+        return False
+    if fact.may_be_one_with(latest, zone):
+        return True
+    return not is_of_two and _is_copy(fact, latest, windows)
+
+
+def _is_copy(fact: ProcedureFact, latest: ProcedureFact, windows: Windows) -> bool:
+    """Whether the later one says the same again: one method, maybe at one place."""
+    if fact.when is None or latest.when is None:
+        return False
+    late = latest.when.start - fact.when.end > days(windows.postoperative_days)
+    return (
+        not late
+        and _said(fact) == _said(latest)
+        and bool(_place(fact) & _place(latest))
+    )
+
+
+def _said(fact: ProcedureFact) -> set[str]:
+    return {meaning.target for meaning in fact.meanings}
+
+
+def _place(fact: ProcedureFact) -> frozenset[str]:
+    return union(fact.sites) or union([meaning.place for meaning in fact.meanings])
 
 
 def _without(

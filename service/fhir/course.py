@@ -79,11 +79,15 @@ class Course:
         References of all that speak of a block, whatever became of it.
     examinations : tuple of str
         References of all that speak of the examination.
+    early_mentions, early_examinations : tuple of str
+        The same of the first days, which do not count.
     """
 
     blocks: tuple[Block, ...]
     mentions: tuple[str, ...]
     examinations: tuple[str, ...]
+    early_mentions: tuple[str, ...] = ()
+    early_examinations: tuple[str, ...] = ()
 
 
 def read_course(
@@ -112,8 +116,9 @@ def read_course(
         In a fixed order; erroneous ones and those before the operation are left out.
     """
     blocks: list[Block] = []
-    mentions: list[str] = []
-    examinations: list[str] = []
+    # What is said of them: in time, and in the first days.
+    mentions: tuple[list[str], list[str]] = [], []
+    examinations: tuple[list[str], list[str]] = [], []
     for resource in sorted(procedures, key=source_of):
         targets = _targets(resource, terminology)
         if not targets or resource.get("status") == "entered-in-error":
@@ -121,16 +126,19 @@ def read_course(
         given = _performed(resource, setting.zone)
         if setting.is_before_operation(given):
             continue
-        source = source_of(resource)
+        source, is_early = source_of(resource), setting.is_early(given)
         if _EXAMINATION in targets:
-            examinations.append(source)
+            examinations[is_early].append(source)
         if _BLOCK in targets:
-            mentions.append(source)
+            mentions[is_early].append(source)
             block = _block(resource, given, setting, intake)
             blocks += [block] if block else []
         elif _ANY_NERVE in targets and _is_of_follow_up(given, setting):
-            mentions.append(source)
-    return Course(tuple(blocks), tuple(mentions), tuple(examinations))
+            mentions[is_early].append(source)
+    (said, said_early), (done, done_early) = mentions, examinations
+    return Course(
+        tuple(blocks), tuple(said), tuple(done), tuple(said_early), tuple(done_early)
+    )
 
 
 def _targets(resource: Resource, terminology: Terminology) -> set[str]:

@@ -2,28 +2,22 @@
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 from typing import Final
 
-from service.fhir.course import Block, Course, read_course
+from service.fhir.course import Block, read_course
 from service.fhir.findings import Operation, PatientRecord, Reason, quoted
 from service.fhir.quantities import Fault
 from service.fhir.references import select
 from service.fhir.relief import is_maybe_numbed, judge_relief, numbed
 from service.fhir.resources import Intake
-from service.fhir.signs import Sign, are_apart, read_signs
+from service.fhir.review import PAIN, RELIEF, TENDER, Review, read_review
+from service.fhir.signs import Sign, are_apart, newest_of, read_signs
 from service.fhir.terminology import Terminology
 from service.fhir.verdicts import Criterion, Result, Setting, found, unknown
 
 __all__ = ["Criteria", "judge_criteria"]
 
-_PAIN: Final = frozenset({"scn-persistent-pain"})
-#: By their definitions both say that pressure there brings on the patient's pain.
-_TENDER: Final = frozenset({"scn-tender-point", "scn-tinel-sign"})
-_RELIEF: Final = frozenset({"scn-block-relief"})
-_EXAMINED: Final = frozenset({"scn-examined"})
-#: So many signs of one kind are compared; older ones decide nothing.
-_COMPARED: Final = 100
 _NAMED: Final = 20
 _UNAVAILABLE: Final = Criterion(Result.UNKNOWN, reason=Reason.UNAVAILABLE)
 
@@ -41,10 +35,8 @@ class Criteria:
         A tender point whose pressure reproduces the patient's pain (Tinel's sign).
     block_relief : Criterion
         Relief of more than 75 % within two hours of a block there.
-    followed_up : tuple of str
-        References of what shows that somebody looked for it, or planned to.
-    blocks : tuple of str
-        References of what shows that a block was given, planned or decided against.
+    review : Review
+        What else speaks of examination and block, and what of it counts.
     is_complete : bool
         Whether every Observation and Procedure could be had and read: only then does
         an empty list mean that there is nothing.
@@ -53,9 +45,8 @@ class Criteria:
     persistent_pain: Criterion
     tender_point: Criterion
     block_relief: Criterion
-    followed_up: tuple[str, ...] = ()
-    blocks: tuple[str, ...] = ()
-    is_complete: bool = True
+    review: Review
+    is_complete: bool
 
     @property
     def all(self) -> tuple[Criterion, ...]:  # numpydoc ignore=RT01
@@ -66,6 +57,20 @@ class Criteria:
     def are_met(self) -> bool:  # numpydoc ignore=RT01
         """Whether all three are met."""
         return all(criterion.is_met for criterion in self.all)
+
+    @property
+    def met_since(self) -> date | None:  # numpydoc ignore=RT01
+        """Where they are: the day on which the last of them was first found."""
+        days = [criterion.since for criterion in self.all if criterion.since]
+        return max(days) if self.are_met else None
+
+    @property
+    def tender_since(self) -> date | None:  # numpydoc ignore=RT01
+        """Since when a tender point calls for a block; anew once pain came back."""
+        pain, tender = self.persistent_pain, self.tender_point
+        if tender.since and pain.since and pain.is_back:
+            return max(tender.since, pain.since)
+        return tender.since
 
 
 def judge_criteria(
@@ -120,59 +125,20 @@ def judge_criteria(
     ]
     is_had = record.observations is not None
     is_read = not (procedures.junk + observations.junk + _illegible(record))
-    pain, tender, relief = (_of(signs, kind) for kind in (_PAIN, _TENDER, _RELIEF))
+    pain, tender, relief = (newest_of(signs, kind) for kind in (PAIN, TENDER, RELIEF))
     return Criteria(
         _judge_presence(pain, course.blocks, setting) if is_had else _UNAVAILABLE,
         _judge_presence(tender, course.blocks, setting) if is_had else _UNAVAILABLE,
         judge_relief(relief, course.blocks, tender, setting)
         if is_had
         else _UNAVAILABLE,
-        followed_up=_followed_up(signs, course, setting),
-        blocks=tuple(dict.fromkeys((*course.mentions, *_sources(relief)))),
+        review=read_review(signs, course, setting),
         is_complete=is_had and is_read,
     )
 
 
 def _illegible(record: PatientRecord) -> int:
     return sum(record.illegible.get(kind, 0) for kind in ("Procedure", "Observation"))
-
-
-def _of(signs: Iterable[Sign], targets: frozenset[str]) -> list[Sign]:
-    """Keep the signs of some codes, the newest where there are very many."""
-    kept = [sign for sign in signs if sign.mapped.target in targets]
-    if len(kept) > _COMPARED:
-        kept.sort(key=lambda s: s.when.start.timestamp() if s.when else float("-inf"))
-    return kept[-_COMPARED:]
-
-
-def _followed_up(
-    signs: Iterable[Sign], course: Course, setting: Setting
-) -> tuple[str, ...]:
-    """What was looked for, found or not; that pain persists does not show a review."""
-    counted = [
-        sign
-        for sign in signs
-        if not isinstance(sign.answer, Fault) and not setting.check(sign)
-    ]
-    done = [
-        *_of(counted, _TENDER | _RELIEF),
-        *(s for s in _of(counted, _EXAMINED) if s.answer is True),
-        *_gone(_of(counted, _PAIN)),
-    ]
-    return tuple(
-        dict.fromkeys((*course.examinations, *course.mentions, *_sources(done)))
-    )
-
-
-def _gone(pains: Sequence[Sign]) -> list[Sign]:
-    """Findings that pain is absent, as long as none that it persists may be newer."""
-    present = [sign for sign in pains if sign.answer is True]
-    return [
-        sign
-        for sign in pains
-        if sign.answer is False
-        and all(p.when and sign.when and p.when.is_before(sign.when) for p in present)
-    ]
 
 
 def _sources(signs: Iterable[Sign]) -> tuple[str, ...]:
@@ -200,7 +166,7 @@ def _judge_presence(
     present = [sign for sign in newest if sign.answer is True]
     sure = [sign for sign in present if not _contradicting(sign, newest)]
     if sure:
-        return Criterion(Result.MET, found(sure))
+        return _met(sure, counted)
     illegible = [sign for sign in newest if isinstance(sign.answer, Fault)]
     absent = [sign for sign in newest if sign.answer is False]
     if present and absent:
@@ -208,6 +174,23 @@ def _judge_presence(
     if illegible:
         return _illegible_answer(illegible)
     return Criterion(Result.NOT_MET, found(absent))
+
+
+def _met(sure: Sequence[Sign], counted: Sequence[Sign]) -> Criterion:
+    """Count from the first finding of a place that nothing contradicted since."""
+    since, is_back = [], False
+    for sign in sure:
+        here = [other for other in counted if not are_apart(sign.side, other.side)]
+        against = [other for other in here if other.answer is not True]
+        lasting = [
+            other
+            for other in here
+            if other.answer is True and all(no.is_before(other) for no in against)
+        ]
+        days = [each.when.last_day for each in (*lasting, sign) if each.when]
+        since.append(min(days))
+        is_back |= any(other.answer is False for other in against)
+    return Criterion(Result.MET, found(sure), since=max(since), is_back=is_back)
 
 
 def _newest(

@@ -1,14 +1,14 @@
 """From a patient's resources to the predictors of each operated vertebra."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, tzinfo
 from typing import Any, Final
 
 from service.fhir.acts import acts_of
 from service.fhir.age import is_adult
-from service.fhir.assembly import Context, assemble, is_eligible
-from service.fhir.choice import Choice, choose
+from service.fhir.assembly import Context, assemble, is_eligible, operation_of
+from service.fhir.choice import Choice, apart, choose
 from service.fhir.doubts import is_only_one, weigh
 from service.fhir.evidence import Evidence, Stay, diagnosis_ids, gather_fractures
 from service.fhir.exclusions import excluded_by, has_unread_exclusion
@@ -17,13 +17,14 @@ from service.fhir.findings import (
     Extraction,
     Missing,
     OperatedVertebra,
+    Operation,
     PatientRecord,
     Reason,
 )
 from service.fhir.fractures import ConditionFact, read_conditions
 from service.fhir.location import locate
 from service.fhir.measurements import Chosen, choose_readings
-from service.fhir.operations import read_period, read_procedures
+from service.fhir.operations import ProcedureFact, read_period, read_procedures
 from service.fhir.owned import Owned, keep_own
 from service.fhir.places import union
 from service.fhir.readings import Reading, read_observations
@@ -52,6 +53,7 @@ class _Call:
     eligibility: Eligibility
     terminology: Terminology
     intake: Intake
+    latest_only: bool
 
 
 @dataclass(slots=True)
@@ -62,6 +64,7 @@ class _Verdict:
     not_assessed: Reason | None = None
     exclusion: str | None = None
     unchecked: frozenset[str] = frozenset()
+    operation: Operation | None = None
 
 
 @dataclass(slots=True)
@@ -84,6 +87,7 @@ def extract(
     windows: Windows,
     eligibility: Eligibility,
     terminology: Terminology,
+    latest_only: bool = False,
 ) -> Extraction:
     """
     Find the predictors of each operated vertebra, or the reason why there is none.
@@ -105,6 +109,9 @@ def extract(
         Who may be assessed.
     terminology : Terminology
         Which codes mean what.
+    latest_only : bool, optional
+        Whether the latest eligible operation of the look-back is assessed alone, rather
+        than all of the encounter or of the look-back together.
 
     Returns
     -------
@@ -129,6 +136,7 @@ def extract(
         eligibility,
         terminology,
         intake,
+        latest_only,
     )
     own = keep_own(record, patient_id, encounter_id)
     verdict = _assess(record, own, call)
@@ -141,19 +149,21 @@ def extract(
         verdict.unchecked,
         tuple(rejected),
         other_patient=own.other_patient,
+        operation=verdict.operation,
     )
 
 
 def _assess(record: PatientRecord, own: Owned, call: _Call) -> _Verdict:
     selections, encounter = own.selections, own.encounter
-    choice = _choose_operations(selections["Procedure"], encounter, call)
+    for choice in _choices(selections["Procedure"], encounter, call):
+        if choice.operations:
+            found = _read(record, selections, choice, encounter, call)
+            vertebrae = _vertebrae(found, call)
+            if vertebrae:
+                break
+    else:
+        return _Verdict((), Reason.NO_ELIGIBLE_OPERATION)
     chosen = choice.operations
-    if not chosen:
-        return _Verdict((), Reason.NO_ELIGIBLE_OPERATION)
-    found = _read(record, selections, choice, encounter, call)
-    vertebrae = _vertebrae(found, call)
-    if not vertebrae:
-        return _Verdict((), Reason.NO_ELIGIBLE_OPERATION)
     if call.terminology.has_texts:
         read = [r for selection in selections.values() for r in selection.resources]
         vertebrae = mark_texts(vertebrae, read, call.terminology)
@@ -181,27 +191,39 @@ def _assess(record: PatientRecord, own: Owned, call: _Call) -> _Verdict:
         return _Verdict((), Reason.UNDER_AGE, unchecked=unchecked)
     if exclusion is not None:
         return _Verdict((), Reason.EXCLUDED_CONDITION, exclusion, unchecked)
-    return _Verdict(tuple(vertebrae), unchecked=unchecked)
+    operation = _operation(chosen) if call.latest_only else None
+    return _Verdict(tuple(vertebrae), unchecked=unchecked, operation=operation)
 
 
-def _choose_operations(
+def _operation(chosen: Sequence[ProcedureFact]) -> Operation:
+    """It was over with the last of its Procedures."""
+    times = [fact.when for fact in chosen if fact.when]
+    last = max(times, key=lambda when: when.start, default=None)
+    return operation_of(last, tuple(sorted({fact.source for fact in chosen})))
+
+
+def _choices(
     selection: Selection, encounter: Mapping[str, Any] | None, call: _Call
-) -> Choice:
+) -> Iterator[Choice]:
+    """What may be assessed together, in the order in which it is tried."""
     facts = read_procedures(
         selection.resources,
         call.terminology,
         call.zone,
         in_progress_counts=call.eligibility.in_progress_counts,
     )
-    return choose(
-        facts,
-        encounter_id=call.encounter_id,
-        stay=read_period(encounter, call.now, call.zone),
-        now=call.now,
-        zone=call.zone,
-        windows=call.windows,
-        intake=call.intake,
-    )
+    one_by_one = apart(facts, now=call.now, zone=call.zone, windows=call.windows)
+    for operation in one_by_one if call.latest_only else [[]]:
+        yield choose(
+            facts,
+            encounter_id=call.encounter_id,
+            stay=read_period(encounter, call.now, call.zone),
+            now=call.now,
+            zone=call.zone,
+            windows=call.windows,
+            intake=call.intake,
+            operation=operation,
+        )
 
 
 def _read(

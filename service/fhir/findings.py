@@ -38,6 +38,7 @@ class Reason(StrEnum):
     OUT_OF_PHYSICAL_RANGE = "out-of-physical-range"
     STALE = "stale"
     TIME_UNCLEAR = "time-unclear"
+    TOO_EARLY = "too-early"
     OUTSIDE_WINDOW = "outside-window"
     OTHER_LEVEL = "other-level"
     CONFLICT = "conflict"
@@ -154,7 +155,7 @@ class Missing:
 @dataclass(slots=True)
 class Operation:
     """
-    The operation of one vertebra.
+    An operation, of one vertebra or of several.
 
     Attributes
     ----------
@@ -258,6 +259,8 @@ class Extraction:
         Reference and fault of each resource that could not be used.
     other_patient : int
         How many resources of other patients were dropped.
+    operation : Operation or None
+        Where the latest operation was asked for: when the last of it took place.
     """
 
     vertebrae: tuple[OperatedVertebra, ...]
@@ -267,3 +270,4 @@ class Extraction:
     unchecked: frozenset[str] = frozenset()
     rejected: tuple[tuple[str, str], ...] = ()
     other_patient: int = 0
+    operation: Operation | None = None

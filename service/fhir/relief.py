@@ -1,7 +1,9 @@
 """Relief by the diagnostic block: how much of it, and whether within two hours."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import timedelta, tzinfo
+from itertools import takewhile
 from typing import Final
 
 from service.fhir.course import Block
@@ -65,8 +67,15 @@ def judge_relief(
             paired.setdefault(block.source, []).append(sign)
     if not paired:
         return unknown(refused)
-    newest = max(paired, key=lambda name: (by_source[name].given.start, name))
-    return _judge_block(paired[newest], by_source[newest])
+    order = sorted(
+        paired, key=lambda name: (by_source[name].given.start, name), reverse=True
+    )
+    judged = [_judge_block(paired[name], by_source[name]) for name in order]
+    lasting = [*takewhile(lambda criterion: criterion.is_met, judged)]
+    if not lasting:
+        return judged[0]
+    # Relief by one block more does not make the criterion met anew.
+    return replace(judged[0], since=lasting[-1].since)
 
 
 def _block_of(sign: Sign, blocks: Sequence[Block]) -> Block | None:
@@ -110,7 +119,8 @@ def _judge_block(signs: Sequence[Sign], block: Block) -> Criterion:
     enough = [sign for sign in timely if _is_enough(sign)]
     for sign in enough:
         if _contradicting(sign, timely) is None:
-            return Criterion(Result.MET, found([sign]))
+            findings = found([sign])
+            return Criterion(Result.MET, findings, since=findings[0].last_day)
     if enough:
         return _conflict(enough[0], _contradicting(enough[0], timely), timely)
     # What cannot be read, or timed, may have been enough: it never makes "not met".

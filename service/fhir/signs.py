@@ -15,7 +15,7 @@ from service.fhir.resources import Intake
 from service.fhir.terminology import Terminology
 from service.fhir.times import When, enclosing, parse_when
 
-__all__ = ["SIGNS", "Sign", "are_apart", "read_signs", "side_of"]
+__all__ = ["SIGNS", "Sign", "are_apart", "newest_of", "read_signs", "side_of"]
 
 _RELIEF: Final = "scn-block-relief"
 #: Codes of the project whose values are read here.
@@ -34,6 +34,8 @@ _LIKE_RELIEF: Final = "cement-ratio-ap"
 _ANSWERS: Final = {"present": True, "absent": False}
 _LOOKED_AT: Final = FINAL | NOT_YET_FINAL
 _LONGEST: Final = 60
+#: So many signs of one kind are compared; older ones decide nothing.
+_COMPARED: Final = 100
 
 _WORD: Final = re.compile(r"[a-z]+")
 _SIDES: Final = frozenset({"left", "right"})
@@ -79,6 +81,22 @@ class Sign:
     side: str
     procedures: frozenset[str]
 
+    def is_before(self, other: "Sign") -> bool:
+        """
+        Tell whether this was surely looked for first.
+
+        Parameters
+        ----------
+        other : Sign
+            Another sign.
+
+        Returns
+        -------
+        bool
+            False also without a time.
+        """
+        return bool(self.when and other.when and self.when.is_before(other.when))
+
 
 def read_signs(
     resources: Iterable[Resource],
@@ -118,6 +136,28 @@ def read_signs(
             ]
     signs.sort(key=lambda sign: (sign.source, sign.mapped.target))
     return signs
+
+
+def newest_of(signs: Iterable[Sign], targets: frozenset[str]) -> list[Sign]:
+    """
+    Keep the signs of some codes, the newest where there are very many.
+
+    Parameters
+    ----------
+    signs : iterable of Sign
+        Signs.
+    targets : frozenset of str
+        Codes of the project.
+
+    Returns
+    -------
+    list of Sign
+        In their order as long as they are few.
+    """
+    kept = [sign for sign in signs if sign.mapped.target in targets]
+    if len(kept) > _COMPARED:
+        kept.sort(key=lambda s: s.when.start.timestamp() if s.when else float("-inf"))
+    return kept[-_COMPARED:]
 
 
 def are_apart(one: str, other: str) -> bool:

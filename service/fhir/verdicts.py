@@ -80,6 +80,12 @@ class Criterion:
         More of it; codes, units, statuses and values only.
     candidates : tuple of str
         References of what was looked at and does not decide.
+    since : datetime.date or None
+        Where it is met: the last day on which that can first have been found, at the
+        place found last. What is recorded once more does not move it; what was gone
+        and came back does.
+    is_back : bool
+        Whether it is met again, after a finding that it was not.
     """
 
     result: Result
@@ -87,6 +93,8 @@ class Criterion:
     reason: Reason | None = None
     detail: str = ""
     candidates: tuple[str, ...] = ()
+    since: date | None = None
+    is_back: bool = False
 
     def __post_init__(self) -> None:
         """Refuse a judgement without a source, and doubt without a reason."""
@@ -217,6 +225,24 @@ class Setting:
         """
         return bool(when and self.operated and when.is_before(self.operated))
 
+    def is_early(self, when: When | None) -> bool:
+        """
+        Tell whether something is, or may be, of the first days, which do not count.
+
+        Parameters
+        ----------
+        when : When or None
+            Its time, not surely before the operation.
+
+        Returns
+        -------
+        bool
+            False if it, or the operation, has no time, and if all days count.
+        """
+        if when is None or self.operated is None or not self.from_days:
+            return False
+        return when.first_day < self.operated.last_day + timedelta(self.from_days)
+
     def check(self, sign: Sign) -> Refusal | None:
         """
         Tell why a sign does not count, by time, status and missing data.
@@ -234,6 +260,9 @@ class Setting:
         unclear = self._unclear(sign.when)
         if unclear:
             return Refusal(_TIME_GATE, Reason.TIME_UNCLEAR, unclear, sign.source)
+        if self.is_early(sign.when):
+            detail = f"before day {self.from_days} after surgery"
+            return Refusal(_TIME_GATE, Reason.TOO_EARLY, detail, sign.source)
         if sign.status not in FINAL:
             reason = Reason.STATUS_NOT_FINAL
             return Refusal(_STATUS_GATE, reason, sign.status, sign.source)
@@ -251,8 +280,6 @@ class Setting:
             return "dated after the call"
         if not self.operated.is_before(when):
             return "before or after the operation cannot be told"
-        if when.first_day < self.operated.last_day + timedelta(self.from_days):
-            return f"too early: not from day {self.from_days} after surgery on"
         return ""
 
 

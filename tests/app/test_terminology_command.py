@@ -344,7 +344,7 @@ class TestCheck:
         """With what the code meant before."""
         result = call("check", MAPS)
         assert result.exit_code == 0
-        assert "adds 28, replaces 1, removes 2." in result.output
+        assert "adds 29, replaces 1, removes 2." in result.output
         assert "tumour-fracture (C90.0…)" in result.output
         assert "sample.ndjson: says nothing" in result.output
         assert "Texts name measurements here" in result.output
@@ -353,7 +353,7 @@ class TestCheck:
         """Changes and faults."""
         found = json.loads(call("check", MAPS, "--json").stdout)
         assert found["faults"] == []
-        assert len(found["changes"]) == 31
+        assert len(found["changes"]) == 32
         (tmp_path / "a.json").write_text("{}")
         result = call("check", tmp_path, "--json")
         assert result.exit_code == 1

@@ -142,5 +142,5 @@ def test_silence_after_six_months_is_due_to_the_time(read):
 
 def test_band_is_what_decides_who_is_reminded_when(read):
     """The overdue one lies between the bands, so she was not reminded before."""
-    (due,), (overdue,) = (read(number).vertebrae for number in ("24", "25"))
+    (due,), (overdue,) = (read(number).assessment.vertebrae for number in ("24", "25"))
     assert (due.band.value, overdue.band.value) == ("high", "above_average")

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from service.assessment import OutputMode
 from service.fhir.course import Diagnosis
 from service.fhir.findings import Reason
-from service.followup import Quiet, Stage
+from service.followup import Quiet, Stage, Uncounted
 from service.policy import Chart, Reminded, default_policy
 
 
@@ -102,6 +102,54 @@ class TestReview:
             view = chart.read(day, policy=EVERYBODY)
             assert said(view) is Quiet.FOLLOW_UP_RECORDED
 
+    @pytest.mark.parametrize(
+        ("day", "expected"),
+        [(1, Stage.REVIEW_DUE), (13, Stage.REVIEW_DUE), (14, Quiet.FOLLOW_UP_RECORDED)],
+    )
+    @pytest.mark.parametrize(
+        "status", ["completed", "in-progress", "preparation", "not-done"]
+    )
+    @pytest.mark.parametrize(
+        "code", ["tender-point-assessment", "scn-diagnostic-block", "nerve-block"]
+    )
+    def test_procedures_of_the_first_days_end_no_reminder(
+        self, chart, code, status, day, expected
+    ):
+        """As little as findings of those days do; the card names them."""
+        chart.done(code, chart.day(day), id="early", status=status)
+        view = chart.read(30)
+        assert said(view) is expected
+        is_early = expected is Stage.REVIEW_DUE
+        early = {Uncounted.EARLY: ("Procedure/early",)}
+        assert view.uncounted == (early if is_early else {})
+
+    def test_procedures_without_a_time_end_it(self, chart):
+        """They may be of any day: nobody says that nothing is recorded."""
+        chart.done("tender-point-assessment", chart.day(1), performedDateTime=None)
+        assert said(chart.read(30)) is Quiet.FOLLOW_UP_RECORDED
+
+    @pytest.mark.parametrize(
+        ("code", "value", "is_told"),
+        [
+            ("scn-tender-point", True, True),
+            ("scn-tinel-sign", False, True),
+            ("scn-examined", True, True),
+            ("scn-examined", False, False),
+            ("scn-block-relief", 90, True),
+            ("scn-persistent-pain", True, False),
+            ("scn-persistent-pain", False, False),
+        ],
+    )
+    def test_findings_of_the_first_days_are_told_as_too_early(
+        self, chart, code, value, is_told
+    ):
+        """Of the examination; pain of the wound is none."""
+        chart.sign(code, value, chart.day(5), id="early")
+        view = chart.read(30)
+        assert said(view) is Stage.REVIEW_DUE
+        early = {Uncounted.EARLY: ("Observation/early",)}
+        assert view.uncounted == (early if is_told else {})
+
     @pytest.mark.parametrize("code", ["scn-examined", "scn-persistent-pain"])
     def test_not_examined_and_pain_that_persists_do_not(self, chart, code):
         """Nobody has looked, and there is a reason to."""
@@ -161,7 +209,7 @@ class TestReview:
         """Their Procedures may be recorded at different times."""
         other = chart.procedure("pkp", chart.day(0, 11), id="op2")
         chart.procedures.append(other | {"bodySite": [chart._code("T12")]})
-        assert len(chart.read(30, policy=EVERYBODY).vertebrae) == 2
+        assert len(chart.read(30, policy=EVERYBODY).assessment.vertebrae) == 2
 
     @pytest.mark.parametrize("mutilated", ["observations", "procedures"])
     def test_what_could_not_be_read_is_not_nothing_recorded(self, chart, mutilated):
@@ -173,6 +221,15 @@ class TestReview:
         """The caller must know that it could not look."""
         chart.observations = None
         assert said(chart.read(30)) is Quiet.OBSERVATIONS_UNAVAILABLE
+
+    @pytest.mark.parametrize(
+        ("day", "expected"),
+        [(13, Quiet.NOT_YET_DUE), (14, Quiet.OBSERVATIONS_UNAVAILABLE)],
+    )
+    def test_in_the_first_days_nobody_needs_observations(self, chart, day, expected):
+        """Whatever they hold would not count yet: no call fails for want of them."""
+        chart.observations = None
+        assert said(chart.read(day)) is expected
 
     def test_without_conditions_it_reminds_and_says_what_was_not_checked(self, chart):
         """They are optional."""
@@ -266,6 +323,48 @@ class TestNextStep:
         """From the day of the finding."""
         assert said(tender.read(day)) is expected
 
+    @pytest.mark.parametrize("code", ["scn-tender-point", "scn-tinel-sign"])
+    def test_pressing_again_does_not_begin_the_four_weeks_anew(self, tender, code):
+        """The step was plain from the first finding on; the newest one is shown."""
+        tender.sign(code, value=True, when=tender.day(60), id="again")
+        view = tender.read(63)
+        assert said(view) is Stage.NEXT_STEP
+        assert view.criteria.tender_point.findings[0].source == "Observation/again"
+        assert said(tender.read(64)) is Quiet.NO_LONGER_SHOWN
+
+    @pytest.mark.parametrize("code", ["scn-tender-point", "scn-tinel-sign"])
+    def test_a_tender_point_that_came_back_does(self, tender, code):
+        """It was gone in between."""
+        tender.sign(code, value=False, when=tender.day(50), id="gone")
+        tender.sign("scn-tender-point", value=True, when=tender.day(60), id="again")
+        assert said(tender.read(88)) is Stage.NEXT_STEP
+        assert said(tender.read(89)) is Quiet.NO_LONGER_SHOWN
+
+    def test_one_on_the_other_side_does(self, tender):
+        """It was never found before, and its block is another one."""
+        left, right = ({"bodySite": {"text": side}} for side in ("left", "right"))
+        tender.sign("scn-tender-point", value=True, when=tender.day(35), **left)
+        tender.sign("scn-tinel-sign", value=True, when=tender.day(60), **right)
+        assert said(tender.read(88)) is Stage.NEXT_STEP
+        assert said(tender.read(89)) is Quiet.NO_LONGER_SHOWN
+
+    @pytest.mark.parametrize("day", [40, 62])
+    def test_pain_that_is_recorded_again_does_not(self, tender, day):
+        """It is no other finding."""
+        for number, on in enumerate((20, day)):
+            name = f"pain{number}"
+            tender.sign("scn-persistent-pain", value=True, when=tender.day(on), id=name)
+        assert said(tender.read(63)) is Stage.NEXT_STEP
+        assert said(tender.read(64)) is Quiet.NO_LONGER_SHOWN
+
+    def test_pain_that_came_back_does(self, tender):
+        """Without it there was no step to take."""
+        tender.sign("scn-persistent-pain", value=False, when=tender.day(40), id="gone")
+        assert said(tender.read(50)) is Quiet.FOLLOW_UP_RECORDED
+        tender.sign("scn-persistent-pain", value=True, when=tender.day(70), id="back")
+        assert said(tender.read(98)) is Stage.NEXT_STEP
+        assert said(tender.read(99)) is Quiet.NO_LONGER_SHOWN
+
     def test_it_can_be_switched_off(self, tender):
         """Zero days."""
         policy = with_chart(next_step_shown_days=0)
@@ -290,8 +389,8 @@ class TestNextStep:
         assert said(view) is expected
         if expected is not Stage.NEXT_STEP:
             point = view.criteria.tender_point
-            assert point.reason is Reason.TIME_UNCLEAR
-            assert "too early: not from day 14" in point.detail
+            assert point.reason is Reason.TOO_EARLY
+            assert point.detail == "before day 14 after surgery"
             assert point.candidates == ("Observation/t",)
             assert view.groups == {Reminded.HIGH}
 
@@ -324,6 +423,25 @@ class TestNextStep:
         """It may be the one."""
         tender.done("nerve-block", tender.day(36))
         assert said(tender.read(37)) is Quiet.FOLLOW_UP_RECORDED
+
+    @pytest.mark.parametrize(
+        "code", ["scn-diagnostic-block", "nerve-block", "scn-block-relief"]
+    )
+    def test_a_block_of_the_first_days_is_no_word_of_it(self, tender, code):
+        """It came before the tender point counted; the card names it."""
+        if code == "scn-block-relief":
+            tender.sign(code, 90, tender.day(5), id="early")
+        else:
+            tender.done(code, tender.day(5), id="early")
+        view = tender.read(36)
+        assert said(view) is Stage.NEXT_STEP
+        ((why, (source,)),) = view.uncounted.items()
+        assert (why, source.partition("/")[2]) == (Uncounted.EARLY, "early")
+
+    def test_an_early_examination_does_not_concern_the_block(self, tender):
+        """The tender point was found again in time."""
+        tender.sign("scn-tinel-sign", value=True, when=tender.day(5), id="early")
+        assert tender.read(36).uncounted == {}
 
     def test_so_does_relief_without_its_block(self, tender):
         """Something was injected."""
@@ -371,6 +489,47 @@ class TestCriteriaMet:
     def test_it_is_said_for_four_weeks(self, chart, day, expected):
         """From the last of the findings."""
         assert said(chart.meets_criteria(40).read(day)) is expected
+
+    @pytest.mark.parametrize(
+        ("code", "value"),
+        [("scn-persistent-pain", True), ("scn-tender-point", True)],
+    )
+    def test_what_is_recorded_again_does_not_begin_the_four_weeks_anew(
+        self, chart, code, value
+    ):
+        """Pain is asked for at each visit: the criteria were met before."""
+        chart.meets_criteria(40).sign(code, value, chart.day(60), id="again")
+        assert said(chart.read(68)) is Stage.CRITERIA_MET
+        assert said(chart.read(69)) is Quiet.NO_LONGER_SHOWN
+
+    def test_neither_does_one_more_block(self, chart):
+        """It confirms what the first one showed."""
+        chart.meets_criteria(40).done("scn-diagnostic-block", chart.day(60, 10))
+        chart.sign("scn-block-relief", 80, chart.day(60, 11), id="more")
+        view = chart.read(68)
+        assert view.criteria.block_relief.findings[0].source == "Observation/more"
+        assert said(view) is Stage.CRITERIA_MET
+        assert said(chart.read(69)) is Quiet.NO_LONGER_SHOWN
+
+    def test_a_block_after_one_that_did_not_help_does(self, chart):
+        """The criteria were not met before."""
+        chart.meets_criteria(40).sign("scn-block-relief", 40, chart.day(40, 11))
+        relief = [o for o in chart.observations if o["id"] != "relief"]
+        chart.observations = relief
+        assert chart.read(41).criteria.block_relief.is_not_met
+        chart.done("scn-diagnostic-block", chart.day(60, 10), id="second")
+        chart.sign("scn-block-relief", 80, chart.day(60, 11), id="enough")
+        assert said(chart.read(88)) is Stage.CRITERIA_MET
+        assert said(chart.read(89)) is Quiet.NO_LONGER_SHOWN
+
+    def test_pain_that_came_back_does(self, chart):
+        """In between they were not met."""
+        chart.meets_criteria(40)
+        chart.sign("scn-persistent-pain", value=False, when=chart.day(50), id="gone")
+        assert chart.read(55).stage is None
+        chart.sign("scn-persistent-pain", value=True, when=chart.day(60), id="back")
+        assert said(chart.read(88)) is Stage.CRITERIA_MET
+        assert said(chart.read(89)) is Quiet.NO_LONGER_SHOWN
 
     @pytest.mark.parametrize(("day", "is_met"), [(0, False), (13, False), (14, True)])
     def test_of_the_first_days_it_is_never_said(self, chart, day, is_met):
@@ -521,9 +680,9 @@ def test_whatever_is_recorded_each_stage_has_its_sources(chart, findings, day):
         assert view.criteria.block_relief.findings[0].value == 90
     if view.stage is Stage.NEXT_STEP:
         assert view.criteria.tender_point.findings
-        assert not view.criteria.blocks
+        assert not view.criteria.review.blocks
     if view.stage in {Stage.REVIEW_DUE, Stage.REVIEW_OVERDUE}:
-        assert not view.criteria.followed_up
+        assert not view.criteria.review.followed_up
         assert 28 <= day <= 70
     assert view.operation is None or view.operation.day == date(2026, 3, 2)
 

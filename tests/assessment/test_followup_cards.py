@@ -4,6 +4,7 @@ import json
 import re
 from dataclasses import replace
 from datetime import date
+from pathlib import Path
 
 import fhirkit
 import pytest
@@ -11,11 +12,13 @@ from fhir.resources.R4B.condition import Condition
 from fhir.resources.R4B.servicerequest import ServiceRequest
 
 from cds_hooks import Capabilities, Response, dump_response
-from service.assessment import OutputMode
+from service.assessment import Assessor, OutputMode
 from service.cards import TOPICS
+from service.fhir.course import Diagnosis
 from service.fhir.findings import Reason
+from service.fhir.terminology import load_terminology
 from service.fhir.verdicts import Result
-from service.followup import Stage
+from service.followup import ChartReader, Quiet, Stage
 from service.followup_cards import CHART_TOPICS, ChartComposer
 from service.frames import OVERRIDE_SYSTEM
 from service.model.artifact import load_bundled
@@ -23,6 +26,8 @@ from service.orders import Subject
 from service.policy import Approval, Reminded, default_policy
 from service.wording import load_words
 
+ROOT = Path(__file__).parents[2]
+SNOMED = "http://snomed.info/sct"
 BASE = "http://scnen-cds.example.org/fhir"
 BOTH = Capabilities(action_resources=("Condition", "ServiceRequest"))
 SUBJECT = Subject("p1", "e1")
@@ -118,6 +123,122 @@ def test_eight_seconds_say_what_was_found_and_what_to_do(
     assert card.indicator == "info"
 
 
+@pytest.mark.parametrize(
+    ("stage", "summary", "lead"),
+    [
+        (
+            Stage.NEXT_STEP,
+            "Tender point positive; a block was too early to count. Next step: superior"
+            " cluneal nerve block, after red flags and pre-block checks.",
+            "and a block only in the first days, too early to count",
+        ),
+        (
+            Stage.REVIEW_DUE,
+            "Spine review due 4 to 6 weeks after surgery: what is recorded was too"
+            " early to count. If pain persists, check the iliac crest.",
+            "is due. An examination for superior cluneal nerve entrapment neuropathy",
+        ),
+        (
+            Stage.REVIEW_OVERDUE,
+            "Spine review overdue (4 to 6 weeks after surgery): what is recorded was"
+            " too early to count. If pain, check the iliac crest.",
+            "is overdue. An examination for superior cluneal nerve entrapment",
+        ),
+    ],
+    ids=str,
+)
+def test_what_was_too_early_to_count_is_not_called_unrecorded(
+    card_of, chart, stage, summary, lead
+):
+    """In the summary, at the head of the detail, and with its source."""
+    chart, day = at_stage(stage, chart)
+    chart.done("scn-diagnostic-block", chart.day(5), id="early")
+    card = card_of(chart, day)
+    assert card.summary == summary
+    assert lead in card.detail
+    assert "only in the first days, too early to count" in card.detail
+    assert (
+        "- Recorded before day 14 after surgery, when the wound hurts by itself, and so"
+        " not counted: Procedure/early." in card.detail
+    )
+    for untrue in (
+        "no block recorded",
+        "no tender-point exam",
+        "and no block",
+        "neither an",
+    ):
+        assert untrue not in card.summary + card.detail
+
+
+@pytest.mark.parametrize("stage", [Stage.REVIEW_DUE, Stage.REVIEW_OVERDUE], ids=str)
+def test_a_client_without_detail_is_told_so_too(composer, chart, stage):
+    """And of the red flags."""
+    chart, day = at_stage(stage, chart)
+    chart.sign("scn-tender-point", value=True, when=chart.day(5), id="early")
+    plain = Capabilities(detail="none")
+    (card,) = composer.compose(chart.read(day), SUBJECT, plain)
+    assert "what is recorded was too early" in card.summary
+    assert "red flags" in card.summary
+
+
+@pytest.mark.parametrize(
+    "more",
+    [
+        {"status": "preliminary"},
+        {"valueBoolean": None, "valueString": "positive"},
+        {"effectiveDateTime": None},
+    ],
+    ids=["preliminary", "text", "no-time"],
+)
+@pytest.mark.parametrize(
+    ("stage", "summary"),
+    [
+        (
+            Stage.REVIEW_DUE,
+            "Spine review due 4 to 6 weeks after surgery: what is recorded is not final"
+            " or unclear. If pain persists, check the iliac crest.",
+        ),
+        (
+            Stage.REVIEW_OVERDUE,
+            "Spine review overdue (4 to 6 weeks after surgery): what is recorded is not"
+            " final or unclear. If pain, check iliac crest.",
+        ),
+    ],
+    ids=str,
+)
+def test_a_finding_that_cannot_be_read_is_not_called_unrecorded(
+    card_of, chart, stage, summary, more
+):
+    """Somebody has looked: the reminder says why that does not end it."""
+    chart, day = at_stage(stage, chart)
+    chart.sign("scn-tender-point", value=True, when=chart.day(25), id="odd", **more)
+    card = card_of(chart, day)
+    assert card.summary == summary
+    assert "is recorded, but not so that it counts" in card.detail
+    note = "not final, not legible, or without a time that can tell: Observation/odd."
+    assert note in card.detail
+    assert "neither an examination" not in card.detail
+
+
+def test_an_examination_that_was_not_done_is_nothing_recorded(card_of, chart):
+    """Data that are recorded as absent are no finding."""
+    reason = {"text": "Patient did not attend"}
+    absent = {"valueBoolean": None, "dataAbsentReason": reason}
+    chart.sign("scn-tender-point", value=True, when=chart.day(25), **absent)
+    assert "no tender-point examination recorded" in card_of(chart, 30).summary
+
+
+def test_a_finding_that_is_too_early_says_so_in_words_of_its_own(card_of, chart):
+    """Its row names the Observation; it is neither met nor not met."""
+    chart.sign("scn-tender-point", value=True, when=chart.day(5), id="early")
+    detail = card_of(chart, 30).detail
+    row = (
+        "| unknown | recorded too early to count (before day 14 after surgery) |  |"
+        " Observation/early |"
+    )
+    assert row in detail
+
+
 def test_no_period_of_a_policy_makes_a_summary_longer_than_139(chart):
     """Weeks have two digits at most within any horizon that makes sense."""
     follow_up = replace(
@@ -127,8 +248,8 @@ def test_no_period_of_a_policy_makes_a_summary_longer_than_139(chart):
         horizon_days=690,
     )
     composer = composer_of(replace(default_policy(), follow_up=follow_up))
-    for summaries in (composer._summaries, composer._alone):
-        assert all(len(text) <= 139 for text in summaries.values())
+    assert len(composer._summaries) == 2 * (4 + 3 + 2)
+    assert all(len(text) <= 139 for text in composer._summaries.values())
 
 
 def test_the_detail_of_met_criteria_goes_from_dangers_over_findings_to_limits(
@@ -608,6 +729,55 @@ class TestSuggestions:
         card = card_of(chart, 61)
         assert "occurrencePeriod" not in card.suggestions[0].actions[0].resource
         assert "recorded after the operation, and no block" in card.detail
+
+
+class TestKept:
+    """The diagnosis that was accepted, as EHRs keep it."""
+
+    @pytest.fixture
+    def kept(self, card_of, chart):
+        """By SNOMED CT's nearest code and the text: 45781009 is any nerve's."""
+        resource = card_of(chart.meets_criteria(40), 41).suggestions[0].actions[0]
+        code = resource.resource["code"]
+        nearest = [c for c in code["coding"] if c["system"] == SNOMED]
+        chart.conditions = [
+            {**resource.resource, "code": {**code, "coding": nearest}, "id": "kept"}
+        ]
+        return chart
+
+    @pytest.fixture
+    def site(self):
+        """The ConceptMaps of the how-to."""
+        return load_terminology(ROOT / "docs/conceptmaps")
+
+    def read(self, chart, terminology):
+        assessor = Assessor(
+            model=load_bundled("liu-nomogram"),
+            second_model=None,
+            policy=default_policy(),
+            terminology=terminology,
+            mode=OutputMode.ANCHORED,
+        )
+        return ChartReader(assessor).read(
+            chart.record(), patient_id="p1", now=chart.day(42)
+        )
+
+    def test_the_nearest_code_alone_is_not_taken_for_it(self, kept):
+        """Carpal tunnel syndrome is an entrapment of a peripheral nerve as well."""
+        assert kept.conditions[0]["code"]["coding"][0]["code"] == "45781009"
+        assert kept.read(42).stage is Stage.CRITERIA_MET
+
+    def test_with_the_map_of_the_how_to_it_is_recognised(self, kept, site):
+        """By the text as the card wrote it; nothing is offered twice."""
+        view = self.read(kept, site)
+        assert view.diagnosis is Diagnosis.CONSIDERED
+        assert view.quiet is Quiet.DIAGNOSIS_RECORDED
+
+    @pytest.mark.parametrize("text", ["Carpal tunnel syndrome", None])
+    def test_another_entrapment_of_that_code_is_not(self, kept, site, text):
+        """The map reads the text, not the code."""
+        kept.conditions[0]["code"]["text"] = text
+        assert self.read(kept, site).stage is Stage.CRITERIA_MET
 
 
 class TestIdentity:

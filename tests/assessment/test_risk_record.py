@@ -271,6 +271,28 @@ def test_notes_hold_the_limits_and_what_is_doubtful(build, risk_of):
     assert "**" not in " ".join(notes)
 
 
+@pytest.mark.parametrize(
+    ("changes", "why"),
+    [
+        ({"cobb_preoperative_deg": 4.9}, "angle before the operation is under 5°"),
+        ({"cobb_preoperative_deg": -4.9}, "angle before the operation is under 5°"),
+        ({"cement_ratio_percent": 9.0}, "lies outside the range studied"),
+    ],
+    ids=["small-angle", "small-angle-lordotic", "extrapolated"],
+)
+def test_what_makes_the_range_wide_is_noted(build, risk_of, changes, why):
+    """A range alone does not say whether reading again would narrow it."""
+    units = {"cobb_preoperative_deg": "deg", "cement_ratio_percent": "%"}
+    measured = {k: build.measured(v, units[k]) for k, v in changes.items()}
+    resource = risk_of(build.vertebra(**measured))
+    RiskAssessment.model_validate(resource)
+    (said,) = (n["text"] for n in resource["note"] if why in n["text"])
+    assert "range" in said
+    assert "wide" in said
+    for note in risk_of(build.vertebra())["note"]:
+        assert "wide" not in note["text"]
+
+
 def test_the_other_equation_is_noted_where_it_disagrees(build, risk_of):
     """As on the card."""
     notes = [note["text"] for note in risk_of(build.disagreeing())["note"]]

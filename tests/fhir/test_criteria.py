@@ -34,7 +34,7 @@ YES, NO = True, False
 def judge(terminology):
     """Judge resources of any type, after the operation of 2 March 2026."""
 
-    def judge(*resources, operation=OPERATION, now=NOW, **record):
+    def judge(*resources, operation=OPERATION, now=NOW, findings_from_days=0, **record):
         kinds = {"Procedure": [], "Observation": []}
         for resource in resources:
             kinds[resource["resourceType"]].append(resource)
@@ -51,6 +51,7 @@ def judge(terminology):
             operation=operation,
             now=now,
             terminology=terminology,
+            findings_from_days=findings_from_days,
         )
 
     return judge
@@ -527,7 +528,7 @@ class TestRelief:
         """Neither does a block."""
         found = judge(block("2026-02-01T09:00:00+08:00"), relief(90, "2026-02-01"))
         assert told(found.block_relief) is Reason.NOT_RECORDED
-        assert found.blocks == ()
+        assert found.review.blocks == ()
 
     def test_the_greatest_relief_within_the_two_hours_counts(
         self, judge, block, relief
@@ -625,7 +626,7 @@ class TestRelief:
         unnamed = fhir.procedure((SNOMED, "265778005"), at=BLOCKED)
         found = judge(unnamed, relief(90))
         assert found.block_relief.reason is Reason.TIME_UNCLEAR
-        assert f"Procedure/{unnamed['id']}" in found.blocks
+        assert f"Procedure/{unnamed['id']}" in found.review.blocks
 
 
 class TestPlace:
@@ -787,7 +788,27 @@ class TestCourse:
     def test_every_record_of_a_block_is_a_record(self, judge, block, status):
         """Planned, under way and decided against: it is not simply not there."""
         found = judge(block(status=status))
-        assert len(found.blocks) == len(found.followed_up) == 1
+        assert len(found.review.blocks) == len(found.review.followed_up) == 1
+
+    def test_records_of_the_first_days_stand_apart(self, judge, block, fhir, sign):
+        """Examination, block and relief of them count for nothing, but are named."""
+        early, day = {"findings_from_days": 14}, "2026-03-10T09:00:00+08:00"
+        given = block(at=day)
+        done = fhir.procedure("tender-point-assessment", at="2026-03-02")
+        felt, pressed = sign("scn-block-relief", 90, day), sign(TENDER, NO, day)
+        found = judge(given, done, felt, pressed, **early)
+        assert found.review.blocks == found.review.followed_up == ()
+        assert set(found.review.early) == {
+            f"Procedure/{given['id']}",
+            f"Procedure/{done['id']}",
+            f"Observation/{felt['id']}",
+            f"Observation/{pressed['id']}",
+        }
+        assert found.review.early_blocks == (
+            f"Procedure/{given['id']}",
+            f"Observation/{felt['id']}",
+        )
+        assert told(found.tender_point) is told(found.block_relief) is Reason.TOO_EARLY
 
     def test_an_erroneous_or_earlier_record_is_none(self, judge, block, fhir):
         """Neither is the palpation of another operation."""
@@ -795,7 +816,7 @@ class TestCourse:
             judge(
                 block(status="entered-in-error"),
                 fhir.procedure("tender-point-assessment", at="2026-01-05"),
-            ).followed_up
+            ).review.followed_up
             == ()
         )
 
@@ -803,7 +824,7 @@ class TestCourse:
     def test_an_examination_counts_unless_it_was_surely_before(self, judge, fhir, at):
         """What may be after the operation is not "nothing recorded"."""
         done = fhir.procedure("tender-point-assessment", at=at)
-        assert judge(done).followed_up == (f"Procedure/{done['id']}",)
+        assert judge(done).review.followed_up == (f"Procedure/{done['id']}",)
 
     @pytest.mark.parametrize(
         ("code", "value", "counts"),
@@ -819,7 +840,7 @@ class TestCourse:
     )
     def test_what_was_looked_for_is_a_follow_up(self, judge, sign, code, value, counts):
         """That pain persists is the reason to look, not the look."""
-        assert bool(judge(sign(code, value)).followed_up) is counts
+        assert bool(judge(sign(code, value)).review.followed_up) is counts
 
     def test_a_nerve_block_on_the_day_of_the_operation_says_nothing(self, judge, fhir):
         """Nerves are blocked for the operation itself."""
@@ -830,7 +851,7 @@ class TestCourse:
             ("2026-03-01", False),
         ):
             general = fhir.procedure((SNOMED, "56333001"), at=day)
-            assert bool(judge(general).blocks) is counts
+            assert bool(judge(general).review.blocks) is counts
 
     def test_whether_everything_was_read_is_told(self, judge, sign):
         """Only then does an empty list mean nothing."""
@@ -844,7 +865,7 @@ class TestCourse:
         """All three are unknown, none is "not recorded"."""
         found = judge(block(), observations=None)
         assert {told(item) for item in found.all} == {Reason.UNAVAILABLE}
-        assert found.blocks
+        assert found.review.blocks
 
     def test_a_clock_without_zone_is_refused(self, judge):
         """Days begin somewhere."""

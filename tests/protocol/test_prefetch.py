@@ -89,18 +89,19 @@ def test_pf_5_an_operation_outcome_as_value_is_no_data_had(send, golden, severit
 
 def test_pf_5_a_warning_as_entry_is_passed_over():
     """An empty search as Epic sends it: total 0 and an entry of mode outcome."""
-    entry = {"resource": outcome("warning"), "search": {"mode": "outcome"}}
+    nothing = outcome("warning", "processing")
+    entry = {"resource": nothing, "search": {"mode": "outcome"}}
     epic = {"resourceType": "Bundle", "type": "searchset", "total": 0, "entry": [entry]}
     found = doses(epic)
     assert (found.availability, found.issue_codes) == (
         Availability.EMPTY,
-        ("forbidden",),
+        ("processing",),
     )
 
 
 @pytest.mark.parametrize(
     "code",
-    ["not-found", "processing", "informational", "suppressed", None, ["timeout"]],
+    ["not-found", "processing", "informational", None, ["timeout"]],
 )
 def test_pf_5_a_warning_that_tells_of_no_gap_is_passed_over(code):
     """What Epic sends with every empty search, or what is no code."""
@@ -109,6 +110,13 @@ def test_pf_5_a_warning_that_tells_of_no_gap_is_passed_over(code):
     assert doses(searchset).availability is Availability.EMPTY
     found = doses(bundle(DOSE, outcome("warning", code)))
     assert (found.availability, found.resources) == (Availability.COMPLETE, (DOSE,))
+
+
+def told_mildly(severity, code):
+    """A searchset beside whose matches, and one without any, a server tells of it."""
+    told = entry(outcome(severity, code), "outcome")
+    yield {"resourceType": "Bundle", "total": 0, "entry": [told]}
+    yield bundle(DOSE, outcome(severity, code))
 
 
 @pytest.mark.parametrize("severity", ["warning", "information", "success"])
@@ -130,13 +138,26 @@ def test_pf_5_a_warning_that_data_are_missing_makes_them_unavailable(
 ):
     """What a search left out is not "nothing recorded", however mildly it is told."""
     unavailable = PrefetchedData(Availability.UNAVAILABLE, issue_codes=(code,))
-    told = entry(outcome(severity, code), "outcome")
-    empty = {"resourceType": "Bundle", "total": 0, "entry": [told]}
-    assert doses(empty) == unavailable
-    assert doses(bundle(DOSE, outcome(severity, code))) == unavailable
+    empty, beside = told_mildly(severity, code)
+    assert doses(empty) == doses(beside) == unavailable
     second = outcome("warning", "processing")
     second["issue"] += outcome(severity, code)["issue"]
     assert doses(bundle(DOSE, second)).availability is Availability.UNAVAILABLE
+    golden["prefetch"]["immunizations"] = empty
+    assert send("booster", golden).status_code == 412
+
+
+@pytest.mark.parametrize("severity", ["warning", "information", "success"])
+@pytest.mark.parametrize(
+    "code", ["expired", "forbidden", "login", "security", "suppressed", "unknown"]
+)
+def test_pf_5_a_warning_that_access_was_refused_makes_data_unavailable(
+    send, golden, severity, code
+):
+    """FHIR's family "security": who may not see a record knows nothing of it."""
+    unavailable = PrefetchedData(Availability.UNAVAILABLE, issue_codes=(code,))
+    empty, beside = told_mildly(severity, code)
+    assert doses(empty) == doses(beside) == unavailable
     golden["prefetch"]["immunizations"] = empty
     assert send("booster", golden).status_code == 412
 
@@ -218,7 +239,8 @@ def entry(resource, mode=None):
 
 
 INCLUDED = entry(PATIENT, "include")
-TOLD = entry(outcome("warning"), "outcome")
+HARMLESS = outcome("warning", "processing")
+TOLD = entry(HARMLESS, "outcome")
 
 
 @pytest.mark.parametrize(
@@ -229,7 +251,7 @@ TOLD = entry(outcome("warning"), "outcome")
         (3, [entry(DOSE, "match"), INCLUDED, INCLUDED], Availability.PAGED),
         (3, [entry(DOSE), entry(PATIENT), entry(PATIENT)], Availability.PAGED),
         (2, [entry(DOSE), TOLD], Availability.PAGED),
-        (2, [entry(DOSE), entry(outcome("warning"))], Availability.PAGED),
+        (2, [entry(DOSE), entry(HARMLESS)], Availability.PAGED),
         (2, [entry(DOSE), entry(DOSE, "include")], Availability.PAGED),
         (2, [entry(DOSE, "match"), entry(PATIENT, "match")], Availability.COMPLETE),
         (2, [entry(DOSE, "found"), entry(DOSE)], Availability.COMPLETE),

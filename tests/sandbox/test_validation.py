@@ -133,10 +133,10 @@ BROKEN = {
 
 
 @pytest.fixture(scope="module")
-def answers(tmp_path_factory):
-    """The cards for each bundled patient, moved to today, from both services.
+def answer(tmp_path_factory):
+    """What a service answers about a patient to a client that takes everything.
 
-    The client takes everything, so nothing that could be proposed is left out.
+    So nothing that could be proposed is left out.
     """
     register = tmp_path_factory.mktemp("clients") / "clients.yaml"
     register.write_text(json.dumps({"clients": [TAKES_EVERYTHING]}), "utf-8")
@@ -146,21 +146,35 @@ def answers(tmp_path_factory):
         patch.setenv("SCNEN_CLIENTS_FILE", str(register))
         patch.setenv("SCNEN_OPEN_CLIENT", TAKES_EVERYTHING["name"])
         client = create_app(Settings.from_env(is_open=True)).test_client()
-    found = {}
-    for patient in PATIENTS:
-        bundle = patient.bundle_at(datetime.now(UTC))
-        for service in client.get("/cds-services").json["services"]:
-            is_chart = service["hook"] == "patient-view"
-            body = hook_request(
-                bundle,
-                service,
-                in_encounter=patient.in_encounter or not is_chart,
-                extension=DISCHARGE if patient.in_encounter else None,
-            )
-            answer = client.post(f"/cds-services/{service['id']}", json=body)
-            assert answer.status_code == 200, answer.text
-            found[patient.name, service["id"]] = answer.json["cards"]
-    return found
+    services = {
+        each["id"]: each for each in client.get("/cds-services").json["services"]
+    }
+
+    def answer(patient, bundle, service):
+        is_chart = services[service]["hook"] == "patient-view"
+        body = hook_request(
+            bundle,
+            services[service],
+            in_encounter=patient.in_encounter or not is_chart,
+            extension=DISCHARGE if patient.in_encounter else None,
+        )
+        given = client.post(f"/cds-services/{service}", json=body)
+        assert given.status_code == 200, given.text
+        return given.json["cards"]
+
+    return answer
+
+
+@pytest.fixture(scope="module")
+def answers(answer):
+    """The cards for each bundled patient, moved to today, from both services."""
+    return {
+        (patient.name, service): answer(
+            patient, patient.bundle_at(datetime.now(UTC)), service
+        )
+        for patient in PATIENTS
+        for service in ("scnen-discharge", "scnen-chart")
+    }
 
 
 def proposed(cards):
@@ -190,6 +204,29 @@ def test_every_draft_of_every_card_is_valid(validators, answers, patient):
         if name == patient.name:
             for resource in proposed(cards):
                 assert errors(validators.findings(resource)) == []
+
+
+@pytest.mark.parametrize(
+    ("code", "value"),
+    [("cobb-preoperative", 4.0), ("cement-ratio-ap", 4.0)],
+    ids=["small-angle", "extrapolated"],
+)
+def test_a_risk_with_a_wide_range_is_valid_with_the_reason_why(
+    validators, answer, code, value
+):
+    """The note on what makes it wide is one more element that others must take."""
+    patient = PATIENTS[0]
+    bundle = patient.bundle_at(datetime.now(UTC))
+    for resource in (entry["resource"] for entry in bundle["entry"]):
+        if code in json.dumps(resource.get("code")):
+            resource["valueQuantity"]["value"] = value
+    drafts = proposed(answer(patient, bundle, "scnen-discharge"))
+    (risk,) = (r for r in drafts if r["resourceType"] == "RiskAssessment")
+    assert any(
+        "makes its range wide" in n["text"] or "its range is wide" in n["text"]
+        for n in risk["note"]
+    )
+    assert errors(validators.findings(risk)) == []
 
 
 def test_there_are_drafts_to_validate(answers):
