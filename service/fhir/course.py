@@ -78,7 +78,7 @@ class Course:
     mentions : tuple of str
         References of all that speak of a block, whatever became of it.
     examinations : tuple of str
-        References of all that speak of the examination.
+        References of all that speak of the examination, unless it was missed.
     early_mentions, early_examinations : tuple of str
         The same of the first days, which do not count.
     """
@@ -121,13 +121,15 @@ def read_course(
     examinations: tuple[list[str], list[str]] = [], []
     for resource in sorted(procedures, key=source_of):
         targets = _targets(resource, terminology)
-        if not targets or resource.get("status") == "entered-in-error":
+        status = resource.get("status")
+        if not targets or status == "entered-in-error":
             continue
         given = _performed(resource, setting.zone)
         if setting.is_before_operation(given):
             continue
         source, is_early = source_of(resource), setting.is_early(given)
-        if _EXAMINATION in targets:
+        # A block that was not given was decided against; an examination was missed.
+        if _EXAMINATION in targets and status != "not-done":
             examinations[is_early].append(source)
         if _BLOCK in targets:
             mentions[is_early].append(source)

@@ -106,9 +106,7 @@ class TestReview:
         ("day", "expected"),
         [(1, Stage.REVIEW_DUE), (13, Stage.REVIEW_DUE), (14, Quiet.FOLLOW_UP_RECORDED)],
     )
-    @pytest.mark.parametrize(
-        "status", ["completed", "in-progress", "preparation", "not-done"]
-    )
+    @pytest.mark.parametrize("status", ["completed", "in-progress", "preparation"])
     @pytest.mark.parametrize(
         "code", ["tender-point-assessment", "scn-diagnostic-block", "nerve-block"]
     )
@@ -122,6 +120,14 @@ class TestReview:
         is_early = expected is Stage.REVIEW_DUE
         early = {Uncounted.EARLY: ("Procedure/early",)}
         assert view.uncounted == (early if is_early else {})
+
+    @pytest.mark.parametrize("day", [5, 20, 29])
+    def test_a_missed_examination_ends_no_reminder(self, chart, day):
+        """Nobody looked: a missed appointment is where follow-up is lost."""
+        chart.done("tender-point-assessment", chart.day(day), status="not-done")
+        view = chart.read(30)
+        assert said(view) is Stage.REVIEW_DUE
+        assert view.uncounted == {}
 
     def test_procedures_without_a_time_end_it(self, chart):
         """They may be of any day: nobody says that nothing is recorded."""
