@@ -16,8 +16,8 @@ from cds_hooks import (
     load_request,
     operation_outcome,
 )
-from service.assessment import describe_model
 from service.config import Settings, SettingsError
+from service.explanation import describe_model, explain
 from service.fhir.findings import Reason
 from service.parts import Parts, build_parts
 
@@ -117,7 +117,7 @@ def _answer(parts: Parts, request: HookRequest) -> dict[str, Any]:
 
 def _explain(parts: Parts, request: HookRequest) -> dict[str, Any]:
     try:
-        return parts.advice.assess(request).explain()
+        return explain(parts.advice.assess(request))
     except DataUnavailable:
         model = describe_model(parts.model, parts.mode)
         reason = Reason.UNAVAILABLE.value
