@@ -24,6 +24,9 @@ __all__ = [
 ]
 
 _NORMAL_975 = 1.959963984540054
+#: A sum as near as this to a quantile equals it: which of its last bits are set depends
+#: on the order of the terms, and must not decide a whole per cent.
+_ROUNDING = 1e-12
 
 
 @dataclass(slots=True)
@@ -219,16 +222,19 @@ def percentile(model: RiskModel, linear_predictor: float) -> float:
     Returns
     -------
     float
-        Per cent, in [0, 100].
+        Per cent, in [0, 100]; exactly that of a quantile it equals but for rounding.
     """
     quantiles = model.quantiles
-    place = bisect_right(quantiles, linear_predictor)
+    place = bisect_right(quantiles, linear_predictor + _ROUNDING)
     if place == 0:
         return 0.0
     if place == len(quantiles):
         return 100.0
     low, high = quantiles[place - 1], quantiles[place]
-    return place - 1 + (linear_predictor - low) / (high - low)
+    above = linear_predictor - low
+    if above < _ROUNDING:
+        return float(place - 1)
+    return place - 1 + above / (high - low)
 
 
 def _known(plan: Plan, values: Values) -> list[float] | None:
