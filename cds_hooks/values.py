@@ -169,6 +169,8 @@ def check_tuple(field: str, value: object, kind: type) -> None:
     InvalidCard
         If `value` is no tuple or an item is of another class.
     """
+    if value == ():
+        return
     items = value if isinstance(value, tuple) else [None]
     if [item for item in items if not isinstance(item, kind)]:
         raise InvalidCard(f"{field}: expected a tuple of {kind.__name__}")
