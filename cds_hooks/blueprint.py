@@ -3,7 +3,6 @@
 import logging
 import re
 from collections.abc import Callable, Collection, Sequence
-from dataclasses import replace
 from functools import lru_cache, partial
 from traceback import walk_tb
 from typing import TYPE_CHECKING
@@ -71,7 +70,7 @@ def create_blueprint(
     registry: Registry,
     *,
     on_feedback: FeedbackCallback | None = None,
-    client_of: Callable[[HookRequest], Client] | None = None,
+    client_of: Callable[[str | None], Client] | None = None,
     allowed_origins: str | Collection[str] = "*",
     max_body_bytes: int = 8 * 1024 * 1024,
 ) -> Blueprint:
@@ -87,7 +86,8 @@ def create_blueprint(
         same twice. If it raises, the client is told to send it again. Without it the
         feedback routes answer 404, as the specification has it.
     client_of : callable, optional
-        Tells who called; the handler finds the answer in `HookRequest.client`.
+        Tells who called, from the ``fhirServer`` of the request or None; the handler
+        finds the answer in `HookRequest.client`.
     allowed_origins : str or collection of str
         Origins of web pages that may call, or ``"*"`` for all. Credentials in cookies
         are never allowed.
@@ -117,9 +117,7 @@ def create_blueprint(
         hosted = registry.at(service_id)
         body = _read_json(max_body_bytes)
         service = _choose(hosted.values(), body)
-        loaded = load_request(body, service.hook, service.user_types)
-        if client_of is not None:
-            loaded = replace(loaded, client=client_of(loaded))
+        loaded = load_request(body, service.hook, service.user_types, client_of)
         return _json(_handle(service, loaded), is_about_patient=True)
 
     def feedback(service_id: str) -> Response:

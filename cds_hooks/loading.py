@@ -1,9 +1,10 @@
 """From parsed JSON to a hook request or to feedback: the rules between the fields."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 from cds_hooks.cards import Coding
+from cds_hooks.clients import Client
 from cds_hooks.errors import BadRequest
 from cds_hooks.feedback import Feedback, ItemError
 from cds_hooks.hooks import HOOKS, FHIRAuthorization, HookRequest
@@ -25,7 +26,10 @@ _MOST_REASONS = 10
 
 
 def load_request(
-    body: object, hook: str, user_types: Sequence[str] = ()
+    body: object,
+    hook: str,
+    user_types: Sequence[str] = (),
+    client_of: Callable[[str | None], Client] | None = None,
 ) -> HookRequest:
     """
     Check what a client posted to a service.
@@ -38,6 +42,8 @@ def load_request(
         Name of the hook the service is at.
     user_types : sequence of str
         FHIR types of user the service takes, if not all that the hook allows.
+    client_of : callable, optional
+        Tells who called, from the request's ``fhirServer``.
 
     Returns
     -------
@@ -79,14 +85,16 @@ def load_request(
     problems = problems or _contradictions(wire, context, hook, user_types)
     if problems:
         raise BadRequest(*problems)
+    fhir_server = wire.get("fhirServer")
     return HookRequest(
         hook=hook,
         hook_instance=wire["hookInstance"],
         context={name: value for name, value in context.items() if value is not None},
         prefetch=wire.get("prefetch") or {},
-        fhir_server=wire.get("fhirServer"),
+        fhir_server=fhir_server,
         fhir_authorization=_authorization(wire),
         extension=wire.get("extension") or {},
+        client=client_of(fhir_server) if client_of else None,
     )
 
 

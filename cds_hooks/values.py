@@ -9,8 +9,6 @@ import re
 from collections.abc import Collection, Mapping
 from typing import Any
 
-import orjson
-
 from cds_hooks.errors import InvalidCard
 
 __all__ = [
@@ -37,13 +35,6 @@ FHIR_ID = re.compile(r"(?!\.+\Z)[A-Za-z0-9._-]{1,256}")
 REFERENCE = re.compile(r"[A-Z][A-Za-z]{1,63}/(?!\.+\Z)[A-Za-z0-9._-]{1,256}")
 _UUID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 _MAY_BE_EMPTY = (str, dict, list, tuple)
-# What JSON cannot be null or empty without; it may also stand within a text.
-_SUSPECT = (b"null", b'""', b"[]", b"{}")
-_PLAIN_JSON = (
-    orjson.OPT_PASSTHROUGH_DATACLASS
-    | orjson.OPT_PASSTHROUGH_DATETIME
-    | orjson.OPT_PASSTHROUGH_SUBCLASS
-)
 _REVERSE_DOMAIN = re.compile(r"[a-z]+(?:\.[A-Za-z0-9-]+)+")
 
 
@@ -178,6 +169,8 @@ def check_tuple(field: str, value: object, kind: type) -> None:
     InvalidCard
         If `value` is no tuple or an item is of another class.
     """
+    if value == ():
+        return
     items = value if isinstance(value, tuple) else [None]
     if [item for item in items if not isinstance(item, kind)]:
         raise InvalidCard(f"{field}: expected a tuple of {kind.__name__}")
@@ -231,12 +224,17 @@ def check_json(field: str, value: object) -> None:
 
 
 def _is_plainly_fit(value: object) -> bool:
-    """Whether the JSON text holds nothing that could be null or empty."""
-    try:
-        text = orjson.dumps(value, option=_PLAIN_JSON)
-    except TypeError:
+    """Whether a value is objects and arrays of texts alone, nothing of it empty."""
+    if type(value) is str:
+        return value != ""
+    if type(value) is list:
+        return value != [] and all(map(_is_plainly_fit, value))
+    if type(value) is not dict or not value:
         return False
-    return not any(token in text for token in _SUSPECT)
+    for name, item in value.items():
+        if type(name) is not str or not _is_plainly_fit(item):
+            return False
+    return True
 
 
 def _walk(field: str, value: object) -> None:

@@ -1,11 +1,11 @@
 """The use case: a patient's resources become an assessment of each vertebra."""
+# The results are not frozen: that would take as long as the arithmetic behind them.
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import datetime
 from enum import StrEnum
 from operator import attrgetter
-from typing import Any
 
 from service.fhir.extract import extract
 from service.fhir.findings import (
@@ -36,7 +36,6 @@ __all__ = [
     "Band",
     "OutputMode",
     "VertebraAssessment",
-    "describe_model",
     "findings",
 ]
 
@@ -96,7 +95,7 @@ class Band(StrEnum):
         return cls.ABOVE_AVERAGE if risk >= bands.above_average else cls.BELOW_AVERAGE
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class VertebraAssessment:
     """
     One operated vertebra, scored or with the reasons why it is not.
@@ -158,7 +157,7 @@ class VertebraAssessment:
         return self.reaches_percentile or is_raised
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Assessment:
     """
     What can be said about one patient at the time of the call.
@@ -199,33 +198,6 @@ class Assessment:
         ]
         unread = ["resources-not-read"] if self.extraction.rejected else []
         return (*unchecked, *unread)
-
-    def explain(self) -> dict[str, Any]:
-        """
-        Lay open how the assessment came about.
-
-        Returns
-        -------
-        dict
-            JSON-ready: model, one entry for each vertebra with every predictor's
-            value, unit, source and time or the reason why it is missing, and the
-            numbers. ``risk`` is None when no score may be given.
-        """
-        document: dict[str, Any] = {
-            "model": describe_model(self.model, self.mode),
-            "policy": {"version": self.policy_version},
-            "assessments": [_explain(item, self) for item in self.vertebrae],
-        }
-        if self.not_assessed is not None:
-            document["not_assessed"] = self.not_assessed.value
-        if self.extraction.rejected:
-            document["rejected"] = [
-                {"source": source, "why": why}
-                for source, why in self.extraction.rejected
-            ]
-        if self.extraction.other_patient:
-            document["resources_of_other_patients"] = self.extraction.other_patient
-        return document
 
 
 class Assessor:
@@ -348,10 +320,13 @@ class Assessor:
     def _assess(
         self, vertebra: OperatedVertebra, mode: OutputMode
     ) -> VertebraAssessment:
-        found = findings(vertebra)
-        if _outside(found) is not None:
-            return VertebraAssessment(vertebra, score=None)
-        values = check_inputs({name: _value(item) for name, item in found.items()})
+        inputs = {}
+        for name, item in zip(PREDICTORS, _FOUND(vertebra), strict=True):
+            if isinstance(item, Measurement):
+                inputs[name] = item.value
+            elif item.reason in OUTSIDE:
+                return VertebraAssessment(vertebra, score=None)
+        values = check_inputs(inputs)
         first = score_values(self.model, values)
         if isinstance(first, PartialScore):
             return VertebraAssessment(vertebra, first)
@@ -365,30 +340,6 @@ class Assessor:
             return VertebraAssessment(vertebra, first, band=band)
         second_band = Band.of(other, self.policy.bands)
         return VertebraAssessment(vertebra, first, other, band, second_band)
-
-
-def describe_model(model: RiskModel, mode: OutputMode) -> dict[str, str]:
-    """
-    Say which model gave a number, for answers, logs and pages.
-
-    Parameters
-    ----------
-    model : RiskModel
-        The model.
-    mode : OutputMode
-        What kind of number it gives.
-
-    Returns
-    -------
-    dict of str to str
-        Id, version, digest and mode.
-    """
-    return {
-        "id": model.id,
-        "version": model.version,
-        "digest": model.digest,
-        "mode": mode.value,
-    }
 
 
 def findings(vertebra: OperatedVertebra) -> Mapping[str, Measurement | Missing]:
@@ -424,84 +375,6 @@ def _outside(found: Mapping[str, Measurement | Missing]) -> Reason | None:
     return None
 
 
-def _value(item: Measurement | Missing) -> float | str | None:
-    return item.value if isinstance(item, Measurement) else None
-
-
 def _rank(item: VertebraAssessment) -> float:
     """Scored vertebrae first, the highest score at the top."""
     return item.score.total_points if isinstance(item.score, Score) else float("-inf")
-
-
-def _explain(item: VertebraAssessment, assessment: Assessment) -> dict[str, Any]:
-    found = findings(item.vertebra)
-    return {
-        "vertebra": item.vertebra.level,
-        "segment": _value(found["segment"]),
-        "method": _value(found["method"]),
-        "predictors": {name: _explain_finding(value) for name, value in found.items()},
-        **_explain_score(item, relative=assessment.mode is OutputMode.RELATIVE),
-        "band": item.band.value if item.band else None,
-        "flags": [
-            *sorted(item.vertebra.flags),
-            *_score_flags(item),
-            *assessment.flags,
-        ],
-        "conflicts": list(item.vertebra.conflicts),
-    }
-
-
-def _explain_score(item: VertebraAssessment, *, relative: bool) -> dict[str, Any]:
-    """Give the same keys for every vertebra: a number that is not given is None."""
-    whole = item.score if isinstance(item.score, Score) else None
-    part = item.score if isinstance(item.score, PartialScore) else None
-    shown, bounded = (None, None) if relative else (whole, part)
-    return {
-        "linear_predictor": shown and shown.linear_predictor,
-        "risk": shown and shown.risk,
-        "interval": shown and shown.interval,
-        "bounds": bounded and bounded.bounds,
-        "other_readings": shown and shown.other_readings,
-        "reading_error": shown and shown.reading_error,
-        "points": dict(item.score.points) if item.score else None,
-        "total_points": whole and whole.total_points,
-        "percentile": whole and whole.percentile,
-    }
-
-
-def _score_flags(item: VertebraAssessment) -> list[str]:
-    flags = (
-        [f"extrapolation:{name}" for name in item.score.extrapolated]
-        if item.score
-        else []
-    )
-    if item.models_disagree:
-        flags.append("models-disagree")
-    return flags
-
-
-def _explain_finding(item: Measurement | Missing) -> dict[str, Any]:
-    if isinstance(item, Missing):
-        return _explain_missing(item)
-    return {
-        "value": item.value,
-        "unit": item.unit,
-        "source": item.source,
-        "time": _iso(item.time),
-        "code": {"system": item.code.system, "code": item.code.code},
-        "as_found": item.as_found,
-        "status": item.status,
-    }
-
-
-def _explain_missing(item: Missing) -> dict[str, Any]:
-    document: dict[str, Any] = {"missing": item.reason.value}
-    if item.detail:
-        document["detail"] = item.detail
-    if item.candidates:
-        document["candidates"] = list(item.candidates)
-    return document
-
-
-def _iso(moment: datetime | date | None) -> str | None:
-    return None if moment is None else moment.isoformat()

@@ -191,10 +191,10 @@ class CardComposer:
         variant = "-extrapolated" if score.extrapolated else ""
         if len(assessment.vertebrae) > 1:
             variant = "-several"
-        text = self._wording.summary[f"{assessment.mode}{variant}"] % {"n": n}
+        text = self._wording.summary[assessment.mode + variant] % {"n": n}
         if not variant and _is_doubtful(assessment, top):
             variant = "-doubtful"
-        alone = self._wording.alone[f"{assessment.mode}{variant}"] % {"n": n}
+        alone = self._wording.alone[assessment.mode + variant] % {"n": n}
         if relative:
             return _Headline("ScnenRiskRelative", text, alone, suggests=True)
         if top.band is Band.HIGH:

@@ -53,7 +53,8 @@ class Standing:
     minimum_age_years: int
 
 
-class _Finding(NamedTuple):
+@dataclass(slots=True)
+class _Finding:
     """One quantity of a vertebra as the card names it, with the day of its value."""
 
     name: str
@@ -128,15 +129,10 @@ def has_small_angle(vertebra: OperatedVertebra) -> bool:
 
 def _view(wording: Wording, item: VertebraAssessment) -> _View:
     labels = wording.words["predictor"]
-    lines = [
-        _Finding(
-            name,
-            labels[name],
-            found,
-            day(found.time) if isinstance(found, Measurement) else "",
-        )
-        for name, found in findings(item.vertebra).items()
-    ]
+    lines = []
+    for name, found in findings(item.vertebra).items():
+        when = day(found.time) if isinstance(found, Measurement) else ""
+        lines.append(_Finding(name, labels[name], found, when))
     name = item.vertebra.level or str(wording.words["no_level"])
     return _View(item, lines, item.missing, name)
 
@@ -254,16 +250,15 @@ def _table(wording: Wording, view: _View) -> str:
 
 
 def _row(wording: Wording, finding: _Finding, view: _View) -> str:
-    name, label, found, when = finding
+    name, found = finding.name, finding.found
     if isinstance(found, Missing):
         is_asked_for = name in view.missing
         text = wording.words["reason"][found.reason] if is_asked_for else "–"
-        return f"| {label} | {text} | | |"
+        return f"| {finding.label} | {text} | | |"
     points = view.item.score.points.get(name) if view.item.score else None
     shown = "" if points is None else round(points)
-    return (
-        f"| {label} | {_in_words(wording, name, found, view.item)} | {when} | {shown} |"
-    )
+    value = _in_words(wording, name, found, view.item)
+    return f"| {finding.label} | {value} | {finding.day} | {shown} |"
 
 
 def _total_points(score: Score) -> int:
@@ -274,26 +269,28 @@ def _total_points(score: Score) -> int:
 def _in_words(
     wording: Wording, name: str, found: Measurement, item: VertebraAssessment
 ) -> str:
-    if name == "segment":
-        level = f" ({item.vertebra.level})" if item.vertebra.level else ""
-        return f"{wording.words['segment'][found.value]}{level}"
-    if name == "method":
-        return str(wording.words["method"][found.value])
-    return f"{format_number(float(found.value))}{_UNITS[name]}"
+    unit = _UNITS.get(name)
+    if unit is not None:
+        return f"{format_number(float(found.value))}{unit}"
+    word = str(wording.words[name][found.value])
+    if name == "segment" and item.vertebra.level:
+        return f"{word} ({item.vertebra.level})"
+    return word
 
 
 def _notes(wording: Wording, view: _View) -> list[str]:
     words, item = wording.words, view.item
-    extrapolated = item.score.extrapolated if item.score else ()
-    told = {gap.detail for gap in view.missing.values()}
-    return [
-        *[
-            wording.detail["extrapolated"] % {"name": words["predictor"][name]}
-            for name in extrapolated
-        ],
-        *[words["flag"][flag] for flag in sorted(item.vertebra.flags)],
-        *[quote(text) for text in item.vertebra.conflicts if text not in told],
-    ]
+    notes = []
+    if item.score and item.score.extrapolated:
+        say = wording.detail["extrapolated"]
+        names = item.score.extrapolated
+        notes += [say % {"name": words["predictor"][name]} for name in names]
+    if item.vertebra.flags:
+        notes += [words["flag"][flag] for flag in sorted(item.vertebra.flags)]
+    if item.vertebra.conflicts:
+        told = {gap.detail for gap in view.missing.values()}
+        notes += [quote(text) for text in item.vertebra.conflicts if text not in told]
+    return notes
 
 
 def _bullets(lines: list[str]) -> str:
@@ -303,7 +300,7 @@ def _bullets(lines: list[str]) -> str:
 def _mode(wording: Wording, views: list[_View], standing: Standing) -> str:
     """Say what kind of number it is, if there is one, and how new the records are."""
     has_number = any(view.item.score is not None for view in views)
-    newest = max((line.day for view in views for line in view.findings), default="")
+    newest = max([line.day for view in views for line in view.findings], default="")
     as_of = wording.detail["as-of"] % {"day": newest} if newest else ""
     return " ".join(filter(None, [standing.mode if has_number else "", as_of]))
 

@@ -109,8 +109,7 @@ class BlockOrder:
         template = self._template
         if operation.day is not None:
             # The tender point is found: from now on, whenever the review was to be.
-            since = (today - operation.day).days
-            template = replace(template, first_day=since)
+            template = replace(template, first_day=today - operation.day)
         ((template, resource),) = draft_orders((template,), subject, operation, today)
         if reasons := _references([tender_point]):
             resource["reasonReference"] = reasons

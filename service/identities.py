@@ -6,6 +6,8 @@ import orjson
 
 __all__ = ["Identities"]
 
+_VARIANT = {digit: "89ab"[int(digit, 16) % 4] for digit in "0123456789abcdef"}
+
 
 class Identities:
     """
@@ -45,7 +47,5 @@ class Identities:
         bits = blake2b(named, key=self._key, digest_size=16).hexdigest()
         # RFC 9562: one digit for the version, two bits for the variant. The class UUID
         # would take longer than the hash.
-        variant = "89ab"[int(bits[16], 16) % 4]
-        return (
-            f"{bits[:8]}-{bits[8:12]}-5{bits[13:16]}-{variant}{bits[17:20]}-{bits[20:]}"
-        )
+        head, middle = f"{bits[:8]}-{bits[8:12]}-5{bits[13:16]}", bits[17:20]
+        return f"{head}-{_VARIANT[bits[16]]}{middle}-{bits[20:]}"

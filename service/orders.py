@@ -56,16 +56,16 @@ class OrderTemplate:
         What the clinician reads on the button and beside it.
     resource : Mapping
         The ServiceRequest without subject, encounter, reason and period.
-    first_day, last_day : int
-        Period in which it should take place, days after the operation.
+    first_day, last_day : datetime.timedelta
+        Period in which it should take place, whole days after the operation.
     """
 
     name: str
     label: str
     description: str
     resource: Mapping[str, Any]
-    first_day: int
-    last_day: int
+    first_day: timedelta
+    last_day: timedelta
 
 
 def order_templates(
@@ -117,16 +117,16 @@ def order_templates(
             words["assessment"]["label"],
             words["assessment"]["description"],
             assessment,
-            follow_up.review_from_days,
-            follow_up.review_until_days,
+            timedelta(follow_up.review_from_days),
+            timedelta(follow_up.review_until_days),
         ),
         OrderTemplate(
             "block",
             words["block"]["label"],
             words["block"]["description"],
             block,
-            follow_up.review_from_days,
-            follow_up.horizon_days,
+            timedelta(follow_up.review_from_days),
+            timedelta(follow_up.horizon_days),
         ),
     )
 
@@ -235,9 +235,9 @@ def _period(
     template: OrderTemplate, operated: date | None, today: date
 ) -> dict[str, dict[str, str]]:
     """Say when, unless the day is unknown; a time that has passed would confuse."""
-    if operated is None or (end := operated + timedelta(template.last_day)) < today:
+    if operated is None or (end := operated + template.last_day) < today:
         return {}
-    start = operated + timedelta(template.first_day)
+    start = operated + template.first_day
     return {"occurrencePeriod": {"start": day(start), "end": day(end)}}
 
 

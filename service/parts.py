@@ -11,7 +11,6 @@ from cds_hooks import (
     Client,
     ClientFileError,
     ClientRegister,
-    HookRequest,
     Registry,
 )
 from service.advice import FollowUpAdvice
@@ -86,14 +85,14 @@ class Parts:
     open_client: Client
     access: FHIRAccess
 
-    def client_of(self, request: HookRequest) -> Client:
+    def client_of(self, fhir_server: str | None) -> Client:
         """
         Tell who calls in open mode, where nobody proves who he is.
 
         Parameters
         ----------
-        request : HookRequest
-            The loaded call.
+        fhir_server : str or None
+            The FHIR server that the request names.
 
         Returns
         -------
@@ -101,7 +100,7 @@ class Parts:
             The client to which the FHIR server of the request belongs, else the one
             that the settings name.
         """
-        registered = self.clients.at_fhir_server(request.fhir_server)
+        registered = self.clients.at_fhir_server(fhir_server)
         return registered or self.open_client
 
 

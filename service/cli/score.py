@@ -1,6 +1,5 @@
 """``scnen-cds score``: answer a hook request from a file, as the server would."""
 
-from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -16,8 +15,8 @@ from cds_hooks import (
     load_request,
     operation_outcome,
 )
-from service.assessment import describe_model
 from service.config import Settings, SettingsError
+from service.explanation import describe_model, explain
 from service.fhir.findings import Reason
 from service.parts import Parts, build_parts
 
@@ -100,11 +99,10 @@ def _request(file: Path, parts: Parts) -> HookRequest:
             f"{file}: hook must be one of {', '.join(sorted(hooks))}"
         )
     try:
-        request = load_request(body, hook)
+        return load_request(body, hook, client_of=parts.client_of)
     except CDSHooksError as error:
         told = "; ".join(error.problems) or error.description
         raise click.ClickException(f"{file}: {told}") from error
-    return replace(request, client=parts.client_of(request))
 
 
 def _answer(parts: Parts, request: HookRequest) -> dict[str, Any]:
@@ -117,7 +115,7 @@ def _answer(parts: Parts, request: HookRequest) -> dict[str, Any]:
 
 def _explain(parts: Parts, request: HookRequest) -> dict[str, Any]:
     try:
-        return parts.advice.assess(request).explain()
+        return explain(parts.advice.assess(request))
     except DataUnavailable:
         model = describe_model(parts.model, parts.mode)
         reason = Reason.UNAVAILABLE.value

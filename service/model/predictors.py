@@ -69,6 +69,8 @@ INPUTS: Mapping[str, InputKind] = MappingProxyType(
     }
 )
 
+_NO_VALUES: dict[str, float | None] = dict.fromkeys(INPUTS)
+
 
 def restoration_ratio_percent(
     cobb_preoperative_deg: float, cobb_postoperative_deg: float
@@ -122,15 +124,18 @@ def check_inputs(inputs: Inputs) -> Values:
         If an input is unknown, of the wrong type, an unknown label, not finite or
         physically impossible. The message names the input, never the value.
     """
-    if not inputs.keys() <= INPUTS.keys():
-        unknown = sorted(map(str, inputs.keys() - INPUTS.keys()))
-        raise ValueError(f"{unknown[0]}: unknown input; known are {', '.join(INPUTS)}")
-    return {kind.name: _coded(kind, inputs.get(kind.name)) for kind in INPUTS.values()}
+    values = _NO_VALUES.copy()
+    for name, value in inputs.items():
+        kind = INPUTS.get(name)
+        if kind is None:
+            known = ", ".join(INPUTS)
+            raise ValueError(f"{name}: unknown input; known are {known}")
+        if value is not None:
+            values[name] = _coded(kind, value)
+    return values
 
 
-def _coded(kind: InputKind, value: float | str | None) -> float | None:
-    if value is None:
-        return None
+def _coded(kind: InputKind, value: float | str) -> float:
     if kind.codes:
         if not isinstance(value, str) or value not in kind.codes:
             raise ValueError(f"{kind.name}: must be one of {', '.join(kind.codes)}")

@@ -328,4 +328,5 @@ class RiskModel:
         bool
             False after the last day of a calibration; an anchored model has none.
         """
-        return self.valid_until is None or today <= self.valid_until
+        until = self.valid_until
+        return until is None or today <= until

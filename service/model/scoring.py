@@ -1,27 +1,19 @@
 """Scoring patients: risk, what it does not know, and what each value contributes."""
+# The results are not frozen: that would take as long as the arithmetic.
 
-import math
 from bisect import bisect_right
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import lru_cache
-from typing import TypeAlias
+from math import exp, hypot
 
 import numpy as np
-from numpy.typing import NDArray
 
-from service.model.nomogram import Scale, scales
-from service.model.predictors import (
-    INPUTS,
-    Inputs,
-    Values,
-    check_inputs,
-    restoration_ratio_percent,
-)
-from service.model.risk_model import Quantity, RiskModel
+from service.model.plans import Plan, plan_of
+from service.model.predictors import Inputs, Values, check_inputs
+from service.model.ranges import Range, missing_range, reading_range
+from service.model.risk_model import RiskModel
 
 __all__ = [
-    "READING_ERROR_DEG",
     "PartialScore",
     "Score",
     "percentile",
@@ -31,22 +23,13 @@ __all__ = [
     "score_values",
 ]
 
-_Range: TypeAlias = tuple[float, float]
-
-#: How far a Cobb angle read from a film may be off, in degrees.
-READING_ERROR_DEG = 3.0
-
-#: Difference, in percentage points, up to which a ratio counts as that of the angles.
-_SAME_RATIO = 1.0
-
 _NORMAL_975 = 1.959963984540054
-_RATIO = "cobb_restoration_ratio_percent"
-_BEFORE = "cobb_preoperative_deg"
-_AFTER = "cobb_postoperative_deg"
-_RATIO_LIMITS = INPUTS[_RATIO].physical
+#: A sum as near as this to a quantile equals it: which of its last bits are set depends
+#: on the order of the terms, and must not decide a whole per cent.
+_ROUNDING = 1e-12
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Score:
     """
     What a model says about one patient of whom everything is known.
@@ -62,8 +45,8 @@ class Score:
     other_readings : tuple of float or None
         Lowest and highest risk under the variants of the model; None without any.
     reading_error : tuple of float or None
-        Range of the risk when each Cobb angle is off by up to `READING_ERROR_DEG`;
-        None unless the restoration ratio comes from two known angles.
+        Range of the risk when each Cobb angle is off by up to 3 degrees; None
+        unless the restoration ratio comes from two known angles.
     percentile : float
         Share of the rebuilt cohort with a lower risk, in [0, 100].
     percentile_reading_error : tuple of float or None
@@ -80,18 +63,18 @@ class Score:
 
     linear_predictor: float
     risk: float
-    interval: _Range
-    other_readings: _Range | None
-    reading_error: _Range | None
+    interval: Range
+    other_readings: Range | None
+    reading_error: Range | None
     percentile: float
-    percentile_reading_error: _Range | None
+    percentile_reading_error: Range | None
     points: Mapping[str, float]
     total_points: float
     contributions: Mapping[str, float]
     extrapolated: tuple[str, ...]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class PartialScore:
     """
     What a model says about a patient of whom something is missing: bounds, no number.
@@ -113,25 +96,11 @@ class PartialScore:
     """
 
     missing: tuple[str, ...]
-    bounds: _Range
-    percentile_bounds: _Range
+    bounds: Range
+    percentile_bounds: Range
     points: Mapping[str, float]
     contributions: Mapping[str, float]
     extrapolated: tuple[str, ...]
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class _Plan:
-    """What scoring needs of a model, worked out once."""
-
-    names: tuple[str, ...]
-    slopes: tuple[tuple[str, float], ...]
-    terms: tuple[tuple[Quantity, float, Scale], ...]
-    watched: tuple[tuple[str, float, float], ...]
-    weights: NDArray[np.float64]
-    variants: int
-    ratio: int | None
-    after: int | None
 
 
 def score(model: RiskModel, inputs: Inputs) -> Score | PartialScore:
@@ -160,18 +129,9 @@ def score(model: RiskModel, inputs: Inputs) -> Score | PartialScore:
         If an input is unknown, of the wrong type, an unknown label, not finite or
         physically impossible. The message names the input, never the value.
 
-    Notes
-    -----
-    Bounds. Every predictor is monotone in the risk, so the extremes lie at corners
-    of the studied ranges. A missing postoperative angle is tied to the ratio when
-    the preoperative angle is known and positive: post = pre (1 - ratio / 100);
-    otherwise it has its own studied range, as has a missing ratio.
-
-    Reading error. Each angle moves by -3, 0 and +3 degrees, in all combinations,
-    and ratio and postoperative angle follow. The preoperative angle keeps its sign:
-    where it would reach or cross 0, at which the ratio does not exist, the limit
-    towards 0 is taken. The ratio is clipped to its physical range, so near 0 the
-    range is as wide as that allows. The postoperative angle may cross 0.
+    See Also
+    --------
+    service.model.ranges : How bounds and reading errors are found.
     """
     return score_values(model, check_inputs(inputs))
 
@@ -216,7 +176,7 @@ def score_values(model: RiskModel, values: Values) -> Score | PartialScore:
     Score or PartialScore
         As `score` does.
     """
-    plan = _plan(model)
+    plan = plan_of(model)
     known = _known(plan, values)
     if known is None:
         return _incomplete(model, plan, values)
@@ -240,7 +200,7 @@ def plain_risk_of_values(model: RiskModel, values: Values) -> float | None:
         As `plain_risk` does.
     """
     log_odds = model.intercept.value
-    for name, slope in _plan(model).slopes:
+    for name, slope in plan_of(model).slopes.items():
         value = values[name]
         if value is None:
             return None
@@ -262,54 +222,25 @@ def percentile(model: RiskModel, linear_predictor: float) -> float:
     Returns
     -------
     float
-        Per cent, in [0, 100].
+        Per cent, in [0, 100]; exactly that of a quantile it equals but for rounding.
     """
     quantiles = model.quantiles
-    place = bisect_right(quantiles, linear_predictor)
+    place = bisect_right(quantiles, linear_predictor + _ROUNDING)
     if place == 0:
         return 0.0
     if place == len(quantiles):
         return 100.0
     low, high = quantiles[place - 1], quantiles[place]
-    return place - 1 + (linear_predictor - low) / (high - low)
+    above = linear_predictor - low
+    if above < _ROUNDING:
+        return float(place - 1)
+    return place - 1 + above / (high - low)
 
 
-@lru_cache(maxsize=8)
-def _plan(model: RiskModel) -> _Plan:
-    names = tuple(quantity.name for quantity in model.predictors)
-    scale = scales(model).by_name
-    slopes = np.array(model.coefficients)
-    columns = [np.array([model.intercept.value, *slopes])]
-    columns += [
-        np.array([variant.intercept.value, *(variant.shrinkage * slopes)])
-        for variant in model.variants
-    ]
-    centring = np.eye(1 + slopes.size)
-    centring[0, 1:] = -np.array(model.covariance.centre)
-    factor = centring @ np.linalg.cholesky(model.covariance.matrix)
-    return _Plan(
-        names,
-        tuple(zip(names, model.coefficients, strict=True)),
-        tuple(
-            (quantity, slope, scale[quantity.name])
-            for quantity, slope in zip(
-                model.predictors, model.coefficients, strict=True
-            )
-        ),
-        tuple(
-            (item.name, *item.studied) for item in (*model.predictors, *model.related)
-        ),
-        np.column_stack([*columns, factor]),
-        len(model.variants),
-        names.index(_RATIO) if _RATIO in names else None,
-        names.index(_AFTER) if _AFTER in names else None,
-    )
-
-
-def _known(plan: _Plan, values: Values) -> list[float] | None:
+def _known(plan: Plan, values: Values) -> list[float] | None:
     """Give the row of a patient of whom all predictors are known."""
     row = [1.0]
-    for name in plan.names:
+    for name in plan.slopes:
         value = values[name]
         if value is None:
             return None
@@ -318,27 +249,21 @@ def _known(plan: _Plan, values: Values) -> list[float] | None:
 
 
 def _complete(
-    model: RiskModel, plan: _Plan, values: Values, known: list[float]
+    model: RiskModel, plan: Plan, values: Values, known: list[float]
 ) -> Score:
-    rows = [known, *_readings(plan, values, known)]
-    product = (np.array(rows) @ plan.weights).tolist()
-    lp = product[0][0]
-    others = product[0][1 : 1 + plan.variants]
-    half = _NORMAL_975 * math.hypot(*product[0][1 + plan.variants :])
-    read = [r[0] for r in product] if len(rows) > 1 else None
+    lp, *rest = np.array(known).dot(plan.weights).tolist()
+    others, errors = rest[: plan.variants], rest[plan.variants :]
+    half = _NORMAL_975 * hypot(*errors)
+    read = reading_range(plan, values, lp)
     points, contributions = _explained(plan, values)
     return Score(
         linear_predictor=lp,
         risk=_expit(lp),
-        interval=(_expit(lp - half), _expit(lp + half)),
-        other_readings=_spread(others) if others else None,
-        reading_error=_spread(read) if read else None,
+        interval=_risks(lp - half, lp + half),
+        other_readings=_risks(min(others), max(others)) if others else None,
+        reading_error=_risks(*read) if read else None,
         percentile=percentile(model, lp),
-        percentile_reading_error=(
-            (percentile(model, min(read)), percentile(model, max(read)))
-            if read
-            else None
-        ),
+        percentile_reading_error=_percentiles(model, *read) if read else None,
         points=points,
         total_points=sum(points.values()),
         contributions=contributions,
@@ -346,32 +271,31 @@ def _complete(
     )
 
 
-def _incomplete(model: RiskModel, plan: _Plan, values: Values) -> PartialScore:
-    low, high = _lowest_and_highest(plan, values)
+def _incomplete(model: RiskModel, plan: Plan, values: Values) -> PartialScore:
+    low, high = missing_range(plan, values)
     points, contributions = _explained(plan, values)
     return PartialScore(
-        missing=tuple(name for name in plan.names if values[name] is None),
-        bounds=(_expit(low), _expit(high)),
-        percentile_bounds=(percentile(model, low), percentile(model, high)),
+        missing=tuple(name for name in plan.slopes if values[name] is None),
+        bounds=_risks(low, high),
+        percentile_bounds=_percentiles(model, low, high),
         points=points,
         contributions=contributions,
         extrapolated=_outside(plan, values),
     )
 
 
-def _explained(
-    plan: _Plan, values: Values
-) -> tuple[dict[str, float], dict[str, float]]:
+def _explained(plan: Plan, values: Values) -> tuple[dict[str, float], dict[str, float]]:
     points, contributions = {}, {}
-    for quantity, slope, scale in plan.terms:
-        value = values[quantity.name]
+    for term in plan.terms:
+        name = term.name
+        value = values[name]
         if value is not None:
-            points[quantity.name] = scale.points(value)
-            contributions[quantity.name] = slope * (value - quantity.mean)
+            points[name] = term.points(value)
+            contributions[name] = term.slope * (value - term.mean)
     return points, contributions
 
 
-def _outside(plan: _Plan, values: Values) -> tuple[str, ...]:
+def _outside(plan: Plan, values: Values) -> tuple[str, ...]:
     found = []
     for name, low, high in plan.watched:
         value = values[name]
@@ -380,68 +304,16 @@ def _outside(plan: _Plan, values: Values) -> tuple[str, ...]:
     return tuple(found)
 
 
-def _lowest_and_highest(plan: _Plan, values: Values) -> _Range:
-    """Linear predictor at the corners that can be extreme."""
-    low, high = [1.0], [1.0]
-    for quantity, slope, _ in plan.terms:
-        value = values[quantity.name]
-        ends = quantity.studied if value is None else (value, value)
-        low.append(ends[slope < 0])
-        high.append(ends[slope > 0])
-    rows = [row for corner in (low, high) for row in _tied(plan, values, corner)]
-    found = (np.array(rows) @ plan.weights[:, 0]).tolist()
-    return min(found), max(found)
+def _risks(low: float, high: float) -> Range:
+    return _expit(low), _expit(high)
 
 
-def _tied(plan: _Plan, values: Values, corner: list[float]) -> list[list[float]]:
-    """Let a missing postoperative angle follow from the ratio where it can."""
-    before, ratio = values[_BEFORE], values[_RATIO]
-    if (
-        plan.after is None
-        or plan.ratio is None
-        or values[_AFTER] is not None
-        or before is None
-        or before <= 0
-    ):
-        return [corner]
-    studied = plan.terms[plan.ratio][0].studied
-    rows = []
-    for end in studied if ratio is None else (ratio,):
-        row = corner.copy()
-        row[1 + plan.ratio] = end
-        row[1 + plan.after] = before * (1 - end / 100)
-        rows.append(row)
-    return rows
-
-
-def _readings(plan: _Plan, values: Values, known: list[float]) -> list[list[float]]:
-    """Design rows for angles that are each off by the reading error."""
-    before, after, ratio = values[_BEFORE], values[_AFTER], values[_RATIO]
-    if plan.ratio is None or not before or after is None or ratio is None:
-        return []
-    computed = restoration_ratio_percent(before, after)
-    if computed is None or abs(computed - ratio) > _SAME_RATIO:
-        return []
-    rows = []
-    for off in (-READING_ERROR_DEG, 0.0, READING_ERROR_DEG):
-        moved = before + off
-        divisor = moved if moved * before > 0 else math.copysign(1e-9, before)
-        for other in (-READING_ERROR_DEG, 0.0, READING_ERROR_DEG):
-            row = known.copy()
-            found = 100 * (divisor - after - other) / divisor
-            row[1 + plan.ratio] = min(max(found, _RATIO_LIMITS[0]), _RATIO_LIMITS[1])
-            if plan.after is not None:
-                row[1 + plan.after] = after + other
-            rows.append(row)
-    return rows
-
-
-def _spread(log_odds: list[float]) -> _Range:
-    return _expit(min(log_odds)), _expit(max(log_odds))
+def _percentiles(model: RiskModel, low: float, high: float) -> Range:
+    return percentile(model, low), percentile(model, high)
 
 
 def _expit(value: float) -> float:
     if value >= 0:
-        return 1 / (1 + math.exp(-value))
-    grown = math.exp(value)
+        return 1 / (1 + exp(-value))
+    grown = exp(value)
     return grown / (1 + grown)

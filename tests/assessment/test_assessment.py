@@ -6,6 +6,7 @@ from math import exp
 import pytest
 
 from service.assessment import Band, OutputMode
+from service.explanation import explain
 from service.fhir.findings import Reason
 from service.policy import Bands, default_policy
 
@@ -30,7 +31,7 @@ def test_a_risk_on_a_threshold_belongs_to_the_higher_band(risk, band):
 
 def test_the_explanation_gives_every_number_with_its_sources(build):
     """Model, predictors with value, unit, source and time, and the published sum."""
-    document = build.assessed(build.vertebra()).explain()
+    document = explain(build.assessed(build.vertebra()))
     assert document["model"].keys() == {"id", "version", "digest", "mode"}
     assert document["model"]["mode"] == "anchored"
     (item,) = document["assessments"]
@@ -59,7 +60,7 @@ def test_the_explanation_gives_every_number_with_its_sources(build):
 def test_a_missing_predictor_gives_reason_and_bounds_but_no_risk(build):
     """Never imputed, never zero."""
     gap = build.vertebra(cement_ratio_percent=build.missing(Reason.UNIT_NOT_STATED))
-    (item,) = build.assessed(gap).explain()["assessments"]
+    (item,) = explain(build.assessed(gap))["assessments"]
     assert item["predictors"]["cement_ratio_percent"] == {"missing": "unit-not-stated"}
     for name in ("risk", "band", "interval", "linear_predictor", "percentile"):
         assert item[name] is None
@@ -78,7 +79,7 @@ def test_taking_inputs_away_never_gives_another_number(build):
             "cobb_restoration_ratio_percent",
         )
     }
-    (item,) = build.assessed(build.vertebra(**nothing)).explain()["assessments"]
+    (item,) = explain(build.assessed(build.vertebra(**nothing)))["assessments"]
     assert item["risk"] is None
 
 
@@ -93,7 +94,7 @@ def test_taking_inputs_away_never_gives_another_number(build):
 def test_outside_the_study_there_is_neither_risk_nor_bounds(build, changes):
     """No value could be asked for, so none is bounded."""
     found = {name: build.missing(reason) for name, reason in changes.items()}
-    (item,) = build.assessed(build.vertebra(**found)).explain()["assessments"]
+    (item,) = explain(build.assessed(build.vertebra(**found)))["assessments"]
     assert item["risk"] is None
     assert item["bounds"] is None
 
@@ -101,7 +102,7 @@ def test_outside_the_study_there_is_neither_risk_nor_bounds(build, changes):
 def test_relative_mode_explains_points_and_percentile_only(build):
     """No probability leaves the service, not even as log odds."""
     assessment = build.assessed(build.vertebra(), mode=OutputMode.RELATIVE)
-    (item,) = assessment.explain()["assessments"]
+    (item,) = explain(assessment)["assessments"]
     for name in ("risk", "interval", "linear_predictor", "other_readings", "band"):
         assert item[name] is None
     assert item["total_points"] > 0
@@ -119,12 +120,13 @@ def test_the_highest_vertebra_comes_first(build):
 
 def test_what_was_refused_is_reported(build):
     """Resources that did not load and those of others are counted, not hidden."""
-    document = build.assessed(
+    assessment = build.assessed(
         build.vertebra(),
         unchecked=frozenset({"exclusions"}),
         rejected=(("Observation/bad", "does not load"),),
         other_patient=2,
-    ).explain()
+    )
+    document = explain(assessment)
     assert document["rejected"] == [
         {"source": "Observation/bad", "why": "does not load"}
     ]
@@ -135,7 +137,7 @@ def test_what_was_refused_is_reported(build):
 
 def test_nothing_assessed_says_why(build):
     """The reason is one of the closed list."""
-    document = build.assessed(not_assessed=Reason.UNDER_AGE).explain()
+    document = explain(build.assessed(not_assessed=Reason.UNDER_AGE))
     assert document["assessments"] == []
     assert document["not_assessed"] == "under-age"
 

@@ -314,6 +314,13 @@ def test_percentile_follows_the_rebuilt_cohort(nomogram):
     assert percentile(nomogram, 99) == 100
 
 
+@pytest.mark.parametrize("bits", [-2, -1, 0, 1, 2])
+def test_the_last_bits_of_a_sum_decide_no_per_cent(nomogram, bits):
+    """A sum that is a quantile but for rounding is at that percentile."""
+    found = nomogram.quantiles[75] + bits * math.ulp(nomogram.quantiles[75])
+    assert percentile(nomogram, found) == 75.0
+
+
 @given(model=models, patient=patients(), data=st.data())
 def test_risk_moves_one_way_with_each_predictor(model, patient, data):
     """More cement, more restoration, a later method: never a higher risk."""
