@@ -118,6 +118,7 @@ def create_blueprint(
         body = _read_json(max_body_bytes)
         service = _choose(hosted.values(), body)
         loaded = load_request(body, service.hook, service.user_types)
+        loaded = replace(loaded, origin=request.environ.get("HTTP_ORIGIN"))
         if client_of is not None:
             loaded = replace(loaded, client=client_of(loaded))
         return _json(_handle(service, loaded), is_about_patient=True)

@@ -14,6 +14,8 @@ from cds_hooks import (
     HookRequest,
     Registry,
 )
+from cds_hooks.addresses import origin_of
+from cds_hooks.errors import InvalidClient
 from service.advice import FollowUpAdvice
 from service.assessment import Assessor, OutputMode
 from service.cards import CardComposer
@@ -227,13 +229,27 @@ def _readers(
         return bool(terminology.methods.meanings(procedure.get("code")))
 
     discharge, chart = (
-        RecordReader(templates, access, is_relevant, is_open=settings.is_open)
+        RecordReader(
+            templates,
+            access,
+            is_relevant,
+            is_open=settings.is_open,
+            origins=_own_origins(settings),
+        )
         for templates in (
             prefetch_templates(terminology),
             chart_templates(terminology),
         )
     )
     return discharge, chart
+
+
+def _own_origins(settings: Settings) -> tuple[str, ...]:
+    """Tell from where pages of the service itself would call."""
+    try:
+        return (origin_of(settings.public_url),)
+    except InvalidClient:  # an address that no browser could send
+        return ()
 
 
 def _model(name: str, today: date) -> RiskModel:

@@ -1,7 +1,7 @@
 """The record of one call's patient: what was prefetched, and what is fetched live."""
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from ipaddress import IPv4Network, IPv6Network, ip_address
 from time import monotonic
@@ -9,6 +9,7 @@ from typing import Any, Final
 from urllib.parse import urlsplit
 
 from cds_hooks import Availability, Client, HookRequest, PrefetchedData
+from cds_hooks.addresses import is_foreign
 from cds_hooks.prefetch import read, resolve
 from service.fhir.client import Bearer, FHIRAccess, FHIRClient
 from service.fhir.findings import PatientRecord
@@ -45,6 +46,11 @@ _WORDS: Final = {
     Availability.PAGED: "only the first page was sent",
     Availability.UNAVAILABLE: "the client could not read it",
 }
+_NO_ACCESS: Final = "no FHIR access was given that may be used"
+_FOREIGN_PAGE: Final = (
+    "the call came from a web page whose origin is not registered, so no FHIR server"
+    " was asked"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,6 +107,10 @@ class RecordReader:
         nothing else is fetched: most patients of a hospital had no such operation.
     is_open : bool, optional
         Open mode: a server on this machine needs neither registration nor token.
+    origins : collection of str, optional
+        Origins of the service's own pages. For web pages that are neither of these, nor
+        of this machine, nor named by the client, no server is asked: any page that is
+        open somewhere may call.
     """
 
     def __init__(
@@ -110,11 +120,13 @@ class RecordReader:
         is_relevant: Callable[[Resource], bool],
         *,
         is_open: bool = False,
+        origins: Collection[str] = (),
     ) -> None:
         self._templates = templates
         self._access = access
         self._is_relevant = is_relevant
         self._is_open = is_open
+        self._origins = tuple(origins)
 
     def read(self, request: HookRequest) -> Gathered:
         """
@@ -135,7 +147,7 @@ class RecordReader:
         version = server.version if server else _usual_version(client)
         found = _prefetched(client, request)
         # One client for the call: both fetches share its budget and the token's time.
-        fhir = self._connect(server, request) if _is_lacking(found) else None
+        fhir = self._connect(server, request) if _is_lacking(found) else _NO_ACCESS
         self._complete(found, ["procedures"], fhir, request)
         procedures = found["procedures"].data.resources
         if found["procedures"].is_had and any(map(self._is_relevant, procedures)):
@@ -146,16 +158,16 @@ class RecordReader:
         self,
         found: dict[str, _Found],
         keys: Iterable[str],
-        fhir: FHIRClient | None,
+        fhir: FHIRClient | str,
         request: HookRequest,
     ) -> None:
         """Fetch what is lacking under the keys, all of it at once."""
         wanted = [key for key in keys if found[key].data.availability in _TO_FETCH]
         if not wanted:
             return
-        if fhir is None:
+        if isinstance(fhir, str):
             for key in wanted:
-                found[key].trouble = "no FHIR access was given that may be used"
+                found[key].trouble = fhir
             return
         queries = {
             key: (query, _TYPES[key])
@@ -182,18 +194,22 @@ class RecordReader:
 
     def _connect(
         self, server: "_Server | None", request: HookRequest
-    ) -> FHIRClient | None:
+    ) -> FHIRClient | str:
+        """Give the way to the server, or say why there is none."""
         if server is None:
-            return None
+            return _NO_ACCESS
+        named = request.client.origins if request.client else ()
+        if is_foreign(request.origin, (*named, *self._origins)):
+            return _FOREIGN_PAGE
         bearer = _bearer(request)
         if bearer is None and server.needs_token:
-            return None
+            return _NO_ACCESS
         try:
             return self._access.client(
                 server.base_url, server.private_addresses, bearer
             )
         except ValueError:
-            return None
+            return _NO_ACCESS
 
 
 @dataclass(frozen=True, slots=True)

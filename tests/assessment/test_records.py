@@ -56,7 +56,7 @@ class Access:
         return Fetched(PrefetchedData(state, tuple(answer)), None, 1, 1.0)
 
 
-def read(access, *, is_open=False, **request):
+def read(access, *, is_open=False, origins=(), **request):
     """Read the record of a call; by default of a registered client with a token."""
     client = Client("north", fhir_servers=(FHIRServer(BASE),))
     given = {
@@ -69,7 +69,11 @@ def read(access, *, is_open=False, **request):
         **request,
     }
     reader = RecordReader(
-        TEMPLATES, access, lambda procedure: "code" in procedure, is_open=is_open
+        TEMPLATES,
+        access,
+        lambda procedure: "code" in procedure,
+        is_open=is_open,
+        origins=origins,
     )
     return reader.read(HookRequest(**given))
 
@@ -131,6 +135,65 @@ def test_open_mode_asks_a_server_on_this_machine_without_token(url):
     assert access.opened == [(url, (), None)]
     read(access, fhir_server=url, fhir_authorization=None)
     assert len(access.opened) == 1
+
+
+@pytest.mark.parametrize(
+    "origin",
+    [
+        "https://evil.example",
+        "http://evil.example",
+        "https://localhost.evil.example",
+        "https://cds.example.org:8443",
+        "http://cds.example.org",
+        "http://192.0.2.7",
+        "null",
+        "",
+        "http://127.0.0.1:1, https://evil.example",
+    ],
+)
+@pytest.mark.parametrize("is_open", [False, True])
+def test_a_foreign_web_page_gets_no_fhir_access(origin, is_open):
+    """Else any page could read a server of this machine, and try its ports."""
+    access = Access(procedures=[OPERATION])
+    url = "http://127.0.0.1:8103/fhir" if is_open else BASE
+    own = ("https://cds.example.org",)
+    found = read(access, is_open=is_open, fhir_server=url, origin=origin, origins=own)
+    assert access.opened == []
+    assert found.lacking["procedures"] == (
+        "absent; the call came from a web page whose origin is not registered, so no"
+        " FHIR server was asked"
+    )
+
+
+def test_a_foreign_web_page_is_served_with_what_it_sent():
+    """It is the access that is refused, not the call."""
+    prefetch = {"procedures": bundle(OTHER)}
+    found = read(Access(), origin="https://evil.example", prefetch=prefetch)
+    assert found.record.procedures == (OTHER,)
+
+
+@pytest.mark.parametrize(
+    "origin",
+    [
+        None,
+        "http://localhost:8080",
+        "http://127.0.0.1:9000",
+        "http://[::1]:8080",
+        "https://cds.example.org",
+        "https://ehr.example.org",
+    ],
+)
+def test_pages_that_are_known_have_access(origin):
+    """Of this machine, of the public URL, and those that the client registered."""
+    client = Client(
+        "north",
+        fhir_servers=(FHIRServer(BASE),),
+        origins=("https://ehr.example.org",),
+    )
+    access = Access(procedures=[OTHER])
+    own = ("https://cds.example.org",)
+    found = read(access, client=client, origin=origin, origins=own)
+    assert found.record.procedures == (OTHER,)
 
 
 def test_a_base_that_cannot_be_used_is_no_access():
