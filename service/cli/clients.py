@@ -103,7 +103,7 @@ def _trust(client: Client) -> Iterator[tuple[str, str]]:
         yield "", f"keys {_keys(client.keys)}"
         yield "tenants", _listed(client.tenants, "not asked for")
         yield "audience", _listed(client.audiences, "the URL that is called")
-    yield "web pages", _listed(client.origins, "none may call (CORS)")
+    yield "web pages", _listed(client.origins, "none registered")
 
 
 def _keys(keys: KeySource) -> str:

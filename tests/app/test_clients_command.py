@@ -141,6 +141,7 @@ def test_a_client_of_which_little_is_said_is_shown_as_well(register, tmp_path):
     text = " ".join(run("check", path).output.split())
     assert "keys in the file (1)" in text
     assert "FHIR no server: a token is never used" in text
+    assert "web pages none registered" in text
     assert "hooks every one" in text
     assert "actions none links none" in text
     assert "at most 1 each; creates nothing" in text

@@ -89,3 +89,17 @@ def test_an_address_that_no_browser_would_send_stops_nothing(monkeypatch):
     app = create_app(Settings.from_env(is_open=True))
     answer = app.test_client().get("/cds-services", headers=FOREIGN)
     assert answer.status_code == 200
+
+
+def test_origins_of_the_register_do_not_limit_cors_before_clients_are_authenticated(
+    monkeypatch, tmp_path
+):
+    """docs/clients.md says so: in open mode every page may read an answer."""
+    register = tmp_path / "clients.yaml"
+    register.write_text(
+        "clients: [{name: north, origins: ['https://ehr.example.org']}]", "utf-8"
+    )
+    monkeypatch.setenv("SCNEN_CLIENTS_FILE", str(register))
+    app = create_app(Settings.from_env(is_open=True))
+    answer = app.test_client().get("/cds-services", headers=FOREIGN)
+    assert answer.headers["Access-Control-Allow-Origin"] == "*"
