@@ -198,7 +198,8 @@ class Assessment:
             f"{name}-not-checked" for name in sorted(self.extraction.unchecked)
         ]
         unread = ["resources-not-read"] if self.extraction.rejected else []
-        return (*unchecked, *unread)
+        strange = ["resources-of-another-server"] if self.extraction.elsewhere else []
+        return (*unchecked, *unread, *strange)
 
     def explain(self) -> dict[str, Any]:
         """
@@ -225,6 +226,8 @@ class Assessment:
             ]
         if self.extraction.other_patient:
             document["resources_of_other_patients"] = self.extraction.other_patient
+        if self.extraction.elsewhere:
+            document["resources_of_another_server"] = dict(self.extraction.elsewhere)
         return document
 
 

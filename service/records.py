@@ -13,6 +13,7 @@ from cds_hooks.addresses import is_foreign
 from cds_hooks.prefetch import read, resolve
 from service.fhir.client import Bearer, FHIRAccess, FHIRClient
 from service.fhir.findings import PatientRecord
+from service.fhir.servers import at_home
 from service.fhir.versions import contradicts, in_r4
 
 __all__ = ["Gathered", "RecordReader"]
@@ -152,7 +153,7 @@ class RecordReader:
         procedures = found["procedures"].data.resources
         if found["procedures"].is_had and any(map(self._is_relevant, procedures)):
             self._complete(found, list(found), fhir, request)
-        return _gathered(found, version)
+        return _gathered(found, version, request.patient_id, server)
 
     def _complete(
         self,
@@ -185,7 +186,10 @@ class RecordReader:
         registered = client.fhir_server(request.fhir_server)
         if registered is not None:
             return _Server(
-                registered.base_url, registered.version, registered.private_addresses
+                registered.base_url,
+                registered.version,
+                registered.private_addresses,
+                bases=registered.bases,
             )
         url = request.fhir_server
         if self._is_open and url is not None and _is_on_this_machine(url):
@@ -220,6 +224,8 @@ class _Server:
     version: str
     private_addresses: tuple[IPv4Network | IPv6Network, ...] = ()
     needs_token: bool = True
+    #: All names of it, if it is registered: no other has the patient's records.
+    bases: tuple[str, ...] = ()
 
 
 def _usual_version(client: Client) -> str:
@@ -273,24 +279,30 @@ def _united(sent: Sequence[PrefetchedData]) -> PrefetchedData:
     )
 
 
-def _gathered(found: Mapping[str, _Found], version: str) -> Gathered:
+def _gathered(
+    found: Mapping[str, _Found], version: str, patient_id: str, server: _Server | None
+) -> Gathered:
     resources: dict[str, tuple[Resource, ...]] = {}
     illegible: Counter[str] = Counter()
+    elsewhere: Counter[str] = Counter()
+    bases = server.bases if server else ()
     for key, item in found.items():
         # Of the version that was declared or illegible: its times would be lost.
         given = item.data.resources
         kept = [
             in_r4(each, version) for each in given if not contradicts(each, version)
         ]
-        resources[key] = tuple(kept)
         illegible[_TYPES[key]] = item.data.dropped + len(given) - len(kept)
+        kept, elsewhere[_TYPES[key]] = at_home(kept, patient_id, bases)
+        resources[key] = tuple(kept)
     record = PatientRecord(
         patient=_single(resources["patient"]),
         encounter=_single(resources["encounter"]),
         procedures=resources["procedures"],
         observations=_all(found, "observations", resources),
         conditions=_all(found, "conditions", resources),
-        illegible={kind: count for kind, count in illegible.items() if count},
+        illegible=+illegible,
+        elsewhere=+elsewhere,
     )
     lacking = {key: item.why for key, item in found.items() if not item.is_had}
     return Gathered(record, lacking, version)

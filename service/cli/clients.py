@@ -117,6 +117,8 @@ def _access(client: Client) -> Iterator[tuple[str, str]]:
         yield "FHIR", "no server: a token is never used"
     for server in client.fhir_servers:
         yield "FHIR", _server(server)
+        if server.also_known_as:
+            yield "", f"also known as {', '.join(server.also_known_as)}"
     yield "hooks", _listed(client.hooks, "every one")
     if client.trigger is not None:
         values = _listed(client.trigger.discharge, "")

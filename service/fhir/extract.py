@@ -141,6 +141,7 @@ def extract(
         verdict.unchecked,
         tuple(rejected),
         other_patient=own.other_patient,
+        elsewhere=record.elsewhere,
     )
 
 

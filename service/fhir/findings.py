@@ -223,6 +223,9 @@ class PatientRecord:
         None if they could not be had; empty if there are none.
     illegible : Mapping of str to int
         How many entries beside them were no resources, by resource type.
+    elsewhere : Mapping of str to int
+        How many more were dropped, by resource type, since they name the patient's id
+        at a server that is not the call's.
     fhir_base : str or None
         Address of the FHIR server that has the patient, if it is known: a reference
         that names another server is to another patient.
@@ -234,6 +237,7 @@ class PatientRecord:
     observations: Sequence[Mapping[str, Any]] | None
     conditions: Sequence[Mapping[str, Any]] | None
     illegible: Mapping[str, int] = field(default_factory=dict)
+    elsewhere: Mapping[str, int] = field(default_factory=dict)
     fhir_base: str | None = None
 
 
@@ -258,6 +262,8 @@ class Extraction:
         Reference and fault of each resource that could not be used.
     other_patient : int
         How many resources of other patients were dropped.
+    elsewhere : Mapping of str to int
+        As in the record.
     """
 
     vertebrae: tuple[OperatedVertebra, ...]
@@ -267,3 +273,4 @@ class Extraction:
     unchecked: frozenset[str] = frozenset()
     rejected: tuple[tuple[str, str], ...] = ()
     other_patient: int = 0
+    elsewhere: Mapping[str, int] = field(default_factory=dict)

@@ -329,6 +329,61 @@ def test_a_call_has_one_client_and_one_budget():
     assert len(access.opened) == 1
 
 
+def _about(base, kind="Procedure", **more):
+    """A resource whose subject is written with the address of a server."""
+    subject = {"reference": f"{base}/Patient/p1"}
+    return {"resourceType": kind, "id": kind, "subject": subject, **more}
+
+
+INSIDE = "http://fhir-internal/r4"
+KNOWN = Client("north", fhir_servers=(FHIRServer(BASE, also_known_as=(INSIDE,)),))
+
+
+@pytest.mark.parametrize("is_fetched", [True, False])
+@pytest.mark.parametrize("base", [BASE, INSIDE])
+def test_a_registered_server_is_one_under_all_its_names(base, is_fetched):
+    """Prefetched or fetched."""
+    procedure, encounter = _about(base, code={}), _about(base, "Encounter")
+    access = Access(procedures=[procedure], encounter=[encounter])
+    prefetch = {"procedures": bundle(procedure), "encounter": encounter}
+    found = read(access, client=KNOWN, prefetch={} if is_fetched else prefetch)
+    (kept,) = found.record.procedures
+    assert kept["subject"] == {"reference": "Patient/p1"}
+    assert found.record.encounter["subject"] == {"reference": "Patient/p1"}
+    assert found.record.elsewhere == {}
+
+
+def test_what_names_an_unknown_server_is_dropped_and_counted_by_type():
+    """The same id there may be another patient."""
+    other = "https://other.example/fhir"
+    prefetch = {
+        "procedures": bundle(_about(other), _about(INSIDE, id="b")),
+        "observations": bundle(_about(other, "Observation")),
+        "conditions": bundle(),
+        "encounter": _about(other, "Encounter"),
+    }
+    found = read(Access(), client=KNOWN, prefetch=prefetch)
+    assert [each["id"] for each in found.record.procedures] == ["b"]
+    assert found.record.observations == ()
+    assert found.record.encounter is None
+    assert found.record.elsewhere == {"Encounter": 1, "Procedure": 1, "Observation": 1}
+
+
+@pytest.mark.parametrize("fhir_server", [None, "http://127.0.0.1:8103/fhir"])
+def test_where_no_registered_server_is_named_references_stay_as_they_are(fhir_server):
+    """The record must agree with itself, as before."""
+    procedure = _about("https://other.example/fhir")
+    found = read(
+        Access(),
+        client=KNOWN,
+        is_open=True,
+        fhir_server=fhir_server,
+        prefetch={"procedures": bundle(procedure)},
+    )
+    assert found.record.procedures == (procedure,)
+    assert found.record.elsewhere == {}
+
+
 def test_nobody_known_is_served_with_what_he_sent():
     """Without a client there is no server to ask."""
     access = Access()
