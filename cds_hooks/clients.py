@@ -184,6 +184,32 @@ class Client:
         nearest = max(above, key=lambda server: len(server.base_url))
         return nearest.at(base_url)
 
+    def fhir_version(self, url: object) -> str:
+        """
+        Tell in which FHIR version the client writes.
+
+        Parameters
+        ----------
+        url : object
+            The request's ``fhirServer``, as it was sent.
+
+        Returns
+        -------
+        str
+            That of the registered server; for any other, and for none, the version that
+            all of its servers speak, else R4.
+
+        Examples
+        --------
+        >>> server = FHIRServer("https://ehr.example.org/fhir", "R5")
+        >>> Client("north", fhir_servers=(server,)).fhir_version(None)
+        'R5'
+        """
+        server = self.fhir_server(url)
+        asked = self.fhir_servers if server is None else (server,)
+        versions = {each.version for each in asked}
+        return versions.pop() if len(versions) == 1 else "R4"
+
     def prefetch_names(self, key: str) -> tuple[str, ...]:
         """
         Tell under which names the site may send a prefetch key.

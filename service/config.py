@@ -28,6 +28,7 @@ VARIABLES: Mapping[str, str] = {
     "SCNEN_CONCEPTMAPS_DIR": "the path of an existing folder with ConceptMap files",
     "SCNEN_CLIENTS_FILE": "the path of an existing register of clients (YAML)",
     "SCNEN_OPEN_CLIENT": "the name of a registered client or of a preset",
+    "SCNEN_OPEN_FHIR_VERSION": "one of R4, R4B, R5",
     "SCNEN_CANONICAL_BASE": "an absolute http or https URL without query or fragment",
     "SCNEN_PUBLIC_URL": (
         "the absolute URL under which clients reach the service: https (http only in"
@@ -48,6 +49,7 @@ NOT_YET: Mapping[str, str] = {
 
 _PREFIX = "SCNEN_"
 _OUTPUT_MODES = ("anchored", "calibrated", "relative")
+_FHIR_VERSIONS = ("R4", "R4B", "R5")
 _LOG_LEVELS = ("debug", "info", "warning", "error")
 _CANONICAL_BASE = "http://scnen-cds.example.org/fhir"
 _OPEN_PUBLIC_URL = "http://127.0.0.1:8080"
@@ -81,6 +83,9 @@ class Settings:
     open_client : str
         Client or preset that is assumed in open mode for a caller whose FHIR server is
         not registered.
+    open_fhir_version : str or None
+        FHIR version that is assumed in open mode for a server that is not registered;
+        None for that of the client.
     canonical_base : str
         Base of this publisher's canonical FHIR URLs, without a trailing slash.
     public_url : str
@@ -104,6 +109,7 @@ class Settings:
     conceptmaps_dir: Path | None
     clients_file: Path | None
     open_client: str
+    open_fhir_version: str | None
     canonical_base: str
     public_url: str
     secret_key: str = field(repr=False)
@@ -158,6 +164,12 @@ class Settings:
                 env.path, "SCNEN_CLIENTS_FILE", default=None, validate=_is_file
             ),
             open_client=_read(env.str, "SCNEN_OPEN_CLIENT", default="generic"),
+            open_fhir_version=_read(
+                env.str,
+                "SCNEN_OPEN_FHIR_VERSION",
+                default=None,
+                validate=_one_of(_FHIR_VERSIONS),
+            ),
             canonical_base=_read(
                 env.str,
                 "SCNEN_CANONICAL_BASE",

@@ -235,6 +235,7 @@ def _readers(
             is_relevant,
             is_open=settings.is_open,
             origins=_own_origins(settings),
+            open_version=settings.open_fhir_version,
         )
         for templates in (
             prefetch_templates(terminology),

@@ -112,6 +112,9 @@ class RecordReader:
         Origins of the service's own pages. For web pages that are neither of these, nor
         of this machine, nor named by the client, no server is asked: any page that is
         open somewhere may call.
+    open_version : str or None, optional
+        Open mode: FHIR version of a client whose server is not registered; the client
+        says it if not given.
     """
 
     def __init__(
@@ -122,12 +125,14 @@ class RecordReader:
         *,
         is_open: bool = False,
         origins: Collection[str] = (),
+        open_version: str | None = None,
     ) -> None:
         self._templates = templates
         self._access = access
         self._is_relevant = is_relevant
         self._is_open = is_open
         self._origins = tuple(origins)
+        self._open_version = open_version if is_open else None
 
     def read(self, request: HookRequest) -> Gathered:
         """
@@ -145,7 +150,7 @@ class RecordReader:
         """
         client = request.client or Client("nobody")
         server = self._server(client, request)
-        version = server.version if server else _usual_version(client)
+        version = self._version(client, request)
         found = _prefetched(client, request)
         # One client for the call: both fetches share its budget and the token's time.
         fhir = self._connect(server, request) if _is_lacking(found) else _NO_ACCESS
@@ -187,14 +192,20 @@ class RecordReader:
         if registered is not None:
             return _Server(
                 registered.base_url,
-                registered.version,
                 registered.private_addresses,
                 bases=registered.bases,
             )
         url = request.fhir_server
         if self._is_open and url is not None and _is_on_this_machine(url):
-            return _Server(url, _usual_version(client), needs_token=False)
+            return _Server(url, needs_token=False)
         return None
+
+    def _version(self, client: Client, request: HookRequest) -> str:
+        """Tell in which version the client writes; of a sandbox no register says it."""
+        is_registered = client.fhir_server(request.fhir_server) is not None
+        if self._open_version and request.client and not is_registered:
+            return self._open_version
+        return client.fhir_version(request.fhir_server)
 
     def _connect(
         self, server: "_Server | None", request: HookRequest
@@ -221,17 +232,10 @@ class _Server:
     """A FHIR server that may be asked for this call."""
 
     base_url: str
-    version: str
     private_addresses: tuple[IPv4Network | IPv6Network, ...] = ()
     needs_token: bool = True
     #: All names of it, if it is registered: no other has the patient's records.
     bases: tuple[str, ...] = ()
-
-
-def _usual_version(client: Client) -> str:
-    """Tell in which version a client writes where the request names no server."""
-    versions = {server.version for server in client.fhir_servers}
-    return versions.pop() if len(versions) == 1 else "R4"
 
 
 def _is_on_this_machine(url: str) -> bool:

@@ -75,10 +75,11 @@ def _version(case: Case, statement: Mapping[str, Any]) -> Finding:
             "the server says no FHIR version that the service can read",
             "Give its R4, R4B or R5 base URL; many servers have one for each.",
         )
+    by_setting = "" if case.is_known else f", or SCNEN_OPEN_FHIR_VERSION={found}"
     return fault(
         "version",
-        f"the server is {found}, the register says {case.fhir_version}",
-        f"Set `version: {found}` for this server in the register.",
+        f"the server is {found}, it is read as {case.fhir_version}",
+        f"Set `version: {found}` for this server in the register{by_setting}.",
     )
 
 

@@ -56,7 +56,7 @@ class Access:
         return Fetched(PrefetchedData(state, tuple(answer)), None, 1, 1.0)
 
 
-def read(access, *, is_open=False, origins=(), **request):
+def read(access, *, is_open=False, origins=(), open_version=None, **request):
     """Read the record of a call; by default of a registered client with a token."""
     client = Client("north", fhir_servers=(FHIRServer(BASE),))
     given = {
@@ -74,6 +74,7 @@ def read(access, *, is_open=False, origins=(), **request):
         lambda procedure: "code" in procedure,
         is_open=is_open,
         origins=origins,
+        open_version=open_version,
     )
     return reader.read(HookRequest(**given))
 
@@ -422,3 +423,29 @@ def test_prefetch_is_read_in_the_version_of_the_clients_server(versions, said, h
     assert len(found.record.procedures) == had
     assert all("performedDateTime" in each for each in found.record.procedures)
     assert found.record.illegible == ({} if had else {"Procedure": 1})
+
+
+@pytest.mark.parametrize(
+    ("is_open", "fhir_server", "version"),
+    [
+        (True, "http://127.0.0.1:8103/fhir", "R5"),
+        (True, "https://unknown.example/fhir", "R5"),
+        (True, None, "R5"),
+        (True, BASE, "R4"),
+        (False, None, "R4"),
+    ],
+)
+def test_open_mode_has_a_version_for_servers_that_nobody_registered(
+    is_open, fhir_server, version
+):
+    """A loopback server cannot be registered; what is registered says its own."""
+    procedure = {"resourceType": "Procedure", "occurrenceDateTime": "2026-03-03"}
+    found = read(
+        Access(),
+        is_open=is_open,
+        open_version="R5",
+        fhir_server=fhir_server,
+        prefetch={"procedures": bundle(procedure)},
+    )
+    assert found.fhir_version == version
+    assert len(found.record.procedures) == (version == "R5")

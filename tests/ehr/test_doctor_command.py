@@ -204,15 +204,26 @@ def test_a_certificate_that_nobody_trusts_is_a_fault(doctor):
     ("number", "level", "said"),
     [
         ("4.0.1", "ok", "FHIR R4"),
-        ("4.3.0", "fault", "the server is R4B, the register says R4"),
+        ("4.3.0", "fault", "the server is R4B, it is read as R4"),
         ("5.0.0", "fault", "version: R5"),
         ("1.0.2", "fault", "no FHIR version that the service can read"),
     ],
 )
 def test_the_version_of_the_server_is_compared(doctor, ward, number, level, said):
-    """With that of the register, or R4."""
+    """With that of the register; of a server in none, with what open mode takes."""
     ward.version = number
     assert_is(doctor()["version"], level, said)
+
+
+def test_the_version_of_open_mode_is_that_of_the_setting(doctor, ward, monkeypatch):
+    """A server of this machine stands in no register."""
+    monkeypatch.setenv("SCNEN_OPEN_FHIR_VERSION", "R5")
+    ward.version = "5.0.0"
+    assert_is(doctor()["version"], "ok", "FHIR R5")
+    ward.version = "4.0.1"
+    assert_is(
+        doctor()["version"], "fault", "SCNEN_OPEN_FHIR_VERSION", "the server is R4"
+    )
 
 
 def test_metadata_that_are_closed_are_a_warning(doctor, ward):
