@@ -29,6 +29,7 @@ VARIABLES: Mapping[str, str] = {
     "SCNEN_CLIENTS_FILE": "the path of an existing register of clients (YAML)",
     "SCNEN_OPEN_CLIENT": "the name of a registered client or of a preset",
     "SCNEN_OPEN_FHIR_VERSION": "one of R4, R4B, R5",
+    "SCNEN_FHIR_PROXY": "http://host:port of a proxy that needs no password",
     "SCNEN_CANONICAL_BASE": "an absolute http or https URL without query or fragment",
     "SCNEN_PUBLIC_URL": (
         "the absolute URL under which clients reach the service: https (http only in"
@@ -86,6 +87,9 @@ class Settings:
     open_fhir_version : str or None
         FHIR version that is assumed in open mode for a server that is not registered;
         None for that of the client.
+    fhir_proxy : str or None
+        Proxy through which FHIR servers outside of listed networks are reached; None
+        where they are reached directly. Variables such as HTTPS_PROXY never count.
     canonical_base : str
         Base of this publisher's canonical FHIR URLs, without a trailing slash.
     public_url : str
@@ -110,6 +114,7 @@ class Settings:
     clients_file: Path | None
     open_client: str
     open_fhir_version: str | None
+    fhir_proxy: str | None
     canonical_base: str
     public_url: str
     secret_key: str = field(repr=False)
@@ -169,6 +174,9 @@ class Settings:
                 "SCNEN_OPEN_FHIR_VERSION",
                 default=None,
                 validate=_one_of(_FHIR_VERSIONS),
+            ),
+            fhir_proxy=_read(
+                env.str, "SCNEN_FHIR_PROXY", default=None, validate=_is_url("http")
             ),
             canonical_base=_read(
                 env.str,

@@ -1,6 +1,6 @@
 """The parts of the service, built from the settings once at start; no web in them."""
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import date, datetime
 from pathlib import Path
@@ -14,8 +14,6 @@ from cds_hooks import (
     HookRequest,
     Registry,
 )
-from cds_hooks.addresses import origin_of
-from cds_hooks.errors import InvalidClient
 from service.advice import FollowUpAdvice
 from service.assessment import Assessor, OutputMode
 from service.cards import CardComposer
@@ -39,8 +37,8 @@ from service.model.artifact import (
     load_model,
 )
 from service.policy import Policy, PolicyError, default_policy, load_policy
-from service.records import RecordReader
-from service.services import chart_templates, prefetch_templates, services
+from service.readers import open_access, record_readers
+from service.services import services
 
 __all__ = ["Clock", "Parts", "build_parts", "wall_clock"]
 
@@ -171,8 +169,8 @@ def build_parts(settings: Settings, clock: Clock | None = None) -> Parts:
     }
     composer = CardComposer(**_composing(settings, model, policy), mode=mode)
     charts = {signs: ChartReader(each) for signs, each in assessors.items()}
-    access = FHIRAccess(allow_loopback=settings.is_open)
-    discharge_reader, chart_reader = _readers(settings, terminology, access)
+    access = open_access(settings)
+    discharge_reader, chart_reader = record_readers(settings, terminology, access)
     advice = FollowUpAdvice(discharge_reader, assessors, composer, clock)
     chart = ChartAdvice(
         advice,
@@ -218,39 +216,6 @@ def _composing(settings: Settings, model: RiskModel, policy: Policy) -> dict[str
         "secret_key": settings.secret_key.encode(),
         "locale": settings.locale,
     }
-
-
-def _readers(
-    settings: Settings, terminology: Terminology, access: FHIRAccess
-) -> tuple[RecordReader, RecordReader]:
-    """Make the readers of both services: they share connections and breakers."""
-
-    def is_relevant(procedure: Mapping[str, Any]) -> bool:
-        return bool(terminology.methods.meanings(procedure.get("code")))
-
-    discharge, chart = (
-        RecordReader(
-            templates,
-            access,
-            is_relevant,
-            is_open=settings.is_open,
-            origins=_own_origins(settings),
-            open_version=settings.open_fhir_version,
-        )
-        for templates in (
-            prefetch_templates(terminology),
-            chart_templates(terminology),
-        )
-    )
-    return discharge, chart
-
-
-def _own_origins(settings: Settings) -> tuple[str, ...]:
-    """Tell from where pages of the service itself would call."""
-    try:
-        return (origin_of(settings.public_url),)
-    except InvalidClient:  # an address that no browser could send
-        return ()
 
 
 def _model(name: str, today: date) -> RiskModel:

@@ -185,7 +185,9 @@ def _rehearse(
         parts=_parts(options.partial),
     )
     with (
-        open_ehr(client, fhir, options.token, options.key) as ehr,
+        open_ehr(
+            client, fhir, settings=settings, token=options.token, key=options.key
+        ) as ehr,
         _service(options.service, settings) as url,
     ):
         return _fire(ehr, url, options.hook, occasion)

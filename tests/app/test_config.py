@@ -33,7 +33,7 @@ def test_open_mode_needs_no_setting():
     assert settings.log_level == "info"
     assert (settings.policy_file, settings.conceptmaps_dir) == (None, None)
     assert (settings.clients_file, settings.open_client) == (None, "generic")
-    assert settings.open_fhir_version is None
+    assert (settings.open_fhir_version, settings.fhir_proxy) == (None, None)
 
 
 def test_open_mode_links_to_the_address_that_was_bound():
@@ -63,6 +63,7 @@ def test_every_setting_is_read(monkeypatch, closed, tmp_path):
         "SCNEN_CLIENTS_FILE": str(clients),
         "SCNEN_OPEN_CLIENT": "north",
         "SCNEN_OPEN_FHIR_VERSION": "R4B",
+        "SCNEN_FHIR_PROXY": "http://proxy.example.org:3128/",
         "SCNEN_CANONICAL_BASE": "https://fhir.example.org/r4/",
         "SCNEN_OPEN": "false",
         "SCNEN_LOG_LEVEL": "warning",
@@ -78,6 +79,7 @@ def test_every_setting_is_read(monkeypatch, closed, tmp_path):
         clients_file=clients,
         open_client="north",
         open_fhir_version="R4B",
+        fhir_proxy="http://proxy.example.org:3128/",
         canonical_base="https://fhir.example.org/r4",
         public_url="https://cds.example.org/scnen",
         secret_key=KEY,
