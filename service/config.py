@@ -18,6 +18,7 @@ __all__ = [
     "SettingsError",
     "checked_public_url",
     "is_open_by_environment",
+    "processes_by_environment",
 ]
 
 #: Every variable that is read, and what it may hold. `docs/configuration.md` says more.
@@ -39,6 +40,8 @@ VARIABLES: Mapping[str, str] = {
     "SCNEN_OPEN": "true or false",
     "SCNEN_LOG_LEVEL": "one of debug, info, warning, error",
     "SCNEN_LOCALE": "en, or a language with a catalogue in service/locales",
+    "SCNEN_WORKERS": "a number of processes, 1 to 64",
+    "SCNEN_THREADS": "a number of threads in each process, 1 to 64",
     "SCNEN_TIME_ZONE": "the IANA name of the hospital's zone, such as Asia/Shanghai",
 }
 
@@ -223,6 +226,31 @@ def is_open_by_environment() -> bool:
     return is_open
 
 
+def processes_by_environment() -> tuple[int, int]:
+    """
+    Tell how many processes and threads the environment asks for.
+
+    Returns
+    -------
+    workers : int
+        Processes that answer requests.
+    threads : int
+        Threads in each of them; with one, a process answers one request at a time.
+
+    Raises
+    ------
+    SettingsError
+        If one of the variables is no number from 1 to 64.
+    """
+    workers: int = _read(
+        Env().int, "SCNEN_WORKERS", default=2, validate=_is_from_1_to_64
+    )
+    threads: int = _read(
+        Env().int, "SCNEN_THREADS", default=1, validate=_is_from_1_to_64
+    )
+    return workers, threads
+
+
 def checked_public_url(url: str) -> str:
     """
     Check an address of the service that was given by hand.
@@ -321,6 +349,11 @@ def _is_url(*schemes: str) -> Callable[[str], None]:
             raise ValidationError("not such a URL")
 
     return check
+
+
+def _is_from_1_to_64(value: int) -> None:
+    if value not in range(1, 65):
+        raise ValidationError("not such a number")
 
 
 def _is_file(value: Path) -> None:

@@ -2,7 +2,13 @@
 
 import pytest
 
-from service.config import NOT_YET, VARIABLES, Settings, SettingsError
+from service.config import (
+    NOT_YET,
+    VARIABLES,
+    Settings,
+    SettingsError,
+    processes_by_environment,
+)
 from service.config import is_open_by_environment as is_open
 
 KEY = "correct-horse-battery-staple-0001"
@@ -88,6 +94,23 @@ def test_every_setting_is_read(monkeypatch, closed, tmp_path):
         locale="en",
         time_zone="Asia/Shanghai",
     )
+
+
+def test_processes_and_threads_are_settings_too(monkeypatch):
+    """A container is sized without changing its command."""
+    assert processes_by_environment() == (2, 1)
+    monkeypatch.setenv("SCNEN_WORKERS", "4")
+    monkeypatch.setenv("SCNEN_THREADS", "8")
+    assert processes_by_environment() == (4, 8)
+
+
+@pytest.mark.parametrize("name", ["SCNEN_WORKERS", "SCNEN_THREADS"])
+@pytest.mark.parametrize("value", ["0", "-1", "65", "two", "1.5"])
+def test_a_number_of_processes_that_is_none_is_refused(monkeypatch, name, value):
+    """The message says what may stand there."""
+    monkeypatch.setenv(name, value)
+    with pytest.raises(SettingsError, match=f"{name}: not allowed.*1 to 64"):
+        processes_by_environment()
 
 
 @pytest.mark.parametrize("name", ["SCNEN_PUBLIC_URL", "SCNEN_SECRET_KEY"])
