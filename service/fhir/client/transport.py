@@ -43,8 +43,8 @@ _HEAD_BYTES: Final = 262_144
 #: Most of the body of a refusal; it may be an OperationOutcome.
 _REFUSAL_BYTES: Final = 65_536
 _PART: Final = 65_536
-#: Connections kept for the next call, and for how long.
-_MOST_IDLE: Final = 8
+#: Connections kept for the next call (eight threads, five queries each), and how long.
+_MOST_IDLE: Final = 40
 _IDLE_S: Final = 30.0
 #: The first that fits counts.
 _FAULTS: Final[tuple[tuple[tuple[type[Exception], ...], Fault], ...]] = (
