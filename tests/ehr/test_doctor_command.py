@@ -5,13 +5,16 @@ import socket
 import ssl
 import threading
 from http.server import BaseHTTPRequestHandler, HTTPServer
+from types import SimpleNamespace
 
 import pytest
 import trustme
 
-from service.ehr import DevelopmentKey, explain
+from cds_hooks import Availability, Client, FHIRServer, PrefetchedData
+from service.doctor.server import check_names
+from service.ehr import DevelopmentKey, Subject, explain
 from service.ehr.preflight import preflight
-from service.fhir.client import Fault
+from service.fhir.client import Fault, Fetched
 from service.fire import discover, open_session
 
 from .conftest import CANARY, open_ward
@@ -280,6 +283,35 @@ def test_an_encounter_of_another_patient_is_a_fault(doctor, ward):
     found = doctor()
     assert_is(found["encounter"], "fault", "another patient")
     assert_is(found["call"], "fault", "another patient")
+
+
+HERE, INSIDE = "https://ehr.example.org/fhir", "http://inside/fhir"
+
+
+@pytest.mark.parametrize(
+    ("known", "named", "said"),
+    [
+        ((HERE,), [INSIDE], f"fault: name the patient at {INSIDE}"),
+        ((HERE, INSIDE), [INSIDE, HERE], "ok: name the patient at a base URL"),
+        ((), [INSIDE], "ok: name the patient at a base URL"),
+        ((), [INSIDE, HERE], f"fault: name the patient at {INSIDE}, {HERE}"),
+        ((HERE,), [], None),
+    ],
+)
+def test_names_of_the_server_in_references_are_compared(known, named, said):
+    """With those that are registered; of several that are not, none counts."""
+    servers = [FHIRServer(known[0], also_known_as=known[1:])] if known else []
+    resources = tuple({"subject": {"reference": f"{n}/Patient/p1"}} for n in named)
+    data = PrefetchedData(Availability.COMPLETE, (*resources, {"subject": None}))
+    case = SimpleNamespace(
+        client=Client("north", fhir_servers=tuple(servers)),
+        base_url=HERE,
+        subject=Subject("p1", None),
+    )
+    found = list(check_names(case, {"procedures": Fetched(data, None, 1, 1.0)}))
+    assert [f"{each.level}: {each.found}".startswith(said) for each in found] == (
+        [True] if said else []
+    )
 
 
 # Searches.
