@@ -255,12 +255,17 @@ def base_of(service: str) -> str:
     Raises
     ------
     click.BadParameter
-        If it is no plain URL.
+        If it is no plain URL, or not https and elsewhere: the FHIR token is sent there.
     """
     try:
         url = checked_public_url(service)
     except SettingsError as error:
         raise click.BadParameter(str(error), param_hint="--service") from error
+    if url.startswith("http:") and not _is_here(url):
+        raise click.BadParameter(
+            f"{url}: is not https, which only a service on this machine may do",
+            param_hint="--service",
+        )
     return url.removesuffix(_DISCOVERY)
 
 

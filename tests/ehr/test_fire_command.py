@@ -409,6 +409,7 @@ def test_the_particular_reason_comes_before_the_general_one(fire, recorder):
         (["--fhir", "http://fhir.example.org/r4"], ["--fhir", "not https"]),
         (["--fhir", "fhir.example.org"], ["--fhir", "no absolute URL"]),
         (["--service", "nowhere"], ["--service", "absolute https URL"]),
+        (["--service", "http://cds.example.org"], ["--service", "not https"]),
         (["--key", "none.pem"], ["--key", "No such file"]),
         (["--clients", "none.yaml"], ["none.yaml"]),
     ],
