@@ -8,6 +8,8 @@ from time import monotonic
 from typing import Any, Final
 from urllib.parse import urlsplit
 
+import orjson
+
 from cds_hooks import Availability, Client, HookRequest, PrefetchedData
 from cds_hooks.addresses import is_foreign
 from cds_hooks.prefetch import read, resolve
@@ -272,15 +274,22 @@ def _united(sent: Sequence[PrefetchedData]) -> PrefetchedData:
     """Take what stands under several names for one: no name hides another's data."""
     states = {each.availability for each in sent}
     state = next((each for each in _WEAKEST_FIRST if each in states), None)
-    resources: list[Resource] = []
-    for resource in (each for one in sent for each in one.resources):
-        if resource not in resources:
-            resources.append(resource)
+    full = [one.resources for one in sent if one.resources]
+    if len(full) > 1:
+        full = [tuple({_content(each): each for one in full for each in one}.values())]
     return PrefetchedData(
         state or Availability.ABSENT,
-        tuple(resources),
+        full[0] if full else (),
         dropped=sum(each.dropped for each in sent),
     )
+
+
+def _content(resource: Resource) -> bytes | int:
+    """Write down what a resource says; what cannot be written equals nothing else."""
+    try:
+        return orjson.dumps(resource, option=orjson.OPT_SORT_KEYS)
+    except TypeError:
+        return id(resource)
 
 
 def _gathered(

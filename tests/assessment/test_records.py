@@ -310,6 +310,39 @@ def test_a_site_may_name_its_keys_otherwise(theirs, ours, had):
     assert "procedures" not in found.lacking
 
 
+class Counting(dict):
+    """A resource that counts how often it is compared."""
+
+    compared = 0
+
+    def __eq__(self, other):
+        type(self).compared += 1
+        return dict.__eq__(self, other)
+
+    __hash__ = None
+
+
+@pytest.mark.parametrize("names", [("surgeries",), ("surgeries", "procedures")])
+def test_names_are_united_without_comparing_each_with_each(names):
+    """A long record under a name of the site's own would hold a worker."""
+    client = Client("north", prefetch_keys={"procedures": ("surgeries",)})
+    many = [Counting(OTHER, id=f"r{n}") for n in range(300)]
+    Counting.compared = 0
+    found = read(Access(), client=client, prefetch={n: bundle(*many) for n in names})
+    assert len(found.record.procedures) == 300
+    assert Counting.compared == 0
+
+
+def test_resources_too_deep_to_be_written_are_kept_twice():
+    """What cannot be compared equals nothing; the extraction looks at ids."""
+    deep = {}
+    for _ in range(400):
+        deep = {"extension": [deep]}
+    client = Client("north", prefetch_keys={"procedures": ("surgeries",)})
+    prefetch = {n: bundle({**OTHER, **deep}) for n in ("surgeries", "procedures")}
+    assert len(read(Access(), client=client, prefetch=prefetch).record.procedures) == 2
+
+
 @pytest.mark.parametrize("is_first", [True, False])
 def test_what_could_not_be_had_under_one_name_could_not_be_had(is_first):
     """Half of the record is never taken for all of it."""
