@@ -56,11 +56,12 @@ def gunicorn(app: str, environment: Mapping[str, str], log: Path) -> Iterator[Se
     url = f"http://127.0.0.1:{port}"
     command = [
         *(sys.executable, "-m", "gunicorn", "-c", "python:service.gunicorn_conf"),
-        *("-b", f"127.0.0.1:{port}", "-w", str(WORKERS), "--log-level", "warning", app),
+        *("-b", f"127.0.0.1:{port}", "--log-level", "warning", app),
     ]
     paths = os.pathsep.join((str(HERE), str(HERE.parent)))
     clean = {k: v for k, v in os.environ.items() if not k.startswith("SCNEN_")}
-    env = {**clean, "PYTHONPATH": paths, "SCNEN_PUBLIC_URL": url, **environment}
+    ours = {"SCNEN_PUBLIC_URL": url, "SCNEN_WORKERS": str(WORKERS), **environment}
+    env = {**clean, "PYTHONPATH": paths, **ours}
     begin = time.perf_counter()
     with log.open("w") as sink:
         process = subprocess.Popen(command, env=env, stdout=sink, stderr=sink)

@@ -14,7 +14,7 @@ from cds_hooks.cards import (
     Source,
     Suggestion,
 )
-from cds_hooks.clients import Client, ClientRegister, FHIRServer, KeySource
+from cds_hooks.clients import Client, ClientRegister, KeySource
 from cds_hooks.dumping import dump_discovery, dump_response, operation_outcome
 from cds_hooks.errors import (
     BadRequest,
@@ -29,6 +29,7 @@ from cds_hooks.errors import (
     Unavailable,
 )
 from cds_hooks.feedback import Feedback, ItemError
+from cds_hooks.fhir_servers import FHIRServer
 from cds_hooks.hooks import HOOKS, FHIRAuthorization, HookDefinition, HookRequest
 from cds_hooks.loading import load_feedback, load_request
 from cds_hooks.markdown import escape_markdown

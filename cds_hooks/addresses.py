@@ -5,11 +5,19 @@ two different places is refused, since a token goes where the address points.
 """
 
 import re
+from collections.abc import Collection
 from ipaddress import IPv4Address, IPv6Address, ip_address
 
 from cds_hooks.errors import InvalidClient
 
-__all__ = ["host_of", "is_within", "normalised_origin", "normalised_url"]
+__all__ = [
+    "host_of",
+    "is_foreign",
+    "is_within",
+    "normalised_origin",
+    "normalised_url",
+    "origin_of",
+]
 
 _SPLIT = re.compile(r"(?P<scheme>[^:/]*)://(?P<authority>[^/]*)(?P<path>.*)", re.DOTALL)
 _AUTHORITY = re.compile(r"(?P<host>\[[^\]]*\]|[^:\[\]]*)(?::(?P<port>.*))?", re.DOTALL)
@@ -109,12 +117,67 @@ def normalised_origin(origin: object) -> str:
         raise InvalidClient(
             "is more than an origin", "end it after host and port, without a slash"
         )
-    is_local = host == "localhost" or (
-        not isinstance(host, str) and _unmapped(host).is_loopback
-    )
-    if url.startswith("http:") and not is_local:
+    if url.startswith("http:") and not _is_on_this_machine(host):
         raise InvalidClient("is not https", "only pages of this machine may be http")
     return url
+
+
+def origin_of(url: str) -> str:
+    """
+    Give the origin of a URL as browsers send it.
+
+    Parameters
+    ----------
+    url : str
+        Absolute URL, https or http.
+
+    Returns
+    -------
+    str
+        Scheme, host and port, in lower case.
+
+    Raises
+    ------
+    InvalidClient
+        If it has none, or none with one spelling.
+
+    Examples
+    --------
+    >>> origin_of("https://CDS.example.org:443/scnen")
+    'https://cds.example.org'
+    """
+    scheme, mark, rest = url.partition("://")
+    place = f"{scheme}{mark}{rest.partition('/')[0]}"
+    return normalised_url(place, schemes=("https", "http"))
+
+
+def is_foreign(origin: str | None, known: Collection[str]) -> bool:
+    """
+    Tell whether a call comes from a web page that nobody has named.
+
+    Parameters
+    ----------
+    origin : str or None
+        Header ``Origin`` of the call; None if there was none: no web page called.
+    known : collection of str
+        Origins that serve, besides those of this machine.
+
+    Returns
+    -------
+    bool
+        True also for ``null`` and for what is no origin.
+
+    Examples
+    --------
+    >>> is_foreign("http://localhost:3000", ()), is_foreign("null", ())
+    (False, True)
+    """
+    if origin is None or origin in known:
+        return False
+    try:
+        return not _is_on_this_machine(host_of(normalised_origin(origin)))
+    except InvalidClient:
+        return True
 
 
 def is_within(url: str, base: str) -> bool:
@@ -162,6 +225,10 @@ def host_of(url: str) -> str | IPv4Address | IPv6Address:
         return _unmapped(ip_address(host))
     except ValueError:
         return host
+
+
+def _is_on_this_machine(host: str | IPv4Address | IPv6Address) -> bool:
+    return host == "localhost" if isinstance(host, str) else host.is_loopback
 
 
 def _unmapped(address: IPv4Address | IPv6Address) -> IPv4Address | IPv6Address:

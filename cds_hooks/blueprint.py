@@ -117,7 +117,13 @@ def create_blueprint(
         hosted = registry.at(service_id)
         body = _read_json(max_body_bytes)
         service = _choose(hosted.values(), body)
-        loaded = load_request(body, service.hook, service.user_types, client_of)
+        loaded = load_request(
+            body,
+            service.hook,
+            service.user_types,
+            client_of,
+            origin=request.environ.get("HTTP_ORIGIN"),
+        )
         return _json(_handle(service, loaded), is_about_patient=True)
 
     def feedback(service_id: str) -> Response:

@@ -1,8 +1,7 @@
 """What one registered EHR client is and can do, and all of them together."""
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field, replace
-from ipaddress import IPv4Network, IPv6Network
+from dataclasses import dataclass, field
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
@@ -10,43 +9,13 @@ from typing import Any
 from cds_hooks.addresses import is_within, normalised_url
 from cds_hooks.capabilities import Capabilities, Trigger
 from cds_hooks.errors import InvalidClient
+from cds_hooks.fhir_servers import FHIRServer
 
 __all__ = [
     "Client",
     "ClientRegister",
-    "FHIRServer",
     "KeySource",
 ]
-
-
-@dataclass(frozen=True, slots=True)
-class FHIRServer:
-    """
-    A FHIR server that a client may name, and that may be given its tokens.
-
-    Attributes
-    ----------
-    base_url : str
-        Its base, kept as `cds_hooks.addresses.normalised_url` spells it: https, no
-        slash at the end.
-    version : str
-        ``R4``, ``R4B`` or ``R5``.
-    private_addresses : tuple of ip_network
-        Networks that are not public and in which it may nevertheless stand.
-
-    Raises
-    ------
-    InvalidClient
-        If `base_url` is no plain https URL.
-    """
-
-    base_url: str
-    version: str = "R4"
-    private_addresses: tuple[IPv4Network | IPv6Network, ...] = ()
-
-    def __post_init__(self) -> None:
-        """Keep the one spelling of the base."""
-        object.__setattr__(self, "base_url", normalised_url(self.base_url))
 
 
 @dataclass(frozen=True, slots=True)
@@ -213,7 +182,33 @@ class Client:
         if not above:
             return None
         nearest = max(above, key=lambda server: len(server.base_url))
-        return replace(nearest, base_url=base_url)
+        return nearest.at(base_url)
+
+    def fhir_version(self, url: object) -> str:
+        """
+        Tell in which FHIR version the client writes.
+
+        Parameters
+        ----------
+        url : object
+            The request's ``fhirServer``, as it was sent.
+
+        Returns
+        -------
+        str
+            That of the registered server; for any other, and for none, the version that
+            all of its servers speak, else R4.
+
+        Examples
+        --------
+        >>> server = FHIRServer("https://ehr.example.org/fhir", "R5")
+        >>> Client("north", fhir_servers=(server,)).fhir_version(None)
+        'R5'
+        """
+        server = self.fhir_server(url)
+        asked = self.fhir_servers if server is None else (server,)
+        versions = {each.version for each in asked}
+        return versions.pop() if len(versions) == 1 else "R4"
 
     def prefetch_names(self, key: str) -> tuple[str, ...]:
         """

@@ -245,6 +245,9 @@ class HookRequest:
         The client's own additions, unchecked.
     client : Client or None
         Who called, as far as that was found out.
+    origin : str or None
+        Origin of the web page that called, as its browser sent it; None if nothing says
+        that it was a web page.
 
     Examples
     --------
@@ -265,6 +268,7 @@ class HookRequest:
     fhir_authorization: FHIRAuthorization | None = field(default=None, repr=False)
     extension: Mapping[str, Any] = field(default_factory=dict, repr=False)
     client: Client | None = field(default=None, repr=False)
+    origin: str | None = None
 
     @property
     def patient_id(self) -> str:

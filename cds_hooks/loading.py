@@ -30,6 +30,8 @@ def load_request(
     hook: str,
     user_types: Sequence[str] = (),
     client_of: Callable[[str | None], Client] | None = None,
+    *,
+    origin: str | None = None,
 ) -> HookRequest:
     """
     Check what a client posted to a service.
@@ -44,6 +46,8 @@ def load_request(
         FHIR types of user the service takes, if not all that the hook allows.
     client_of : callable, optional
         Tells who called, from the request's ``fhirServer``.
+    origin : str, optional
+        Header ``Origin`` of the call.
 
     Returns
     -------
@@ -95,6 +99,7 @@ def load_request(
         fhir_authorization=_authorization(wire),
         extension=wire.get("extension") or {},
         client=client_of(fhir_server) if client_of else None,
+        origin=origin,
     )
 
 

@@ -1,6 +1,6 @@
 """Reading the register of clients: one YAML file, checked as a whole before any use."""
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
 from functools import cache
 from importlib.resources import as_file, files
@@ -9,8 +9,9 @@ from typing import Any
 
 from cds_hooks.addresses import host_of, is_within
 from cds_hooks.capabilities import Capabilities
-from cds_hooks.clients import Client, ClientRegister, FHIRServer
+from cds_hooks.clients import Client, ClientRegister
 from cds_hooks.errors import ClientFileError
+from cds_hooks.fhir_servers import FHIRServer
 from cds_hooks.items import Item, Reader
 from cds_hooks.register_fields import Known, client_fields, preset_fields
 from cds_hooks.yaml_values import read_values
@@ -259,23 +260,35 @@ def _check_together(entries: list[_Entry]) -> None:
                 f"is also the issuer of the client on line {first.item.value.line}",
                 "make one client of the two, with the tenants and servers of both",
             )
-    for entry, server, other in _overlaps(entries):
-        entry.at("fhir_servers").refuse(
-            f"name {server.base_url}, which overlaps with a server of the client on"
-            f" line {other.item.value.line}",
-            "let each server belong to one client",
-            shown=False,
-        )
+    _check_servers(entries)
 
 
-def _overlaps(entries: list[_Entry]) -> Iterator[tuple[_Entry, FHIRServer, _Entry]]:
-    """Find the servers that lie within one of an earlier client, or around it."""
-    for number, entry in enumerate(entries):
-        for server in entry.client.fhir_servers:
-            for other in entries[:number]:
-                if any(
-                    is_within(server.base_url, there.base_url)
-                    or is_within(there.base_url, server.base_url)
-                    for there in other.client.fhir_servers
-                ):
-                    yield entry, server, other
+def _check_servers(entries: list[_Entry]) -> None:
+    """Refuse servers of two clients that overlap, and names that are another's base."""
+    registered = [(e, server) for e in entries for server in e.client.fhir_servers]
+    for number, (entry, server) in enumerate(registered):
+        for other, there in registered[:number]:
+            if other is not entry and _overlap(server.base_url, there.base_url):
+                entry.at("fhir_servers").refuse(
+                    f"name {server.base_url}, which overlaps with a server of the"
+                    f" client on line {other.item.value.line}",
+                    "let each server belong to one client",
+                    shown=False,
+                )
+                break
+        for name in server.also_known_as:
+            others = (o for o in registered if o[1] is not server)
+            taken = [o for o, there in others if _overlap(name, there.base_url)]
+            if taken:
+                entry.at("fhir_servers").refuse(
+                    f"say that {server.base_url} is also known as {name}, which"
+                    " overlaps with another server of the client on line"
+                    f" {taken[0].item.value.line}",
+                    "one name stands for one server: take it out, or make one entry"
+                    " of the two servers",
+                    shown=False,
+                )
+
+
+def _overlap(one: str, other: str) -> bool:
+    return is_within(one, other) or is_within(other, one)

@@ -6,18 +6,18 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache
 from importlib.resources import files
-from ipaddress import IPv4Network, IPv6Network, ip_network
 from itertools import islice
 from pathlib import Path
 from typing import Any
 
 from cds_hooks.addresses import normalised_origin, normalised_url
 from cds_hooks.capabilities import Trigger
-from cds_hooks.clients import FHIRServer, KeySource
+from cds_hooks.clients import KeySource
 from cds_hooks.errors import InvalidClient
 from cds_hooks.hooks import HOOKS
 from cds_hooks.items import Item, Reader
 from cds_hooks.keys import key_faults
+from cds_hooks.register_servers import read_server
 from cds_hooks.yaml_values import Value
 
 __all__ = ["Known", "client_fields", "preset_fields"]
@@ -25,17 +25,9 @@ __all__ = ["Known", "client_fields", "preset_fields"]
 _NAME = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,62}[a-z0-9])?")
 _URI = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:[!-~]+")
 _EXTENSION = re.compile(r"[a-z]+(?:\.[A-Za-z0-9_-]+)+")
-_VERSIONS = ("R4", "R4B", "R5")
 _MOST_ACTIONS = 20
 _MOST_KEY_BYTES = 256 * 1024
 _MOST_KEY_FAULTS = 20
-#: Where a server that is not public may stand; loopback and link-local never serve.
-_PRIVATE = tuple(
-    map(
-        ip_network,
-        ("10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "100.64.0.0/10", "fc00::/7"),
-    )
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,7 +99,7 @@ def client_fields(known: Known) -> dict[str, Reader]:
         "keys": lambda item: _keys(item, known.folder),
         "tenants": lambda item: item.tuple_of(Item.text),
         "audiences": lambda item: item.tuple_of(lambda each: each.made(_audience)),
-        "fhir_servers": lambda item: item.tuple_of(_fhir_server),
+        "fhir_servers": lambda item: item.tuple_of(read_server),
         "prefetch_keys": lambda item: _prefetch_keys(item, known.prefetch_keys),
         "site": lambda item: _site(item, known.site_fields),
         **readers,
@@ -205,48 +197,6 @@ _CAPABILITIES: Mapping[str, Reader] = {
     "override_reasons": Item.flag,
     "detail": lambda item: item.choice(("gfm", "plain", "none")),
 }
-
-
-def _fhir_server(item: Item) -> FHIRServer | None:
-    readers: dict[str, Reader] = {
-        "base_url": lambda each: each.made(normalised_url),
-        "version": lambda each: each.choice(_VERSIONS),
-        "private_addresses": lambda each: each.tuple_of(
-            lambda part: part.made(_private_network)
-        ),
-    }
-    read = item.read_fields(readers, required=("base_url",))
-    if read.get("base_url") is None:
-        return None
-    return FHIRServer(**{name: value for name, value in read.items() if value})
-
-
-def _private_network(text: str) -> IPv4Network | IPv6Network:
-    try:
-        network = ip_network(text, strict=False)
-    except ValueError:
-        raise InvalidClient(
-            "is no network", "write it as 10.20.0.0/16, or one address"
-        ) from None
-    if "/" in text and str(network) != text.lower():
-        raise InvalidClient("is no network as it is written", f"write {network}")
-    if not any(_lies_in(network, private) for private in _PRIVATE):
-        raise InvalidClient(
-            "is no private network",
-            f"give a part of {', '.join(map(str, _PRIVATE))}; public addresses need"
-            " no entry, others never serve",
-        )
-    return network
-
-
-def _lies_in(
-    network: IPv4Network | IPv6Network, wide: IPv4Network | IPv6Network
-) -> bool:
-    return (
-        network.version == wide.version
-        and network[0] in wide
-        and network.prefixlen >= wide.prefixlen
-    )
 
 
 def _prefetch_keys(

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Final
 
 from cds_hooks import DataUnavailable, HookRequest, Response
 from service.assessment import Assessment, Assessor, OutputMode
@@ -12,7 +13,16 @@ from service.fhir.findings import Reason
 from service.orders import Subject
 from service.records import Gathered, RecordReader
 
-__all__ = ["FollowUpAdvice", "refuse_unread", "refuse_without_procedures", "subject_of"]
+__all__ = [
+    "FollowUpAdvice",
+    "refuse_half_silence",
+    "refuse_unread",
+    "refuse_without_procedures",
+    "subject_of",
+]
+
+#: What else than these names another server says nothing of who was operated on.
+_OPERATIONS: Final = frozenset({"Procedure", "Encounter"})
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -56,20 +66,21 @@ class FollowUpAdvice:
         ------
         DataUnavailable
             If the procedures, or the observations of an eligible operation, could
-            not be had.
+            not be had, or there is nothing to say of half of the record.
         """
         subject = subject_of(request)
         gathered = self.reader.read(request)
         assessment = self._assess(request, subject, gathered)
         _refuse_silence(assessment, gathered)
-        return Response(
-            cards=self.composer.compose(
-                assessment,
-                subject,
-                capabilities_of(request.client),
-                gathered.fhir_version,
-            )
+        cards = self.composer.compose(
+            assessment,
+            subject,
+            capabilities_of(request.client),
+            gathered.fhir_version,
         )
+        if not cards:
+            refuse_half_silence(assessment)
+        return Response(cards=cards)
 
     def mode_now(self) -> OutputMode:
         """
@@ -174,6 +185,35 @@ def refuse_unread(assessment: Assessment) -> None:
         raise DataUnavailable(
             "prefetch.procedures: holds entries that are no valid Procedure, and no"
             " other is an eligible operation; send valid FHIR resources"
+        )
+
+
+def refuse_half_silence(assessment: Assessment) -> None:
+    """
+    Refuse to be silent where records were left aside that name another server.
+
+    Parameters
+    ----------
+    assessment : Assessment
+        The assessment of the record, which gave no card.
+
+    Raises
+    ------
+    DataUnavailable
+        If there were such records, and they could have made a difference.
+    """
+    elsewhere = assessment.extraction.elsewhere
+    is_without = assessment.not_assessed is Reason.NO_ELIGIBLE_OPERATION
+    counts = ", ".join(
+        f"{count} {kind}"
+        for kind, count in elsewhere.items()
+        if kind in _OPERATIONS or not is_without
+    )
+    if counts:
+        raise DataUnavailable(
+            f"prefetch: {counts} name the patient's id at another FHIR server than the"
+            " call's, and nothing can be said of the rest; if it is the same server,"
+            " list that base URL under also_known_as in the register of clients"
         )
 
 

@@ -197,7 +197,8 @@ class Assessment:
             f"{name}-not-checked" for name in sorted(self.extraction.unchecked)
         ]
         unread = ["resources-not-read"] if self.extraction.rejected else []
-        return (*unchecked, *unread)
+        strange = ["resources-of-another-server"] if self.extraction.elsewhere else []
+        return (*unchecked, *unread, *strange)
 
 
 class Assessor:

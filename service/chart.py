@@ -7,6 +7,7 @@ from datetime import datetime
 from cds_hooks import DataUnavailable, HookRequest, Response
 from service.advice import (
     FollowUpAdvice,
+    refuse_half_silence,
     refuse_unread,
     refuse_without_procedures,
     subject_of,
@@ -62,7 +63,7 @@ class ChartAdvice:
         ------
         DataUnavailable
             If the procedures, or the observations after an eligible operation, could
-            not be had.
+            not be had, or there is nothing to say of half of the record.
         """
         if _is_at_discharge(request):
             return self.discharge(request)
@@ -80,11 +81,12 @@ class ChartAdvice:
                 f"prefetch.observations: {why}; needed after an eligible operation,"
                 " send the complete result of the template"
             )
-        return Response(
-            cards=self.composer.compose(
-                view, subject, capabilities_of(request.client), gathered.fhir_version
-            )
+        cards = self.composer.compose(
+            view, subject, capabilities_of(request.client), gathered.fhir_version
         )
+        if not cards:
+            refuse_half_silence(view.assessment)
+        return Response(cards=cards)
 
 
 def _is_at_discharge(request: HookRequest) -> bool:

@@ -18,6 +18,7 @@ __all__ = [
     "SettingsError",
     "checked_public_url",
     "is_open_by_environment",
+    "processes_by_environment",
 ]
 
 #: Every variable that is read, and what it may hold. `docs/configuration.md` says more.
@@ -28,6 +29,8 @@ VARIABLES: Mapping[str, str] = {
     "SCNEN_CONCEPTMAPS_DIR": "the path of an existing folder with ConceptMap files",
     "SCNEN_CLIENTS_FILE": "the path of an existing register of clients (YAML)",
     "SCNEN_OPEN_CLIENT": "the name of a registered client or of a preset",
+    "SCNEN_OPEN_FHIR_VERSION": "one of R4, R4B, R5",
+    "SCNEN_FHIR_PROXY": "http://host:port of a proxy that needs no password",
     "SCNEN_CANONICAL_BASE": "an absolute http or https URL without query or fragment",
     "SCNEN_PUBLIC_URL": (
         "the absolute URL under which clients reach the service: https (http only in"
@@ -37,6 +40,8 @@ VARIABLES: Mapping[str, str] = {
     "SCNEN_OPEN": "true or false",
     "SCNEN_LOG_LEVEL": "one of debug, info, warning, error",
     "SCNEN_LOCALE": "en, or a language with a catalogue in service/locales",
+    "SCNEN_WORKERS": "a number of processes, 1 to 64",
+    "SCNEN_THREADS": "a number of threads in each process, 1 to 64",
     "SCNEN_TIME_ZONE": "the IANA name of the hospital's zone, such as Asia/Shanghai",
 }
 
@@ -48,6 +53,7 @@ NOT_YET: Mapping[str, str] = {
 
 _PREFIX = "SCNEN_"
 _OUTPUT_MODES = ("anchored", "calibrated", "relative")
+_FHIR_VERSIONS = ("R4", "R4B", "R5")
 _LOG_LEVELS = ("debug", "info", "warning", "error")
 _CANONICAL_BASE = "http://scnen-cds.example.org/fhir"
 _OPEN_PUBLIC_URL = "http://127.0.0.1:8080"
@@ -81,6 +87,12 @@ class Settings:
     open_client : str
         Client or preset that is assumed in open mode for a caller whose FHIR server is
         not registered.
+    open_fhir_version : str or None
+        FHIR version that is assumed in open mode for a server that is not registered;
+        None for that of the client.
+    fhir_proxy : str or None
+        Proxy through which FHIR servers outside of listed networks are reached; None
+        where they are reached directly. Variables such as HTTPS_PROXY never count.
     canonical_base : str
         Base of this publisher's canonical FHIR URLs, without a trailing slash.
     public_url : str
@@ -104,6 +116,8 @@ class Settings:
     conceptmaps_dir: Path | None
     clients_file: Path | None
     open_client: str
+    open_fhir_version: str | None
+    fhir_proxy: str | None
     canonical_base: str
     public_url: str
     secret_key: str = field(repr=False)
@@ -158,6 +172,15 @@ class Settings:
                 env.path, "SCNEN_CLIENTS_FILE", default=None, validate=_is_file
             ),
             open_client=_read(env.str, "SCNEN_OPEN_CLIENT", default="generic"),
+            open_fhir_version=_read(
+                env.str,
+                "SCNEN_OPEN_FHIR_VERSION",
+                default=None,
+                validate=_one_of(_FHIR_VERSIONS),
+            ),
+            fhir_proxy=_read(
+                env.str, "SCNEN_FHIR_PROXY", default=None, validate=_is_url("http")
+            ),
             canonical_base=_read(
                 env.str,
                 "SCNEN_CANONICAL_BASE",
@@ -201,6 +224,31 @@ def is_open_by_environment() -> bool:
     """
     is_open: bool = _read(Env().bool, "SCNEN_OPEN", default=False)
     return is_open
+
+
+def processes_by_environment() -> tuple[int, int]:
+    """
+    Tell how many processes and threads the environment asks for.
+
+    Returns
+    -------
+    workers : int
+        Processes that answer requests.
+    threads : int
+        Threads in each of them; with one, a process answers one request at a time.
+
+    Raises
+    ------
+    SettingsError
+        If one of the variables is no number from 1 to 64.
+    """
+    workers: int = _read(
+        Env().int, "SCNEN_WORKERS", default=2, validate=_is_from_1_to_64
+    )
+    threads: int = _read(
+        Env().int, "SCNEN_THREADS", default=1, validate=_is_from_1_to_64
+    )
+    return workers, threads
 
 
 def checked_public_url(url: str) -> str:
@@ -301,6 +349,11 @@ def _is_url(*schemes: str) -> Callable[[str], None]:
             raise ValidationError("not such a URL")
 
     return check
+
+
+def _is_from_1_to_64(value: int) -> None:
+    if value not in range(1, 65):
+        raise ValidationError("not such a number")
 
 
 def _is_file(value: Path) -> None:

@@ -46,6 +46,8 @@ def explain(assessment: Assessment) -> dict[str, Any]:
         ]
     if extraction.other_patient:
         document["resources_of_other_patients"] = extraction.other_patient
+    if extraction.elsewhere:
+        document["resources_of_another_server"] = dict(extraction.elsewhere)
     return document
 
 

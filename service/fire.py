@@ -3,6 +3,7 @@
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from ipaddress import ip_address
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit
@@ -121,7 +122,7 @@ def discover(session: requests.Session, base_url: str) -> list[dict[str, Any]]:
         If the endpoint does not answer with a discovery document.
     """
     url = f"{base_url.rstrip('/')}/cds-services"
-    reply = _call(lambda: session.get(url, timeout=_TIMEOUT_S), url)
+    reply = _call(partial(session.get, url), url)
     services = reply.body.get("services")
     if reply.status != requests.codes.ok or not isinstance(services, list):
         raise FireError(f"{url}: no discovery document (HTTP {reply.status})")
@@ -183,14 +184,20 @@ def fire(session: requests.Session, url: str, body: Mapping[str, Any]) -> Reply:
     FireError
         If nobody answers, or the answer is no JSON object.
     """
-    return _call(lambda: session.post(url, json=body, timeout=_TIMEOUT_S), url)
+    return _call(partial(session.post, url, json=body), url)
 
 
-def _call(send: Callable[[], requests.Response], url: str) -> Reply:
+def _call(send: Callable[..., requests.Response], url: str) -> Reply:
     begin = time.perf_counter()
     try:
-        response = send()
+        # Where a redirect leads the FHIR token in the body must not go.
+        response = send(timeout=_TIMEOUT_S, allow_redirects=False)
         milliseconds = (time.perf_counter() - begin) * 1e3
+        if response.is_redirect:
+            raise FireError(
+                f"{url}: leads elsewhere (HTTP {response.status_code}). Give the URL"
+                " at which the service itself answers"
+            )
         body = response.json()
     except requests.JSONDecodeError:
         raise FireError(f"{url}: the answer is not JSON") from None

@@ -5,13 +5,14 @@ import logging
 from pathlib import Path
 from typing import Any
 
+from service.config import processes_by_environment
 from service.observability import JSONFormatter
-from service.workers import PlacedLogger, SyncWorker
+from service.workers import PlacedLogger, SyncWorker, ThreadWorker
 
-__all__ = ["logger_class", "worker_class", "workers"]
+__all__ = ["logger_class", "threads", "worker_class", "workers"]
 
-workers = 2
-worker_class = SyncWorker
+workers, threads = processes_by_environment()
+worker_class = SyncWorker if threads == 1 else ThreadWorker
 logger_class = PlacedLogger
 #: The application is loaded once, before the workers fork: one start, shared memory.
 preload_app = True
@@ -65,6 +66,21 @@ logging.logMultiprocessing = False
 
 #: New objects between two looks for cycles; Python's own number is 700.
 _OBJECTS_BETWEEN_COLLECTIONS = 50_000
+
+
+def on_starting(server: Any) -> None:  # noqa: ANN401 gunicorn has no types
+    """
+    Choose the worker for the number of threads, wherever that was said.
+
+    Gunicorn changes to threads by itself only where its own worker is named: beside a
+    class of ours its option ``--threads`` would be taken, and do nothing.
+
+    Parameters
+    ----------
+    server : gunicorn.arbiter.Arbiter
+        Gunicorn's master.
+    """
+    server.worker_class = SyncWorker if server.cfg.threads == 1 else ThreadWorker
 
 
 def when_ready(_server: object) -> None:

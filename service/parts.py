@@ -1,6 +1,6 @@
 """The parts of the service, built from the settings once at start; no web in them."""
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import date, datetime
 from pathlib import Path
@@ -36,8 +36,8 @@ from service.model.artifact import (
     load_model,
 )
 from service.policy import Policy, PolicyError, default_policy, load_policy
-from service.records import RecordReader
-from service.services import chart_templates, prefetch_templates, services
+from service.readers import open_access, record_readers
+from service.services import services
 
 __all__ = ["Clock", "Parts", "build_parts", "wall_clock"]
 
@@ -168,8 +168,8 @@ def build_parts(settings: Settings, clock: Clock | None = None) -> Parts:
     }
     composer = CardComposer(**_composing(settings, model, policy), mode=mode)
     charts = {signs: ChartReader(each) for signs, each in assessors.items()}
-    access = FHIRAccess(allow_loopback=settings.is_open)
-    discharge_reader, chart_reader = _readers(settings, terminology, access)
+    access = open_access(settings)
+    discharge_reader, chart_reader = record_readers(settings, terminology, access)
     advice = FollowUpAdvice(discharge_reader, assessors, composer, clock)
     chart = ChartAdvice(
         advice,
@@ -215,24 +215,6 @@ def _composing(settings: Settings, model: RiskModel, policy: Policy) -> dict[str
         "secret_key": settings.secret_key.encode(),
         "locale": settings.locale,
     }
-
-
-def _readers(
-    settings: Settings, terminology: Terminology, access: FHIRAccess
-) -> tuple[RecordReader, RecordReader]:
-    """Make the readers of both services: they share connections and breakers."""
-
-    def is_relevant(procedure: Mapping[str, Any]) -> bool:
-        return bool(terminology.methods.meanings(procedure.get("code")))
-
-    discharge, chart = (
-        RecordReader(templates, access, is_relevant, is_open=settings.is_open)
-        for templates in (
-            prefetch_templates(terminology),
-            chart_templates(terminology),
-        )
-    )
-    return discharge, chart
 
 
 def _model(name: str, today: date) -> RiskModel:

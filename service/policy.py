@@ -8,13 +8,12 @@ from pathlib import Path
 
 import yaml
 
+from service.fields import FieldError, text, whole
 from service.policy_fields import (
     PolicyError,
     choices,
-    days,
     numbers,
     section,
-    text,
     whole_numbers,
 )
 
@@ -242,7 +241,7 @@ def load_policy(path: Path) -> Policy:
         return _parse(yaml.safe_load(path.read_text("utf-8")))
     except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
         raise PolicyError(f"{path}: cannot be read: {error}") from error
-    except PolicyError as error:
+    except (FieldError, PolicyError) as error:
         raise PolicyError(f"{path}: {error}") from error
 
 
@@ -283,12 +282,9 @@ def _parse(document: object) -> Policy:
 
 def _eligibility(value: object) -> Eligibility:
     found = section(value, "eligibility", Eligibility)
-    age, in_progress = found["minimum_age_years"], found["in_progress_counts"]
-    if isinstance(age, bool) or not isinstance(age, int) or age < 18:  # noqa: PLR2004 the study's patients were adults
-        raise PolicyError(
-            "eligibility.minimum_age_years: must be a whole number from 18,"
-            f" got {age!r}"
-        )
+    # From 18: the study's patients were adults.
+    age = whole(found["minimum_age_years"], "eligibility.minimum_age_years", 18)
+    in_progress = found["in_progress_counts"]
     if not isinstance(in_progress, bool):
         raise PolicyError("eligibility.in_progress_counts: must be true or false")
     return Eligibility(age, in_progress)
@@ -298,7 +294,7 @@ def _chart(value: object) -> Chart:
     found = section(value, "chart", Chart)
 
     def count(name: str) -> int:
-        return days(found[name], f"chart.{name}")
+        return whole(found[name], f"chart.{name}")
 
     def groups(name: str) -> frozenset[Reminded]:
         return choices(found[name], f"chart.{name}", Reminded)

@@ -1,17 +1,21 @@
 """The record of one call's patient: what was prefetched, and what is fetched live."""
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from ipaddress import IPv4Network, IPv6Network, ip_address
 from time import monotonic
 from typing import Any, Final
 from urllib.parse import urlsplit
 
+import orjson
+
 from cds_hooks import Availability, Client, HookRequest, PrefetchedData
+from cds_hooks.addresses import is_foreign
 from cds_hooks.prefetch import read, resolve
 from service.fhir.client import Bearer, FHIRAccess, FHIRClient
 from service.fhir.findings import PatientRecord
+from service.fhir.servers import at_home
 from service.fhir.versions import contradicts, in_r4
 
 __all__ = ["Gathered", "RecordReader"]
@@ -45,6 +49,11 @@ _WORDS: Final = {
     Availability.PAGED: "only the first page was sent",
     Availability.UNAVAILABLE: "the client could not read it",
 }
+_NO_ACCESS: Final = "no FHIR access was given that may be used"
+_FOREIGN_PAGE: Final = (
+    "the call came from a web page whose origin is not registered, so no FHIR server"
+    " was asked"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,6 +110,13 @@ class RecordReader:
         nothing else is fetched: most patients of a hospital had no such operation.
     is_open : bool, optional
         Open mode: a server on this machine needs neither registration nor token.
+    origins : collection of str, optional
+        Origins of the service's own pages. For web pages that are neither of these, nor
+        of this machine, nor named by the client, no server is asked: any page that is
+        open somewhere may call.
+    open_version : str or None, optional
+        Open mode: FHIR version of a client whose server is not registered; the client
+        says it if not given.
     """
 
     def __init__(
@@ -110,11 +126,15 @@ class RecordReader:
         is_relevant: Callable[[Resource], bool],
         *,
         is_open: bool = False,
+        origins: Collection[str] = (),
+        open_version: str | None = None,
     ) -> None:
         self._templates = templates
         self._access = access
         self._is_relevant = is_relevant
         self._is_open = is_open
+        self._origins = tuple(origins)
+        self._open_version = open_version if is_open else None
 
     def read(self, request: HookRequest) -> Gathered:
         """
@@ -132,30 +152,30 @@ class RecordReader:
         """
         client = request.client or Client("nobody")
         server = self._server(client, request)
-        version = server.version if server else _usual_version(client)
+        version = self._version(client, request)
         found = _prefetched(client, request)
         # One client for the call: both fetches share its budget and the token's time.
-        fhir = self._connect(server, request) if _is_lacking(found) else None
+        fhir = self._connect(server, request) if _is_lacking(found) else _NO_ACCESS
         self._complete(found, ["procedures"], fhir, request)
         procedures = found["procedures"].data.resources
         if found["procedures"].is_had and any(map(self._is_relevant, procedures)):
             self._complete(found, list(found), fhir, request)
-        return _gathered(found, version)
+        return _gathered(found, version, request.patient_id, server)
 
     def _complete(
         self,
         found: dict[str, _Found],
         keys: Iterable[str],
-        fhir: FHIRClient | None,
+        fhir: FHIRClient | str,
         request: HookRequest,
     ) -> None:
         """Fetch what is lacking under the keys, all of it at once."""
         wanted = [key for key in keys if found[key].data.availability in _TO_FETCH]
         if not wanted:
             return
-        if fhir is None:
+        if isinstance(fhir, str):
             for key in wanted:
-                found[key].trouble = "no FHIR access was given that may be used"
+                found[key].trouble = fhir
             return
         queries = {
             key: (query, _TYPES[key])
@@ -173,27 +193,40 @@ class RecordReader:
         registered = client.fhir_server(request.fhir_server)
         if registered is not None:
             return _Server(
-                registered.base_url, registered.version, registered.private_addresses
+                registered.base_url,
+                registered.private_addresses,
+                bases=registered.bases,
             )
         url = request.fhir_server
         if self._is_open and url is not None and _is_on_this_machine(url):
-            return _Server(url, _usual_version(client), needs_token=False)
+            return _Server(url, needs_token=False)
         return None
+
+    def _version(self, client: Client, request: HookRequest) -> str:
+        """Tell in which version the client writes; of a sandbox no register says it."""
+        is_registered = client.fhir_server(request.fhir_server) is not None
+        if self._open_version and request.client and not is_registered:
+            return self._open_version
+        return client.fhir_version(request.fhir_server)
 
     def _connect(
         self, server: "_Server | None", request: HookRequest
-    ) -> FHIRClient | None:
+    ) -> FHIRClient | str:
+        """Give the way to the server, or say why there is none."""
         if server is None:
-            return None
+            return _NO_ACCESS
+        named = request.client.origins if request.client else ()
+        if is_foreign(request.origin, (*named, *self._origins)):
+            return _FOREIGN_PAGE
         bearer = _bearer(request)
         if bearer is None and server.needs_token:
-            return None
+            return _NO_ACCESS
         try:
             return self._access.client(
                 server.base_url, server.private_addresses, bearer
             )
         except ValueError:
-            return None
+            return _NO_ACCESS
 
 
 @dataclass(frozen=True, slots=True)
@@ -201,15 +234,10 @@ class _Server:
     """A FHIR server that may be asked for this call."""
 
     base_url: str
-    version: str
     private_addresses: tuple[IPv4Network | IPv6Network, ...] = ()
     needs_token: bool = True
-
-
-def _usual_version(client: Client) -> str:
-    """Tell in which version a client writes where the request names no server."""
-    versions = {server.version for server in client.fhir_servers}
-    return versions.pop() if len(versions) == 1 else "R4"
+    #: All names of it, if it is registered: no other has the patient's records.
+    bases: tuple[str, ...] = ()
 
 
 def _is_on_this_machine(url: str) -> bool:
@@ -246,35 +274,48 @@ def _united(sent: Sequence[PrefetchedData]) -> PrefetchedData:
     """Take what stands under several names for one: no name hides another's data."""
     states = {each.availability for each in sent}
     state = next((each for each in _WEAKEST_FIRST if each in states), None)
-    resources: list[Resource] = []
-    for resource in (each for one in sent for each in one.resources):
-        if resource not in resources:
-            resources.append(resource)
+    full = [one.resources for one in sent if one.resources]
+    if len(full) > 1:
+        full = [tuple({_content(each): each for one in full for each in one}.values())]
     return PrefetchedData(
         state or Availability.ABSENT,
-        tuple(resources),
+        full[0] if full else (),
         dropped=sum(each.dropped for each in sent),
     )
 
 
-def _gathered(found: Mapping[str, _Found], version: str) -> Gathered:
+def _content(resource: Resource) -> bytes | int:
+    """Write down what a resource says; what cannot be written equals nothing else."""
+    try:
+        return orjson.dumps(resource, option=orjson.OPT_SORT_KEYS)
+    except TypeError:
+        return id(resource)
+
+
+def _gathered(
+    found: Mapping[str, _Found], version: str, patient_id: str, server: _Server | None
+) -> Gathered:
     resources: dict[str, tuple[Resource, ...]] = {}
     illegible: Counter[str] = Counter()
+    elsewhere: Counter[str] = Counter()
+    bases = server.bases if server else ()
     for key, item in found.items():
         # Of the version that was declared or illegible: its times would be lost.
         given = item.data.resources
         kept = [
             in_r4(each, version) for each in given if not contradicts(each, version)
         ]
-        resources[key] = tuple(kept)
         illegible[_TYPES[key]] = item.data.dropped + len(given) - len(kept)
+        kept, elsewhere[_TYPES[key]] = at_home(kept, patient_id, bases)
+        resources[key] = tuple(kept)
     record = PatientRecord(
         patient=_single(resources["patient"]),
         encounter=_single(resources["encounter"]),
         procedures=resources["procedures"],
         observations=_all(found, "observations", resources),
         conditions=_all(found, "conditions", resources),
-        illegible={kind: count for kind, count in illegible.items() if count},
+        illegible=+illegible,
+        elsewhere=+elsewhere,
     )
     lacking = {key: item.why for key, item in found.items() if not item.is_had}
     return Gathered(record, lacking, version)

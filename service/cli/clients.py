@@ -103,7 +103,7 @@ def _trust(client: Client) -> Iterator[tuple[str, str]]:
         yield "", f"keys {_keys(client.keys)}"
         yield "tenants", _listed(client.tenants, "not asked for")
         yield "audience", _listed(client.audiences, "the URL that is called")
-    yield "web pages", _listed(client.origins, "none may call (CORS)")
+    yield "web pages", _listed(client.origins, "none registered")
 
 
 def _keys(keys: KeySource) -> str:
@@ -117,6 +117,8 @@ def _access(client: Client) -> Iterator[tuple[str, str]]:
         yield "FHIR", "no server: a token is never used"
     for server in client.fhir_servers:
         yield "FHIR", _server(server)
+        if server.also_known_as:
+            yield "", f"also known as {', '.join(server.also_known_as)}"
     yield "hooks", _listed(client.hooks, "every one")
     if client.trigger is not None:
         values = _listed(client.trigger.discharge, "")

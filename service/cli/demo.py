@@ -4,8 +4,6 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from itertools import groupby
-from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any
 
 import click
@@ -133,13 +131,12 @@ def _rehearse(
     patients: Sequence[SyntheticPatient],
 ) -> Iterator[tuple[SyntheticPatient, Reply]]:
     """Fire for each patient at a service that knows the EHR it comes from."""
-    with TemporaryDirectory(prefix="scnen-cds-") as folder:
-        known = sorted(
-            ((settings_for(patient, Path(folder)), patient) for patient in patients),
-            key=lambda pair: sorted(pair[0].items()),
-        )
-        for settings, group in groupby(known, key=lambda pair: pair[0]):
-            yield from _fire_at(settings, [patient for _, patient in group])
+    known = sorted(
+        ((settings_for(patient), patient) for patient in patients),
+        key=lambda pair: sorted(pair[0].items()),
+    )
+    for settings, group in groupby(known, key=lambda pair: pair[0]):
+        yield from _fire_at(settings, [patient for _, patient in group])
 
 
 def _fire_at(

@@ -84,7 +84,8 @@ def doctor(  # noqa: PLR0913 numpydoc ignore=PR01
             " give the base URL of one."
         )
     public_url = base_of(service) if service else settings.public_url
-    with open_ehr(client, fhir or registered[0], token, key) as ehr:
+    base_url = fhir or registered[0]
+    with open_ehr(client, base_url, settings=settings, token=token, key=key) as ehr:
         case = _case(ehr, settings, Subject(patient, encounter), public_url)
         _report(case, as_json=as_json)
 
@@ -108,6 +109,7 @@ def _case(ehr: EHR, settings: Settings, subject: Subject, public_url: str) -> Ca
             key: text for each in services for key, text in each.prefetch.items()
         },
         public_url=public_url,
+        open_version=settings.open_fhir_version,
     )
 
 

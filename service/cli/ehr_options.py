@@ -25,6 +25,7 @@ from service.ehr import (
     read_key,
 )
 from service.fhir.client import Bearer, FHIRAccess, FHIRClient
+from service.readers import open_access
 
 __all__ = ["EHR", "base_of", "ehr_options", "find", "open_ehr"]
 
@@ -184,7 +185,12 @@ def find(name: str, file: Path | None) -> tuple[Client, Settings]:
 
 @contextmanager
 def open_ehr(
-    client: Client, fhir: str, token: str | None, key: Path | None
+    client: Client,
+    fhir: str,
+    *,
+    settings: Settings,
+    token: str | None,
+    key: Path | None,
 ) -> Iterator[EHR]:
     """
     Make everything ready to play a client.
@@ -195,6 +201,8 @@ def open_ehr(
         Whom to play.
     fhir : str
         Base of the FHIR server, as it was given.
+    settings : Settings
+        Say whether there is a proxy.
     token : str or None
         Token for it.
     key : pathlib.Path or None
@@ -226,7 +234,7 @@ def open_ehr(
     server = client.fhir_server(base_url)
     # Faults are told with a remedy; the log's lines beside them would only distract.
     logging.getLogger("service.fhir.client").addHandler(logging.NullHandler())
-    with FHIRAccess(CHART_LIMITS, allow_loopback=True) as access:
+    with open_access(settings, CHART_LIMITS) as access:
         yield EHR(client, base_url, server, token, private, access)
 
 
@@ -247,12 +255,17 @@ def base_of(service: str) -> str:
     Raises
     ------
     click.BadParameter
-        If it is no plain URL.
+        If it is no plain URL, or not https and elsewhere: the FHIR token is sent there.
     """
     try:
         url = checked_public_url(service)
     except SettingsError as error:
         raise click.BadParameter(str(error), param_hint="--service") from error
+    if url.startswith("http:") and not _is_here(url):
+        raise click.BadParameter(
+            f"{url}: is not https, which only a service on this machine may do",
+            param_hint="--service",
+        )
     return url.removesuffix(_DISCOVERY)
 
 

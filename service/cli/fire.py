@@ -150,8 +150,9 @@ def fire(**given: Any) -> None:  # noqa: ANN401 numpydoc ignore=PR01
     else:
         _show(open_page(options.width, options.no_color), client, call, reply)
     if not reply.is_ok:
+        said = fault_of(reply).removesuffix(".")
         remedy = _REMEDIES.get(reply.status, "")
-        raise click.ClickException(f"HTTP {reply.status}: {fault_of(reply)} {remedy}")
+        raise click.ClickException(f"HTTP {reply.status}: {said}. {remedy}".rstrip())
 
 
 def _make_key(folder: Path, client: Client) -> None:
@@ -185,7 +186,9 @@ def _rehearse(
         parts=_parts(options.partial),
     )
     with (
-        open_ehr(client, fhir, options.token, options.key) as ehr,
+        open_ehr(
+            client, fhir, settings=settings, token=options.token, key=options.key
+        ) as ehr,
         _service(options.service, settings) as url,
     ):
         return _fire(ehr, url, options.hook, occasion)
@@ -257,7 +260,7 @@ def _show(page: Page, client: Client, call: Call, reply: Reply) -> None:
     if not reply.is_ok:
         return
     cards = reply.body["cards"]
-    page.write_cards(cards)
+    page.write_cards(cards, is_plain=client.capabilities.detail == "plain")
     if not cards:
         page.write_markdown("No card: nothing that the service would speak of.")
     click.echo()

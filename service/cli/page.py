@@ -70,7 +70,9 @@ class Page:
         """
         self.write(render_facts(facts, self.width))
 
-    def write_cards(self, cards: Sequence[Mapping[str, Any]]) -> None:
+    def write_cards(
+        self, cards: Sequence[Mapping[str, Any]], *, is_plain: bool = False
+    ) -> None:
         """
         Write cards as a clinician would read them.
 
@@ -78,9 +80,12 @@ class Page:
         ----------
         cards : sequence of Mapping
             Cards as they came.
+        is_plain : bool, optional
+            Whether the client shows the detail as it stands, without Markdown.
         """
         for card in cards:
-            click.echo(render_card(card, self.width, colour=self.colour), color=True)
+            shown = render_card(card, self.width, colour=self.colour, is_plain=is_plain)
+            click.echo(shown, color=True)
 
 
 def open_page(width: int | None, no_color: str) -> Page:
@@ -117,8 +122,8 @@ def fault_of(reply: Reply) -> str:
     Returns
     -------
     str
-        Its first issue.
+        Its first issue: what is particular to it, else what holds for all of its kind.
     """
     issues = reply.body.get("issue", [{}])
-    found = issues[0].get("diagnostics") or issues[0].get("details", {}).get("text")
+    found = issues[0].get("details", {}).get("text") or issues[0].get("diagnostics")
     return clean(str(found or "no reason given"))

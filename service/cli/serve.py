@@ -3,15 +3,20 @@
 import ipaddress
 import socket
 from copy import deepcopy
+from importlib import import_module
+from types import ModuleType
 from typing import Any
 
 import click
 from flask import Flask
 from gunicorn.app.base import BaseApplication  # type: ignore[import-untyped] # no types
 
-from service import gunicorn_conf
 from service.app import create_app, example_request_file
-from service.config import Settings, is_open_by_environment
+from service.config import (
+    Settings,
+    is_open_by_environment,
+    processes_by_environment,
+)
 from service.workers import SyncWorker, ThreadWorker
 
 __all__ = ["serve"]
@@ -34,7 +39,7 @@ class _Server(BaseApplication):  # type: ignore[misc] # untyped base
 
     def load_config(self) -> None:
         """Take the project's configuration, then what the command line chose."""
-        chosen = {**vars(gunicorn_conf), **self._options}
+        chosen = {**vars(_configuration()), **self._options}
         for name in chosen.keys() & self.cfg.settings.keys():
             self.cfg.set(name, chosen[name])
 
@@ -57,15 +62,13 @@ class _Server(BaseApplication):  # type: ignore[misc] # untyped base
 @click.option(
     "--workers",
     type=click.IntRange(1, 64),
-    default=2,
-    show_default=True,
+    show_default="SCNEN_WORKERS, or 2",
     help="Processes that answer requests.",
 )
 @click.option(
     "--threads",
     type=click.IntRange(1, 64),
-    default=1,
-    show_default=True,
+    show_default="SCNEN_THREADS, or 1",
     help="Threads of each process.",
 )
 @click.option(
@@ -75,7 +78,7 @@ class _Server(BaseApplication):  # type: ignore[misc] # untyped base
     help="Answer without client authentication; loopback addresses only.",
 )
 def serve(  # click shows the text as help: numpydoc ignore=PR01
-    *, host: str, port: int, workers: int, threads: int, is_open: bool
+    *, host: str, port: int, workers: int | None, threads: int | None, is_open: bool
 ) -> None:
     """
     Serve until SIGTERM or Ctrl-C; requests in flight are finished.
@@ -90,12 +93,14 @@ def serve(  # click shows the text as help: numpydoc ignore=PR01
     address = _loopback(host)
     if not (is_open or is_open_by_environment()):
         raise click.UsageError(_NO_AUTHENTICATION)
+    usual_workers, usual_threads = processes_by_environment()
+    threads = threads or usual_threads
     listener = _listen(address, port)
     url = _url(listener)
     settings = Settings.from_env(is_open=True, public_url=url)
     options = {
         "bind": f"fd://{listener.detach()}",
-        "workers": workers,
+        "workers": workers or usual_workers,
         "threads": threads,
         "worker_class": SyncWorker if threads == 1 else ThreadWorker,
         "loglevel": settings.log_level,
@@ -145,8 +150,13 @@ def _url(listener: socket.socket) -> str:
     )
 
 
+def _configuration() -> ModuleType:
+    """Read gunicorn's file late: it reads settings, which `--help` must not trip on."""
+    return import_module("service.gunicorn_conf")
+
+
 def _logging(level: str) -> dict[str, Any]:
-    config = deepcopy(gunicorn_conf.logconfig_dict)
+    config: dict[str, Any] = deepcopy(_configuration().logconfig_dict)
     config["root"]["level"] = level.upper()
     config["loggers"]["gunicorn.error"]["level"] = level.upper()
     return config
@@ -154,7 +164,7 @@ def _logging(level: str) -> dict[str, Any]:
 
 def _announce(url: str) -> Any:  # noqa: ANN401 gunicorn's hook
     def when_ready(server: object) -> None:
-        gunicorn_conf.when_ready(server)
+        _configuration().when_ready(server)
         click.echo(f"Discovery   {url}/cds-services")
         click.echo(
             "A card      curl -s -H 'Content-Type: application/json' --data @"

@@ -123,7 +123,11 @@ def _sheet(parts: Parts, public_url: str, client: Client) -> dict[str, Any]:
             "smart_v2": [f"user/{name}.rs" for name in types],
         },
         "fhir_servers": [
-            {"base_url": server.base_url, "version": server.version}
+            {
+                "base_url": server.base_url,
+                "version": server.version,
+                "also_known_as": list(server.also_known_as),
+            }
             for server in client.fhir_servers
         ],
         "links": [f"{public_url}/model"],
@@ -236,6 +240,8 @@ def _connection(sheet: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
             yield "aud of JWT", audience
     for server in sheet["fhir_servers"]:
         yield "FHIR server", f"{server['base_url']} ({server['version']})"
+        names = ", ".join(server["also_known_as"])
+        yield "", f"references may name it: {names or 'by this URL only'}"
     if not sheet["fhir_servers"]:
         yield "FHIR server", "none registered: all data must be prefetched"
     origins = ", ".join(sheet["origins"])

@@ -45,6 +45,8 @@ class Case:
         All their prefetch templates by key.
     public_url : str
         Where the EHR reaches the service.
+    open_version : str or None
+        FHIR version that the settings give a server that is not registered.
     """
 
     client: Client
@@ -59,9 +61,15 @@ class Case:
     services: Mapping[str, Service]
     templates: Mapping[str, str]
     public_url: str
+    open_version: str | None = None
+
+    @property
+    def is_known(self) -> bool:  # numpydoc ignore=RT01
+        """Whether the server stands in the register."""
+        return self.client.fhir_server(self.base_url) is not None
 
     @property
     def fhir_version(self) -> str:  # numpydoc ignore=RT01
-        """FHIR version as the register has it, R4 if it says nothing."""
-        server = self.client.fhir_server(self.base_url)
-        return server.version if server else "R4"
+        """FHIR version in which the service will read the server."""
+        by_client = self.client.fhir_version(self.base_url)
+        return by_client if self.is_known else self.open_version or by_client

@@ -9,16 +9,20 @@ from service.doctor.case import Case, Results
 from service.doctor.findings import Finding, Findings, fault, ok, warning
 from service.ehr import explain, is_about, kind_of
 from service.fhir.client import Fault, Fetched
+from service.fhir.references import base_of, home_of
 
-__all__ = ["check_connection", "check_queries"]
+__all__ = ["check_connection", "check_names", "check_queries"]
 
 _VERSIONS: Final = (("4.0.", "R4"), ("4.1.", "R4B"), ("4.3.", "R4B"), ("5.0.", "R5"))
 _PARAMETER: Final = re.compile(r"[?&]([A-Za-z][A-Za-z-]*)=")
+#: Base URLs that are shown.
+_MOST_NAMES: Final = 3
 #: What nobody gets past.
 _CLOSED: Final = frozenset(
     {
         Fault.UNREACHABLE,
         Fault.TIMEOUT,
+        Fault.PROXY,
         Fault.TLS,
         Fault.REFUSED_ADDRESS,
         Fault.TOKEN_UNUSABLE,
@@ -75,10 +79,11 @@ def _version(case: Case, statement: Mapping[str, Any]) -> Finding:
             "the server says no FHIR version that the service can read",
             "Give its R4, R4B or R5 base URL; many servers have one for each.",
         )
+    by_setting = "" if case.is_known else f", or SCNEN_OPEN_FHIR_VERSION={found}"
     return fault(
         "version",
-        f"the server is {found}, the register says {case.fhir_version}",
-        f"Set `version: {found}` for this server in the register.",
+        f"the server is {found}, it is read as {case.fhir_version}",
+        f"Set `version: {found}` for this server in the register{by_setting}.",
     )
 
 
@@ -142,6 +147,7 @@ def check_queries(case: Case) -> Generator[Finding, None, Results | None]:
     for key, fetched in results.items():
         yield _query(f"read {queries[key][1]}", fetched)
     yield from _belonging(case, results)
+    yield from check_names(case, results)
     patient = results.get("patient")
     return results if patient is not None and patient.fault is None else None
 
@@ -176,3 +182,45 @@ def _belonging(case: Case, results: Results) -> Findings:
                 "The server does not honour `patient`. Do not connect it before it"
                 " does; the service drops what is not the patient's.",
             )
+
+
+def check_names(case: Case, results: Results) -> Findings:
+    """
+    Compare the addresses in references with those that the server is known by.
+
+    Parameters
+    ----------
+    case : Case
+        What is examined.
+    results : Mapping
+        What came, by key.
+
+    Yields
+    ------
+    Finding
+        One, if absolute references name the patient.
+    """
+    own = f"Patient/{case.subject.patient_id}"
+    named = {
+        base_of(each.get("subject"), own)
+        for key, fetched in results.items()
+        if key != "patient"
+        for each in fetched.data.resources
+    }
+    found = sorted(base for base in named if base)
+    server = case.client.fhir_server(case.base_url)
+    if server is not None:
+        known = {home_of((), base) for base in server.bases}
+        strange = [base for base in found if base not in known]
+    else:  # any one will do, but of several none counts
+        strange = found if len(found) > 1 else []
+    if strange:
+        yield fault(
+            "references",
+            f"name the patient at {', '.join(strange[:_MOST_NAMES])}: such records are"
+            " not used",
+            "If that is the same server, register it with these base URLs under"
+            " `also_known_as`.",
+        )
+    elif found:
+        yield ok("references", "name the patient at a base URL that is known")

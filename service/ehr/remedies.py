@@ -50,8 +50,14 @@ _WORDS: Final[Mapping[Fault, tuple[str, str]]] = MappingProxyType(
         Fault.TIMEOUT: ("no complete answer in time", _OTHER_SIDE),
         Fault.UNREACHABLE: (
             "nobody answers there",
-            "Check host and port of the FHIR base URL, the DNS and the firewall; no"
-            " proxy is used.",
+            "Check host and port of the FHIR base URL, the DNS and the firewall. If a"
+            " proxy must be used, SCNEN_FHIR_PROXY names it: check it too.",
+        ),
+        Fault.PROXY: (
+            "the proxy opens no tunnel to the server",
+            "Have it allow CONNECT to host and port of the FHIR base URL, without a"
+            " password. A server in the hospital's own network is asked directly once"
+            " its network is listed in private_addresses.",
         ),
         Fault.TLS: ("no TLS that can be trusted", _TRUST),
         Fault.REFUSED_ADDRESS: (

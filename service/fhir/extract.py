@@ -150,6 +150,7 @@ def extract(
         tuple(rejected),
         other_patient=own.other_patient,
         operation=verdict.operation,
+        elsewhere=record.elsewhere,
     )
 
 

@@ -224,6 +224,9 @@ class PatientRecord:
         None if they could not be had; empty if there are none.
     illegible : Mapping of str to int
         How many entries beside them were no resources, by resource type.
+    elsewhere : Mapping of str to int
+        How many more were dropped, by resource type, since they name the patient's id
+        at a server that is not the call's.
     fhir_base : str or None
         Address of the FHIR server that has the patient, if it is known: a reference
         that names another server is to another patient.
@@ -235,6 +238,7 @@ class PatientRecord:
     observations: Sequence[Mapping[str, Any]] | None
     conditions: Sequence[Mapping[str, Any]] | None
     illegible: Mapping[str, int] = field(default_factory=dict)
+    elsewhere: Mapping[str, int] = field(default_factory=dict)
     fhir_base: str | None = None
 
 
@@ -261,6 +265,8 @@ class Extraction:
         How many resources of other patients were dropped.
     operation : Operation or None
         Where the latest operation was asked for: when the last of it took place.
+    elsewhere : Mapping of str to int
+        As in the record.
     """
 
     vertebrae: tuple[OperatedVertebra, ...]
@@ -271,3 +277,4 @@ class Extraction:
     rejected: tuple[tuple[str, str], ...] = ()
     other_patient: int = 0
     operation: Operation | None = None
+    elsewhere: Mapping[str, int] = field(default_factory=dict)

@@ -8,8 +8,8 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
-from service.model import fields
-from service.model.fields import FieldError
+from service import fields
+from service.fields import FieldError
 from service.model.risk_model import RiskModel
 from service.model.sections import FIELDS, read_model
 

@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from service.model import fields
-from service.model.fields import FieldError
+from service import fields
+from service.fields import FieldError
 from service.model.predictors import INPUTS
 from service.model.risk_model import (
     Axis,

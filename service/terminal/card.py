@@ -21,7 +21,11 @@ _NARROWEST = 40
 
 
 def render_card(
-    card: Mapping[str, Any], width: int = 80, *, colour: bool = False
+    card: Mapping[str, Any],
+    width: int = 80,
+    *,
+    colour: bool = False,
+    is_plain: bool = False,
 ) -> str:
     """
     Show a card as a clinician would read it.
@@ -35,6 +39,8 @@ def render_card(
         Cells in a line, at least 40.
     colour : bool, optional
         Whether to write terminal styles.
+    is_plain : bool, optional
+        Whether the detail is text line by line, not Markdown.
 
     Returns
     -------
@@ -52,7 +58,10 @@ def render_card(
     room = max(width, _NARROWEST) - len(_BAR)
     indicator = clean(str(card["indicator"]))
     bar = Span(_BAR, indicator if indicator in {"warning", "critical"} else "info")
-    blocks = [list(block) for block in _blocks(card, indicator, bar.style, room)]
+    set_detail = _set_plain if is_plain else render_markdown
+    detail = set_detail(clean(card.get("detail", "")), room)
+    head, *rest = _blocks(card, indicator, bar.style, room)
+    blocks = [head, detail, *rest]
     lines = [line for block in blocks if block for line in [(), *block]][1:]
     return "\n".join(paint((bar, *line), colour=colour) for line in lines)
 
@@ -65,10 +74,17 @@ def _blocks(
         *_text(card["summary"], width, "bold"),
         *_text(_source(card["source"]), width, "dim"),
     ]
-    yield render_markdown(clean(card.get("detail", "")), width)
     yield list(_suggestions(card, width))
     yield _reasons(card.get("overrideReasons", []), width)
     yield list(_links(card.get("links", []), width))
+
+
+def _set_plain(text: str, width: int) -> list[Line]:
+    """Keep the lines as they are, but for those that are too long."""
+    lines: list[Line] = []
+    for line in text.strip().split("\n"):
+        lines += _text(line, width) or [()]
+    return lines
 
 
 def _text(text: str, width: int, style: str = "") -> list[Line]:

@@ -80,6 +80,7 @@ def test_the_example_shows_every_field_but_the_other_sources_of_keys():
     assert fields >= {
         *("name", "title", "preset", "issuer", "keys", "jwks_url", "tenants"),
         *("audiences", "fhir_servers", "base_url", "version", "private_addresses"),
+        "also_known_as",
         *("origins", "hooks", "prefetch_keys", "trigger", "capabilities", "site"),
         *("selection_behaviors", "actions_per_suggestion", "action_resources"),
         *("link_types", "app_context", "override_reasons", "detail", "notes"),
@@ -96,6 +97,7 @@ def test_the_check_shows_what_each_client_may_do():
         "tenants not asked for",
         "audience https://cds.example.org/cds-services/scnen-chart",
         "(R4, private addresses 10.20.0.0/16)",
+        "also known as http://ehr-internal:8080/api/FHIR/R4",
         "discharge com.epic.cdshooks.request.bpa-trigger-action: 27",
         "prefetch sent procedures as procedures-user observations as observations-user",
         "angle signs kyphosis-positive",
@@ -141,6 +143,7 @@ def test_a_client_of_which_little_is_said_is_shown_as_well(register, tmp_path):
     text = " ".join(run("check", path).output.split())
     assert "keys in the file (1)" in text
     assert "FHIR no server: a token is never used" in text
+    assert "web pages none registered" in text
     assert "hooks every one" in text
     assert "actions none links none" in text
     assert "at most 1 each; creates nothing" in text
@@ -214,7 +217,7 @@ def test_the_how_to_explains_every_field_and_no_other():
     text = (ROOT / "docs/clients.md").read_text("utf-8")
     tables = re.findall(r"^\| `([a-z_]+)` \|", text, re.MULTILINE)
     given = set(client_fields(Known()))
-    server = {"base_url", "version", "private_addresses"}
+    server = {"base_url", "version", "private_addresses", "also_known_as"}
     capabilities = {field.name for field in fields(Capabilities)}
     assert sorted(tables) == sorted(given | server | capabilities)
 

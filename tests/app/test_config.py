@@ -2,7 +2,13 @@
 
 import pytest
 
-from service.config import NOT_YET, VARIABLES, Settings, SettingsError
+from service.config import (
+    NOT_YET,
+    VARIABLES,
+    Settings,
+    SettingsError,
+    processes_by_environment,
+)
 from service.config import is_open_by_environment as is_open
 
 KEY = "correct-horse-battery-staple-0001"
@@ -33,6 +39,7 @@ def test_open_mode_needs_no_setting():
     assert settings.log_level == "info"
     assert (settings.policy_file, settings.conceptmaps_dir) == (None, None)
     assert (settings.clients_file, settings.open_client) == (None, "generic")
+    assert (settings.open_fhir_version, settings.fhir_proxy) == (None, None)
 
 
 def test_open_mode_links_to_the_address_that_was_bound():
@@ -61,6 +68,8 @@ def test_every_setting_is_read(monkeypatch, closed, tmp_path):
         "SCNEN_CONCEPTMAPS_DIR": str(tmp_path),
         "SCNEN_CLIENTS_FILE": str(clients),
         "SCNEN_OPEN_CLIENT": "north",
+        "SCNEN_OPEN_FHIR_VERSION": "R4B",
+        "SCNEN_FHIR_PROXY": "http://proxy.example.org:3128/",
         "SCNEN_CANONICAL_BASE": "https://fhir.example.org/r4/",
         "SCNEN_OPEN": "false",
         "SCNEN_LOG_LEVEL": "warning",
@@ -75,6 +84,8 @@ def test_every_setting_is_read(monkeypatch, closed, tmp_path):
         conceptmaps_dir=tmp_path,
         clients_file=clients,
         open_client="north",
+        open_fhir_version="R4B",
+        fhir_proxy="http://proxy.example.org:3128/",
         canonical_base="https://fhir.example.org/r4",
         public_url="https://cds.example.org/scnen",
         secret_key=KEY,
@@ -83,6 +94,23 @@ def test_every_setting_is_read(monkeypatch, closed, tmp_path):
         locale="en",
         time_zone="Asia/Shanghai",
     )
+
+
+def test_processes_and_threads_are_settings_too(monkeypatch):
+    """A container is sized without changing its command."""
+    assert processes_by_environment() == (2, 1)
+    monkeypatch.setenv("SCNEN_WORKERS", "4")
+    monkeypatch.setenv("SCNEN_THREADS", "8")
+    assert processes_by_environment() == (4, 8)
+
+
+@pytest.mark.parametrize("name", ["SCNEN_WORKERS", "SCNEN_THREADS"])
+@pytest.mark.parametrize("value", ["0", "-1", "65", "two", "1.5"])
+def test_a_number_of_processes_that_is_none_is_refused(monkeypatch, name, value):
+    """The message says what may stand there."""
+    monkeypatch.setenv(name, value)
+    with pytest.raises(SettingsError, match=f"{name}: not allowed.*1 to 64"):
+        processes_by_environment()
 
 
 @pytest.mark.parametrize("name", ["SCNEN_PUBLIC_URL", "SCNEN_SECRET_KEY"])

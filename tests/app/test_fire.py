@@ -28,18 +28,22 @@ PATIENT = bundled_patients()[0]
 class Canned(requests.adapters.BaseAdapter):
     """Answers every call with one response, or raises, and remembers the request."""
 
-    def __init__(self, body=b"{}", status=200, error=None):
+    def __init__(self, body=b"{}", status=200, error=None, location=None):
         super().__init__()
         self.body, self.status, self.error = body, status, error
+        self.location, self.count = location, 0
         self.sent, self.timeout = None, None
 
     def send(self, request, timeout=None, **_):
         self.sent, self.timeout = request, timeout
+        self.count += 1
         if self.error:
             raise self.error
         response = requests.Response()
         response.status_code, response._content = self.status, self.body
         response.request, response.url = request, request.url
+        if self.location:
+            response.headers["Location"] = self.location
         return response
 
     def close(self):
@@ -258,3 +262,13 @@ def test_no_proxy_stands_between_this_machine_and_itself(url, asks_proxy):
     """A proxy of the environment would answer for our own loopback address."""
     with open_session(url) as session:
         assert session.trust_env is asks_proxy
+
+
+@pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
+@pytest.mark.parametrize("call", [discover, lambda s, url: fire(s, url, {"a": "b"})])
+def test_a_redirect_is_not_followed(canned, status, call):
+    """The body holds the FHIR token, and an EHR would not follow either."""
+    session = canned(status=status, location="http://elsewhere.example/cds-services")
+    with pytest.raises(FireError, match=rf"leads elsewhere \(HTTP {status}\)"):
+        call(session, "http://cds.example.org")
+    assert session.adapter.count == 1

@@ -6,6 +6,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from service.app import create_app
 from service.config import NOT_YET, VARIABLES, Settings, SettingsError
 from service.model.artifact import bundled_models, canonical_digest
 from service.parts import build_parts, wall_clock
@@ -114,6 +115,33 @@ def test_a_preset_may_stand_for_unknown_callers(settings):
     """To rehearse an EHR, no register is needed."""
     parts = build_parts(replace(settings, open_client="epic"))
     assert parts.open_client.trigger.discharge == ("27",)
+
+
+@pytest.mark.parametrize("version", ["R4", "R4B", "R5"])
+def test_the_service_starts_whatever_version_open_mode_takes(settings, version):
+    """What is rehearsed at the start is in R4, and nobody's."""
+    app = create_app(replace(settings, open_fhir_version=version))
+    assert app.test_client().get("/healthz/ready").status_code == 200
+
+
+@pytest.mark.parametrize(
+    "proxy",
+    [
+        "https://proxy.example.org:3128",
+        "http://me:secret@proxy.example.org:3128",
+        "http://proxy.example.org:3128/path",
+        "http://169.254.169.254:3128",
+        "http://2130706433:3128",
+        "proxy.example.org:3128",
+        "socks5://proxy.example.org",
+    ],
+)
+def test_an_address_that_is_no_proxys_stops_the_start(monkeypatch, settings, proxy):
+    """With the setting, and without a password that may stand in it."""
+    monkeypatch.setenv("SCNEN_FHIR_PROXY", proxy)
+    with pytest.raises(SettingsError, match=r"\ASCNEN_FHIR_PROXY: .*\. ?") as error:
+        build_parts(Settings.from_env(is_open=True))
+    assert "secret" not in str(error.value)
 
 
 def test_an_unknown_client_of_open_mode_is_refused(settings, tmp_path):

@@ -1,12 +1,15 @@
 """The command line: who may be served, what is refused before anything starts."""
 
+import runpy
 import socket
 from importlib import import_module
+from types import SimpleNamespace
 
 import pytest
 from click.testing import CliRunner
+from gunicorn.config import Config
 
-from service import __version__
+from service import __version__, gunicorn_conf
 from service.cli import main
 from service.config import NOT_YET, VARIABLES
 from service.workers import SyncWorker, ThreadWorker
@@ -137,6 +140,47 @@ def test_gunicorn_gets_our_configuration_and_the_options(run, gunicorn, monkeypa
     assert cfg.accesslog is None
     assert (cfg.timeout, cfg.graceful_timeout) == (15, 20)
     assert cfg.limit_request_field_size == 16_384
+
+
+def test_settings_size_the_service_and_options_come_first(run, gunicorn, monkeypatch):
+    """What stands on the command line was meant for this process."""
+    monkeypatch.setenv("SCNEN_WORKERS", "5")
+    monkeypatch.setenv("SCNEN_THREADS", "4")
+    run("serve", "--open", "--port", "0")
+    run("serve", "--open", "--port", "0", "--workers", "3", "--threads", "1")
+    first, second = (each.cfg for each in gunicorn)
+    assert (first.workers, first.threads, first.worker_class) == (5, 4, ThreadWorker)
+    assert (second.workers, second.threads, second.worker_class) == (3, 1, SyncWorker)
+
+
+@pytest.mark.parametrize(("threads", "worker"), [(1, SyncWorker), (8, ThreadWorker)])
+def test_gunicorn_by_itself_is_sized_by_the_settings(monkeypatch, threads, worker):
+    """`gunicorn -c python:service.gunicorn_conf` reads the file and nothing else."""
+    monkeypatch.setenv("SCNEN_WORKERS", "3")
+    monkeypatch.setenv("SCNEN_THREADS", str(threads))
+    conf = runpy.run_path(gunicorn_conf.__file__)
+    found = (conf["workers"], conf["threads"], conf["worker_class"])
+    assert found == (3, threads, worker)
+
+
+def test_a_size_that_is_none_is_told_where_it_matters(run, monkeypatch):
+    """And does not keep anybody from reading the help."""
+    monkeypatch.setenv("SCNEN_WORKERS", "many")
+    assert "serve" in run("--help").output
+    result = run("serve", "--open", "--port", "0")
+    assert result.output.startswith("Error: SCNEN_WORKERS: not allowed. Give a number")
+
+
+def test_threads_of_gunicorns_own_option_are_not_overlooked():
+    """Beside a class of ours gunicorn would take them without a word, and run one."""
+    cfg = Config()
+    cfg.set("threads", 4)
+    arbiter = SimpleNamespace(cfg=cfg, worker_class=SyncWorker)
+    gunicorn_conf.on_starting(arbiter)
+    assert arbiter.worker_class is ThreadWorker
+    cfg.set("threads", 1)
+    gunicorn_conf.on_starting(arbiter)
+    assert arbiter.worker_class is SyncWorker
 
 
 def test_one_thread_means_the_sync_worker(run, gunicorn):

@@ -177,12 +177,14 @@ def test_the_text_of_a_registered_client_names_what_is_special_of_it():
     north = run("--client", "north", "--clients", EXAMPLE, "--public-url", URL).output
     assert "  procedures-user   (our key procedures)\n" in north
     assert "https://ehr.north.example.org/interconnect/api/FHIR/R4 (R4)" in north
+    assert "name it: http://ehr-internal:8080/api/FHIR/R4" in north
     assert "the EHR's trigger 27" in north
     assert "This machine" not in north
     south = run("--client", "south", "--clients", EXAMPLE, "--public-url", URL).output
     assert "Not known to prefetch" in south
     east = run("--client", "east", "--clients", EXAMPLE, "--public-url", URL).output
     assert "https://ehr.east.example.org" in east
+    assert "references may name it: by this URL only" in east
     assert "the hook says so by itself" in east
     assert "register it as `trigger`" in east
     sandbox = run("--client", "public-sandbox").output

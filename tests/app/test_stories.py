@@ -95,14 +95,13 @@ FLAGS = {
 class Rehearsal:
     """The real application, its clock set to the moment each hook fires."""
 
-    def __init__(self, folder):
+    def __init__(self):
         self.now = datetime(2026, 3, 6, tzinfo=UTC)
-        self.folder = folder
         self._served = {}
 
     def served(self, patient):
         """The application as it knows the patient's EHR, and its services by hook."""
-        settings = settings_for(patient, self.folder)
+        settings = settings_for(patient)
         key = tuple(sorted(settings.items()))
         if key not in self._served:
             with pytest.MonkeyPatch.context() as patch:
@@ -149,9 +148,9 @@ class Rehearsal:
 
 
 @pytest.fixture(scope="module")
-def rehearsal(tmp_path_factory):
+def rehearsal():
     """One application for the stories of each EHR."""
-    return Rehearsal(tmp_path_factory.mktemp("clients"))
+    return Rehearsal()
 
 
 @pytest.fixture
@@ -161,7 +160,7 @@ def score(rehearsal, tmp_path, monkeypatch):
     def run(number, *options):
         patient = PATIENTS[number]
         _, _, body = rehearsal.request(patient, patient.bundle)
-        for name, value in settings_for(patient, rehearsal.folder).items():
+        for name, value in settings_for(patient).items():
             monkeypatch.setenv(name, value)
         file = tmp_path / "request.json"
         file.write_bytes(orjson.dumps(body))

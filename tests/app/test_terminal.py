@@ -234,3 +234,19 @@ def test_card_of_an_ehr_with_html_is_shown_as_text():
     """HTML is not interpreted; the reader sees what was sent."""
     shown = render_card({**CARD, "detail": html.escape("<script>x</script>")})
     assert "<script>x</script>" in shown
+
+
+def test_a_plain_detail_keeps_its_lines():
+    """A client without Markdown shows each as it stands, signs of Markdown too."""
+    card = {
+        "indicator": "info",
+        "summary": "Hello.",
+        "source": {"label": "A study"},
+        "detail": "Angle: 5°; Points: 3\nTotal: *3*\n\nA line of words.\n",
+    }
+    assert render_card(card, 40, is_plain=True).split("\n")[4:] == [
+        "┃ Angle: 5°; Points: 3",
+        "┃ Total: *3*",
+        "┃",
+        "┃ A line of words.",
+    ]

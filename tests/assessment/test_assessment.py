@@ -125,14 +125,17 @@ def test_what_was_refused_is_reported(build):
         unchecked=frozenset({"exclusions"}),
         rejected=(("Observation/bad", "does not load"),),
         other_patient=2,
+        elsewhere={"Observation": 1},
     )
     document = explain(assessment)
     assert document["rejected"] == [
         {"source": "Observation/bad", "why": "does not load"}
     ]
     assert document["resources_of_other_patients"] == 2
+    assert document["resources_of_another_server"] == {"Observation": 1}
     flags = document["assessments"][0]["flags"]
-    assert {"exclusions-not-checked", "resources-not-read"} <= set(flags)
+    unused = {"resources-not-read", "resources-of-another-server"}
+    assert {"exclusions-not-checked"} | unused <= set(flags)
 
 
 def test_nothing_assessed_says_why(build):

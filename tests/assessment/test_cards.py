@@ -141,7 +141,12 @@ def test_card_1_what_lies_outside_the_study_is_said_in_at_most_139(wording, reas
 def test_every_reason_and_every_flag_has_words(wording, build):
     """A code that a card may have to say is never without words."""
     assert {reason.value for reason in Reason} == set(wording.words["reason"])
-    of_assessment = {"age-not-checked", "exclusions-not-checked", "resources-not-read"}
+    of_assessment = {
+        "age-not-checked",
+        "exclusions-not-checked",
+        "resources-not-read",
+        "resources-of-another-server",
+    }
     assert {flag.value for flag in Flag} | of_assessment == set(wording.words["flag"])
     assert set(TOPICS) == set(wording.words["topic"])
 

@@ -56,7 +56,7 @@ class Access:
         return Fetched(PrefetchedData(state, tuple(answer)), None, 1, 1.0)
 
 
-def read(access, *, is_open=False, **request):
+def read(access, *, is_open=False, origins=(), open_version=None, **request):
     """Read the record of a call; by default of a registered client with a token."""
     client = Client("north", fhir_servers=(FHIRServer(BASE),))
     given = {
@@ -69,7 +69,12 @@ def read(access, *, is_open=False, **request):
         **request,
     }
     reader = RecordReader(
-        TEMPLATES, access, lambda procedure: "code" in procedure, is_open=is_open
+        TEMPLATES,
+        access,
+        lambda procedure: "code" in procedure,
+        is_open=is_open,
+        origins=origins,
+        open_version=open_version,
     )
     return reader.read(HookRequest(**given))
 
@@ -131,6 +136,65 @@ def test_open_mode_asks_a_server_on_this_machine_without_token(url):
     assert access.opened == [(url, (), None)]
     read(access, fhir_server=url, fhir_authorization=None)
     assert len(access.opened) == 1
+
+
+@pytest.mark.parametrize(
+    "origin",
+    [
+        "https://evil.example",
+        "http://evil.example",
+        "https://localhost.evil.example",
+        "https://cds.example.org:8443",
+        "http://cds.example.org",
+        "http://192.0.2.7",
+        "null",
+        "",
+        "http://127.0.0.1:1, https://evil.example",
+    ],
+)
+@pytest.mark.parametrize("is_open", [False, True])
+def test_a_foreign_web_page_gets_no_fhir_access(origin, is_open):
+    """Else any page could read a server of this machine, and try its ports."""
+    access = Access(procedures=[OPERATION])
+    url = "http://127.0.0.1:8103/fhir" if is_open else BASE
+    own = ("https://cds.example.org",)
+    found = read(access, is_open=is_open, fhir_server=url, origin=origin, origins=own)
+    assert access.opened == []
+    assert found.lacking["procedures"] == (
+        "absent; the call came from a web page whose origin is not registered, so no"
+        " FHIR server was asked"
+    )
+
+
+def test_a_foreign_web_page_is_served_with_what_it_sent():
+    """It is the access that is refused, not the call."""
+    prefetch = {"procedures": bundle(OTHER)}
+    found = read(Access(), origin="https://evil.example", prefetch=prefetch)
+    assert found.record.procedures == (OTHER,)
+
+
+@pytest.mark.parametrize(
+    "origin",
+    [
+        None,
+        "http://localhost:8080",
+        "http://127.0.0.1:9000",
+        "http://[::1]:8080",
+        "https://cds.example.org",
+        "https://ehr.example.org",
+    ],
+)
+def test_pages_that_are_known_have_access(origin):
+    """Of this machine, of the public URL, and those that the client registered."""
+    client = Client(
+        "north",
+        fhir_servers=(FHIRServer(BASE),),
+        origins=("https://ehr.example.org",),
+    )
+    access = Access(procedures=[OTHER])
+    own = ("https://cds.example.org",)
+    found = read(access, client=client, origin=origin, origins=own)
+    assert found.record.procedures == (OTHER,)
 
 
 def test_a_base_that_cannot_be_used_is_no_access():
@@ -246,6 +310,39 @@ def test_a_site_may_name_its_keys_otherwise(theirs, ours, had):
     assert "procedures" not in found.lacking
 
 
+class Counting(dict):
+    """A resource that counts how often it is compared."""
+
+    compared = 0
+
+    def __eq__(self, other):
+        type(self).compared += 1
+        return dict.__eq__(self, other)
+
+    __hash__ = None
+
+
+@pytest.mark.parametrize("names", [("surgeries",), ("surgeries", "procedures")])
+def test_names_are_united_without_comparing_each_with_each(names):
+    """A long record under a name of the site's own would hold a worker."""
+    client = Client("north", prefetch_keys={"procedures": ("surgeries",)})
+    many = [Counting(OTHER, id=f"r{n}") for n in range(300)]
+    Counting.compared = 0
+    found = read(Access(), client=client, prefetch={n: bundle(*many) for n in names})
+    assert len(found.record.procedures) == 300
+    assert Counting.compared == 0
+
+
+def test_resources_too_deep_to_be_written_are_kept_twice():
+    """What cannot be compared equals nothing; the extraction looks at ids."""
+    deep = {}
+    for _ in range(400):
+        deep = {"extension": [deep]}
+    client = Client("north", prefetch_keys={"procedures": ("surgeries",)})
+    prefetch = {n: bundle({**OTHER, **deep}) for n in ("surgeries", "procedures")}
+    assert len(read(Access(), client=client, prefetch=prefetch).record.procedures) == 2
+
+
 @pytest.mark.parametrize("is_first", [True, False])
 def test_what_could_not_be_had_under_one_name_could_not_be_had(is_first):
     """Half of the record is never taken for all of it."""
@@ -264,6 +361,61 @@ def test_a_call_has_one_client_and_one_budget():
     read(access)
     assert len(access.asked) == 2
     assert len(access.opened) == 1
+
+
+def _about(base, kind="Procedure", **more):
+    """A resource whose subject is written with the address of a server."""
+    subject = {"reference": f"{base}/Patient/p1"}
+    return {"resourceType": kind, "id": kind, "subject": subject, **more}
+
+
+INSIDE = "http://fhir-internal/r4"
+KNOWN = Client("north", fhir_servers=(FHIRServer(BASE, also_known_as=(INSIDE,)),))
+
+
+@pytest.mark.parametrize("is_fetched", [True, False])
+@pytest.mark.parametrize("base", [BASE, INSIDE])
+def test_a_registered_server_is_one_under_all_its_names(base, is_fetched):
+    """Prefetched or fetched."""
+    procedure, encounter = _about(base, code={}), _about(base, "Encounter")
+    access = Access(procedures=[procedure], encounter=[encounter])
+    prefetch = {"procedures": bundle(procedure), "encounter": encounter}
+    found = read(access, client=KNOWN, prefetch={} if is_fetched else prefetch)
+    (kept,) = found.record.procedures
+    assert kept["subject"] == {"reference": "Patient/p1"}
+    assert found.record.encounter["subject"] == {"reference": "Patient/p1"}
+    assert found.record.elsewhere == {}
+
+
+def test_what_names_an_unknown_server_is_dropped_and_counted_by_type():
+    """The same id there may be another patient."""
+    other = "https://other.example/fhir"
+    prefetch = {
+        "procedures": bundle(_about(other), _about(INSIDE, id="b")),
+        "observations": bundle(_about(other, "Observation")),
+        "conditions": bundle(),
+        "encounter": _about(other, "Encounter"),
+    }
+    found = read(Access(), client=KNOWN, prefetch=prefetch)
+    assert [each["id"] for each in found.record.procedures] == ["b"]
+    assert found.record.observations == ()
+    assert found.record.encounter is None
+    assert found.record.elsewhere == {"Encounter": 1, "Procedure": 1, "Observation": 1}
+
+
+@pytest.mark.parametrize("fhir_server", [None, "http://127.0.0.1:8103/fhir"])
+def test_where_no_registered_server_is_named_references_stay_as_they_are(fhir_server):
+    """The record must agree with itself, as before."""
+    procedure = _about("https://other.example/fhir")
+    found = read(
+        Access(),
+        client=KNOWN,
+        is_open=True,
+        fhir_server=fhir_server,
+        prefetch={"procedures": bundle(procedure)},
+    )
+    assert found.record.procedures == (procedure,)
+    assert found.record.elsewhere == {}
 
 
 def test_nobody_known_is_served_with_what_he_sent():
@@ -304,3 +456,29 @@ def test_prefetch_is_read_in_the_version_of_the_clients_server(versions, said, h
     assert len(found.record.procedures) == had
     assert all("performedDateTime" in each for each in found.record.procedures)
     assert found.record.illegible == ({} if had else {"Procedure": 1})
+
+
+@pytest.mark.parametrize(
+    ("is_open", "fhir_server", "version"),
+    [
+        (True, "http://127.0.0.1:8103/fhir", "R5"),
+        (True, "https://unknown.example/fhir", "R5"),
+        (True, None, "R5"),
+        (True, BASE, "R4"),
+        (False, None, "R4"),
+    ],
+)
+def test_open_mode_has_a_version_for_servers_that_nobody_registered(
+    is_open, fhir_server, version
+):
+    """A loopback server cannot be registered; what is registered says its own."""
+    procedure = {"resourceType": "Procedure", "occurrenceDateTime": "2026-03-03"}
+    found = read(
+        Access(),
+        is_open=is_open,
+        open_version="R5",
+        fhir_server=fhir_server,
+        prefetch={"procedures": bundle(procedure)},
+    )
+    assert found.fhir_version == version
+    assert len(found.record.procedures) == (version == "R5")

@@ -1,5 +1,6 @@
 """The services: what must be there for an answer, and what an empty answer means."""
 
+from copy import deepcopy
 from dataclasses import replace
 from datetime import UTC, datetime
 
@@ -187,6 +188,92 @@ def test_an_entry_that_cannot_be_read_is_said_on_the_card(ask, bundle_of, key):
 def test_pf_11_resources_of_another_patient_do_not_count(ask):
     """The prefetch of one patient with the id of another in the context."""
     assert ask("01", context={"patientId": "syn-02"}).cards == ()
+
+
+HERE = "https://ehr.example.org/fhir"
+ELSEWHERE = "http://fhir-internal/fhir"
+
+
+@pytest.fixture
+def registered(parts):
+    """Fire a hook as a client with a registered server; some records name another."""
+
+    def fire(number, hook, *renamed, at=ELSEWHERE, known=()):
+        (service,) = [s for s in parts.registry if s.hook == hook]
+        entry = {"hook": hook, "prefetch": dict(service.prefetch)}
+        body = deepcopy(hook_request(PATIENTS[number], entry))
+        patient = body["context"]["patientId"]
+        for key in renamed:
+            for resource in _resources(body["prefetch"][key]):
+                resource["subject"] = {"reference": f"{at}/Patient/{patient}"}
+        server = FHIRServer(HERE, also_known_as=known)
+        client = Client("north", fhir_servers=(server,))
+        request = replace(load_request(body, hook), client=client, fhir_server=HERE)
+        return service.handler(request).cards
+
+    return fire
+
+
+def _resources(value):
+    if value["resourceType"] != "Bundle":
+        return [value]
+    return [entry["resource"] for entry in value.get("entry", [])]
+
+
+ALL = ("encounter", "procedures", "observations", "conditions")
+
+
+@pytest.mark.parametrize(
+    "names",
+    [{"at": HERE}, {"known": (ELSEWHERE,)}, {"known": ("http://x/fhir", ELSEWHERE)}],
+    ids=str,
+)
+def test_records_under_a_known_name_of_the_server_give_the_same_cards(
+    registered, names
+):
+    """A server behind a gateway writes its internal name."""
+    assert registered("01", "encounter-discharge", *ALL, **names) == registered(
+        "01", "encounter-discharge"
+    )
+
+
+@pytest.mark.parametrize("number", ["01", "21"])
+@pytest.mark.parametrize("hook", ["encounter-discharge", "patient-view"])
+def test_no_answer_is_empty_because_the_operation_names_another_server(
+    registered, number, hook
+):
+    """The site has to register the name, or to learn that records are mixed."""
+    with pytest.raises(
+        DataUnavailable, match=r"prefetch: \d Procedure name .*also_known_as"
+    ):
+        registered(number, hook, "procedures")
+
+
+def test_a_card_says_that_records_name_another_server(registered):
+    """Diagnoses were there, and were not used."""
+    (card,) = registered("01", "encounter-discharge", "conditions")
+    assert "name another FHIR server" in card.detail
+
+
+def test_a_silence_that_left_observations_aside_is_no_answer(registered):
+    """A low risk without a card, from half of the record."""
+    hook = "encounter-discharge"
+    assert registered("03", hook) == ()
+    with pytest.raises(DataUnavailable, match=r"prefetch: \d+ Condition name "):
+        registered("03", hook, "conditions")
+
+
+def test_a_chart_is_not_silent_over_half_of_the_record_either(registered):
+    """The follow-up is recorded; what else there was, nobody looked at."""
+    with pytest.raises(DataUnavailable, match=r"prefetch: \d+ Observation name "):
+        registered("03", "patient-view", "observations")
+
+
+def test_records_of_another_server_do_not_matter_where_nobody_was_operated_on(
+    registered,
+):
+    """Most patients: their procedures were read, and none is eligible."""
+    assert registered("13", "encounter-discharge", "observations", "conditions") == ()
 
 
 @pytest.fixture

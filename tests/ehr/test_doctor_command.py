@@ -5,13 +5,16 @@ import socket
 import ssl
 import threading
 from http.server import BaseHTTPRequestHandler, HTTPServer
+from types import SimpleNamespace
 
 import pytest
 import trustme
 
-from service.ehr import DevelopmentKey, explain
+from cds_hooks import Availability, Client, FHIRServer, PrefetchedData
+from service.doctor.server import check_names
+from service.ehr import DevelopmentKey, Subject, explain
 from service.ehr.preflight import preflight
-from service.fhir.client import Fault
+from service.fhir.client import Fault, Fetched
 from service.fire import discover, open_session
 
 from .conftest import CANARY, open_ward
@@ -204,15 +207,26 @@ def test_a_certificate_that_nobody_trusts_is_a_fault(doctor):
     ("number", "level", "said"),
     [
         ("4.0.1", "ok", "FHIR R4"),
-        ("4.3.0", "fault", "the server is R4B, the register says R4"),
+        ("4.3.0", "fault", "the server is R4B, it is read as R4"),
         ("5.0.0", "fault", "version: R5"),
         ("1.0.2", "fault", "no FHIR version that the service can read"),
     ],
 )
 def test_the_version_of_the_server_is_compared(doctor, ward, number, level, said):
-    """With that of the register, or R4."""
+    """With that of the register; of a server in none, with what open mode takes."""
     ward.version = number
     assert_is(doctor()["version"], level, said)
+
+
+def test_the_version_of_open_mode_is_that_of_the_setting(doctor, ward, monkeypatch):
+    """A server of this machine stands in no register."""
+    monkeypatch.setenv("SCNEN_OPEN_FHIR_VERSION", "R5")
+    ward.version = "5.0.0"
+    assert_is(doctor()["version"], "ok", "FHIR R5")
+    ward.version = "4.0.1"
+    assert_is(
+        doctor()["version"], "fault", "SCNEN_OPEN_FHIR_VERSION", "the server is R4"
+    )
 
 
 def test_metadata_that_are_closed_are_a_warning(doctor, ward):
@@ -269,6 +283,35 @@ def test_an_encounter_of_another_patient_is_a_fault(doctor, ward):
     found = doctor()
     assert_is(found["encounter"], "fault", "another patient")
     assert_is(found["call"], "fault", "another patient")
+
+
+HERE, INSIDE = "https://ehr.example.org/fhir", "http://inside/fhir"
+
+
+@pytest.mark.parametrize(
+    ("known", "named", "said"),
+    [
+        ((HERE,), [INSIDE], f"fault: name the patient at {INSIDE}"),
+        ((HERE, INSIDE), [INSIDE, HERE], "ok: name the patient at a base URL"),
+        ((), [INSIDE], "ok: name the patient at a base URL"),
+        ((), [INSIDE, HERE], f"fault: name the patient at {INSIDE}, {HERE}"),
+        ((HERE,), [], None),
+    ],
+)
+def test_names_of_the_server_in_references_are_compared(known, named, said):
+    """With those that are registered; of several that are not, none counts."""
+    servers = [FHIRServer(known[0], also_known_as=known[1:])] if known else []
+    resources = tuple({"subject": {"reference": f"{n}/Patient/p1"}} for n in named)
+    data = PrefetchedData(Availability.COMPLETE, (*resources, {"subject": None}))
+    case = SimpleNamespace(
+        client=Client("north", fhir_servers=tuple(servers)),
+        base_url=HERE,
+        subject=Subject("p1", None),
+    )
+    found = list(check_names(case, {"procedures": Fetched(data, None, 1, 1.0)}))
+    assert [f"{each.level}: {each.found}".startswith(said) for each in found] == (
+        [True] if said else []
+    )
 
 
 # Searches.

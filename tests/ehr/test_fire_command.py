@@ -383,6 +383,17 @@ def test_an_answer_without_cards_ends_with_1_and_a_remedy(
     refused(result, f"HTTP {status}", remedy)
 
 
+def test_the_particular_reason_comes_before_the_general_one(fire, recorder):
+    """Which key, and why: what all refusals have in common helps nobody."""
+    issue = {
+        "details": {"text": "prefetch.procedures: absent; fetching it failed: tls"},
+        "diagnostics": "FHIR data that the service needs could not be had.",
+    }
+    recorder.status = 412
+    recorder.answer = {"resourceType": "OperationOutcome", "issue": [issue]}
+    refused(fire(), "HTTP 412: prefetch.procedures: absent; fetching it failed: tls. ")
+
+
 @pytest.mark.parametrize(
     ("options", "said"),
     [
@@ -398,6 +409,7 @@ def test_an_answer_without_cards_ends_with_1_and_a_remedy(
         (["--fhir", "http://fhir.example.org/r4"], ["--fhir", "not https"]),
         (["--fhir", "fhir.example.org"], ["--fhir", "no absolute URL"]),
         (["--service", "nowhere"], ["--service", "absolute https URL"]),
+        (["--service", "http://cds.example.org"], ["--service", "not https"]),
         (["--key", "none.pem"], ["--key", "No such file"]),
         (["--clients", "none.yaml"], ["none.yaml"]),
     ],

@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 
 from cds_hooks import ClientFileError, register
 from cds_hooks.capabilities import Trigger
-from cds_hooks.clients import Client, ClientRegister, FHIRServer, KeySource
+from cds_hooks.clients import Client, ClientRegister, KeySource
+from cds_hooks.fhir_servers import FHIRServer
 from cds_hooks.hooks import HOOKS
 from cds_hooks.register import PRESETS, load_register, preset
 
@@ -111,6 +112,7 @@ clients:
       - base_url: https://EHR.example.org/fhir/
         version: R5
         private_addresses: [10.1.0.0/16, 192.168.7.9, "fc00:1::/32"]
+        also_known_as: [HTTP://Fhir-Internal:8080/fhir/, https://localhost/r4]
     origins: [https://ehr.example.org, http://localhost:8080]
     hooks: [patient-view]
     prefetch_keys:
@@ -141,6 +143,9 @@ clients:
     assert (server.base_url, server.version) == ("https://ehr.example.org/fhir", "R5")
     networks = ["10.1.0.0/16", "192.168.7.9/32", "fc00:1::/32"]
     assert list(map(str, server.private_addresses)) == networks
+    names = ("http://fhir-internal:8080/fhir", "https://localhost/r4")
+    assert server.also_known_as == names
+    assert server.bases == (server.base_url, *names)
     assert client.origins == ("https://ehr.example.org", "http://localhost:8080")
     assert client.hooks == ("patient-view",)
     assert client.prefetch_names("procedures") == ("procs-user", "procs", "procedures")
@@ -382,6 +387,89 @@ def test_a_private_address_may_be_listed(load):
     public = {"base_url": "https://9.9.9.9/fhir"}
     (client,) = load(north(fhir_servers=[server, public]))
     assert client.fhir_server("https://10.0.0.1/fhir") == client.fhir_servers[0]
+
+
+@pytest.mark.parametrize(
+    ("name", "told"),
+    [
+        ("ftp://fhir-internal/fhir", "is not https or http; give an https URL"),
+        ("fhir-internal", "is no absolute URL"),
+        ("http://user@fhir-internal/fhir", "has a user name or password"),
+        ("http://fhir-internal/fhir/../x", "has an empty or dot segment"),
+        ("http://fhir-internal/fhir?x=1", "has a query"),
+        (7, "is no text"),
+    ],
+)
+def test_another_name_of_a_server_is_a_plain_url(faults, name, told):
+    """What no reference can begin with would be compared in vain."""
+    server = {"base_url": "https://e.example/fhir", "also_known_as": [name]}
+    (fault,) = faults(north(fhir_servers=[server]))
+    assert fault.field == "clients[0].fhir_servers[0].also_known_as[0]"
+    assert told in f"{fault.problem}; {fault.remedy}"
+
+
+@pytest.mark.parametrize(
+    ("names", "field", "told"),
+    [
+        (["https://E.example/fhir/"], "also_known_as", "repeats the base_url"),
+        (["http://a/f", "http://A/f/"], "also_known_as[1]", "stands twice"),
+    ],
+)
+def test_names_of_a_server_stand_once(faults, names, field, told):
+    """The base is a name already."""
+    server = {"base_url": "https://e.example/fhir", "also_known_as": names}
+    (fault,) = faults(north(fhir_servers=[server]))
+    assert fault.field == f"clients[0].fhir_servers[0].{field}"
+    assert told in fault.problem
+
+
+@pytest.mark.parametrize("is_one_client", [True, False])
+@pytest.mark.parametrize("below", ["", "/tenant"])
+def test_a_name_is_not_the_base_of_another_server(faults, is_one_client, below):
+    """Patients of two servers would be taken for one by their ids."""
+    one = {"base_url": "https://one.example/fhir"}
+    two = {
+        "base_url": "https://two.example/fhir",
+        "also_known_as": [f"https://one.example/fhir{below}"],
+    }
+    clients = (
+        [{"name": "a", "fhir_servers": [one, two]}]
+        if is_one_client
+        else [
+            {"name": "a", "fhir_servers": [two]},
+            {"name": "b", "fhir_servers": [one]},
+        ]
+    )
+    (fault,) = faults({"clients": clients})
+    assert fault.field == "clients[0].fhir_servers"
+    assert "https://two.example/fhir is also known as https://one.example" in (
+        fault.problem
+    )
+    assert "one name stands for one server" in fault.remedy
+
+
+def test_two_sites_may_have_the_same_name_inside(load):
+    """References of both say `localhost`, and each is read for its own client."""
+    inside = "http://localhost:8080/fhir"
+    clients = [
+        {
+            "name": name,
+            "fhir_servers": [
+                {"base_url": f"https://{name}.example", "also_known_as": [inside]}
+            ],
+        }
+        for name in ("a", "b")
+    ]
+    names = {c.fhir_servers[0].also_known_as for c in load({"clients": clients})}
+    assert names == {(inside,)}
+
+
+def test_names_lead_on_to_a_tenant_as_the_base_does(load):
+    """A request may name a base below the registered one."""
+    server = {"base_url": "https://e.example/fhir", "also_known_as": ["http://i/f"]}
+    (client,) = load(north(fhir_servers=[server]))
+    found = client.fhir_server("https://e.example/fhir/a")
+    assert found.bases == ("https://e.example/fhir/a", "http://i/f/a")
 
 
 def key_set(*keys):
@@ -730,7 +818,14 @@ _FIELDS = st.sampled_from(
     [
         *("name", "preset", "title", "issuer", "keys", "jwks", "jwks_url", "jwks_file"),
         *("tenants", "audiences", "fhir_servers", "base_url", "version", "origins"),
-        *("private_addresses", "hooks", "prefetch_keys", "procedures", "trigger"),
+        *(
+            "private_addresses",
+            "also_known_as",
+            "hooks",
+            "prefetch_keys",
+            "procedures",
+            "trigger",
+        ),
         *("extension", "discharge", "capabilities", "detail", "action_resources"),
         *("actions_per_suggestion", "site", "angle_signs", "notes", "kty", "kid"),
     ]

@@ -75,7 +75,7 @@ REFUSALS = {
     "a number as id": (put("id", to=4), "id: must be a text"),
     "a text as intercept": (
         put("intercept", "value", to="2.048"),
-        r"intercept\.value: must be a number",
+        r"intercept\.value: must be a number, got ",
     ),
     "true as intercept": (
         put("intercept", "value", to=True),

@@ -9,6 +9,7 @@
     transport, bodies     one HTTP exchange over kept connections; limits to an answer
     room                  bytes that all answers to one call share
     sockets, resolver     connections with a deadline, to vetted addresses only
+    tunnel                or through a proxy
     breaker, deadline, limits, faults
 
 It knows the protocol's prefetch and FHIR's JSON, nothing of rules, cards or Flask.

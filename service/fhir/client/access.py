@@ -8,6 +8,7 @@ from ipaddress import IPv4Network, IPv6Network
 from threading import Lock
 from typing import Final, Self
 
+from cds_hooks.addresses import host_of
 from service.fhir.client.asking import Waiting
 from service.fhir.client.bearer import Bearer
 from service.fhir.client.breaker import Breaker
@@ -17,6 +18,7 @@ from service.fhir.client.resolver import AddressRule, LookUp, Resolver, look_up
 from service.fhir.client.sockets import tls_context
 from service.fhir.client.targets import Base
 from service.fhir.client.transport import Transport
+from service.fhir.client.tunnel import PROXY_RULE, proxy_at
 
 __all__ = ["FHIRAccess"]
 
@@ -59,6 +61,15 @@ class FHIRAccess:
         Host and port to addresses; the system's own way by default.
     waiting : Waiting, optional
         Clocks and pauses.
+    proxy : str or None, optional
+        Address of the proxy, ``http://host:port``, through which servers are reached
+        that are named, neither on this machine nor in a listed network. It looks their
+        names up: TLS has to tell whether it found the right one.
+
+    Raises
+    ------
+    ValueError
+        If that is no address of a proxy.
 
     Examples
     --------
@@ -76,12 +87,14 @@ class FHIRAccess:
         make_tls: Callable[[], ssl.SSLContext] = ssl.create_default_context,
         look_up: LookUp = look_up,
         waiting: Waiting | None = None,
+        proxy: str | None = None,
     ) -> None:
         self._limits = limits or Limits()
         self._allow_loopback = allow_loopback
         self._make_tls = make_tls
         self._look_up = look_up
         self._waiting = waiting or Waiting()
+        self._proxy = None if proxy is None else proxy_at(proxy)
         self._lock = Lock()
         self._tls: ssl.SSLContext | None = None
         self._servers: OrderedDict[tuple[str, tuple[Network, ...]], _Server]
@@ -161,13 +174,16 @@ class FHIRAccess:
         rule = AddressRule(listed, is_local=is_plain)
         if self._allow_loopback:
             rule = rule.with_loopback()
+        proxy = None if is_plain or listed or _is_near(base.url) else self._proxy
+        found, rule = (base, rule) if proxy is None else (proxy, PROXY_RULE)
         transport = Transport(
             base.host,
             base.port,
-            Resolver(base.host, base.port, rule, self._look_up),
+            Resolver(found.host, found.port, rule, self._look_up),
             None if is_plain else self._tls_context(),
             self._limits,
             self._waiting.clock,
+            proxy,
         )
         return _Server(base, transport)
 
@@ -185,3 +201,9 @@ class FHIRAccess:
         if self._tls is None:
             self._tls = tls_context(self._make_tls)
         return self._tls
+
+
+def _is_near(url: str) -> bool:
+    """Whether a URL names this machine, or an address: to be vetted here."""
+    host = host_of(url)
+    return not isinstance(host, str) or f".{host}".endswith(".localhost")

@@ -26,6 +26,8 @@ class Fault(StrEnum):
     """No complete answer in time."""
     UNREACHABLE = "unreachable"
     """No such host, no connection, or one that broke before the answer was complete."""
+    PROXY = "proxy"
+    """The proxy answered, and opens no tunnel to the server."""
     TLS = "tls"
     """The certificate is for another name or not trusted, or there is no TLS."""
     REFUSED_ADDRESS = "refused-address"

@@ -29,7 +29,7 @@ _METADATA: Final = "metadata"
 
 #: Faults that speak against the server, not against the query or the token.
 _SERVER_FAILS: Final = frozenset(
-    {Fault.SERVER_ERROR, Fault.TIMEOUT, Fault.UNREACHABLE, Fault.TLS}
+    {Fault.SERVER_ERROR, Fault.TIMEOUT, Fault.UNREACHABLE, Fault.PROXY, Fault.TLS}
 )
 
 

@@ -127,6 +127,7 @@ def connect(
     *,
     tls: ssl.SSLContext | None,
     name: str,
+    prepare: Callable[..., None] | None = None,
 ) -> TimedSocket:
     """
     Connect to an address, and with TLS make sure who is there.
@@ -143,6 +144,8 @@ def connect(
         Made by `tls_context`; None for plain http.
     name : str
         Host name that the certificate must be for.
+    prepare : callable, optional
+        Makes the connection ready before TLS; takes it, and the deadline by name.
 
     Returns
     -------
@@ -160,6 +163,8 @@ def connect(
         sock.settimeout(deadline.left_s())
         sock.connect((address, port))
         sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        if prepare is not None:
+            prepare(sock, deadline=deadline)
         return sock if tls is None else _secured(sock, deadline, tls, name)
     except BaseException:
         sock.close()

@@ -10,6 +10,7 @@ import ssl
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
+from functools import partial
 from http import HTTPStatus
 from http.client import (
     BadStatusLine,
@@ -30,6 +31,8 @@ from service.fhir.client.limits import Limits
 from service.fhir.client.resolver import Resolver
 from service.fhir.client.room import Room
 from service.fhir.client.sockets import TimedSocket, connect, forget_unsent, is_quiet
+from service.fhir.client.targets import Base
+from service.fhir.client.tunnel import open_tunnel
 
 __all__ = ["Reply", "Request", "Transport"]
 
@@ -40,8 +43,8 @@ _HEAD_BYTES: Final = 262_144
 #: Most of the body of a refusal; it may be an OperationOutcome.
 _REFUSAL_BYTES: Final = 65_536
 _PART: Final = 65_536
-#: Connections kept for the next call, and for how long.
-_MOST_IDLE: Final = 8
+#: Connections kept for the next call (eight threads, five queries each), and how long.
+_MOST_IDLE: Final = 40
 _IDLE_S: Final = 30.0
 #: The first that fits counts.
 _FAULTS: Final[tuple[tuple[tuple[type[Exception], ...], Fault], ...]] = (
@@ -124,13 +127,16 @@ class Transport:
     port : int
         Port.
     resolver : Resolver
-        Finds the addresses and refuses those that must not be used.
+        Finds the addresses and refuses those that must not be used; with a proxy, the
+        proxy's.
     tls : ssl.SSLContext or None
         Made by `service.fhir.client.sockets.tls_context`; None for plain http.
     limits : Limits
         Seconds to connect and to answer.
     clock : callable, optional
         Seconds on a clock that never goes back.
+    proxy : Base or None, optional
+        Opens a tunnel to the server; only for TLS.
     """
 
     def __init__(
@@ -141,6 +147,7 @@ class Transport:
         tls: ssl.SSLContext | None,
         limits: Limits,
         clock: Callable[[], float] = monotonic,
+        proxy: Base | None = None,
     ) -> None:
         self._limits = limits
         self._host = host
@@ -148,6 +155,7 @@ class Transport:
         self._resolver = resolver
         self._tls = tls
         self._clock = clock
+        self._proxy = proxy
         self._lock = Lock()
         self._idle: list[_Connection] = []
         self._is_closed = False
@@ -231,7 +239,17 @@ class Transport:
         return self._dial(last, deadline)
 
     def _dial(self, address: str, deadline: Deadline) -> _Connection:
-        sock = connect(address, self._port, deadline, tls=self._tls, name=self._host)
+        proxy, prepare = self._proxy, None
+        if proxy is not None:
+            prepare = partial(open_tunnel, host=self._host, port=self._port)
+        sock = connect(
+            address,
+            proxy.port if proxy else self._port,
+            deadline,
+            tls=self._tls,
+            name=self._host,
+            prepare=prepare,
+        )
         return _Connection(self._host, self._port, sock)
 
     def _converse(

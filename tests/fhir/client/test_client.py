@@ -292,13 +292,17 @@ def test_an_old_connection_is_not_used_again(server, open_access, kit):
 
 
 def test_only_so_many_connections_are_kept(server, fetch, kit):
-    """Eight for one server; others are closed when their answer is there."""
-    queries = {f"k{n}": ("Patient/p1", "Patient") for n in range(12)}
+    """
+    As many as eight threads need for one server, with five queries each.
+
+    Others are closed when their answer is there.
+    """
+    queries = {f"k{n}": ("Patient/p1", "Patient") for n in range(44)}
     server.script[kit.read_target] = kit.http(200, kit.patient())
-    server.delay_s = 0.1
-    found = fetch(queries, parallel=12)
+    server.delay_s = 0.3
+    found = fetch(queries, parallel=44)
     assert not any(each.fault for each in found.values())
-    _until(lambda: len(server.open) == 8)
+    _until(lambda: len(server.open) == 40)
 
 
 def _until(condition):

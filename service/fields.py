@@ -1,9 +1,10 @@
-"""Reading one field of a JSON document, or saying what is wrong with it."""
+"""Reading one field of a document, JSON or YAML, or saying what is wrong with it."""
 
 import json
 import math
 from collections.abc import Collection, Mapping, Sequence
 from datetime import date
+from reprlib import repr as cut
 from typing import Any, NoReturn
 
 __all__ = [
@@ -137,7 +138,7 @@ def number(value: object, field: str, low: float = -1e9, high: float = 1e9) -> f
         If it is no number, not finite or outside the limits.
     """
     if isinstance(value, bool) or not isinstance(value, int | float):
-        raise FieldError(field, "must be a number")
+        raise FieldError(field, f"must be a number, got {cut(value)}")
     if not low <= value <= high:
         raise FieldError(field, f"must be finite and lie in [{low:g}, {high:g}]")
     return float(value)
@@ -167,7 +168,7 @@ def whole(value: object, field: str, low: int = 0) -> int:
         If it is no whole number or too small.
     """
     if isinstance(value, bool) or not isinstance(value, int) or value < low:
-        raise FieldError(field, f"must be a whole number from {low}")
+        raise FieldError(field, f"must be a whole number from {low}, got {cut(value)}")
     return value
 
 
@@ -193,7 +194,7 @@ def text(value: object, field: str) -> str:
         If it is no text or blank.
     """
     if not isinstance(value, str) or not value.strip():
-        raise FieldError(field, "must be a text, not empty")
+        raise FieldError(field, f"must be a text, not empty, got {cut(value)}")
     return value
 
 
