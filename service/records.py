@@ -1,6 +1,5 @@
 """The record of one call's patient: what was prefetched, and what is fetched live."""
 
-from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from ipaddress import IPv4Network, IPv6Network, ip_address
@@ -12,7 +11,7 @@ from cds_hooks import Availability, Client, HookRequest, PrefetchedData
 from cds_hooks.prefetch import read, resolve
 from service.fhir.client import Bearer, FHIRAccess, FHIRClient
 from service.fhir.findings import PatientRecord
-from service.fhir.versions import contradicts, in_r4
+from service.fhir.versions import legible
 
 __all__ = ["Gathered", "RecordReader"]
 
@@ -47,7 +46,7 @@ _WORDS: Final = {
 }
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Gathered:
     """
     What is known of the patient of one call.
@@ -135,11 +134,14 @@ class RecordReader:
         version = server.version if server else _usual_version(client)
         found = _prefetched(client, request)
         # One client for the call: both fetches share its budget and the token's time.
-        fhir = self._connect(server, request) if _is_lacking(found) else None
-        self._complete(found, ["procedures"], fhir, request)
-        procedures = found["procedures"].data.resources
-        if found["procedures"].is_had and any(map(self._is_relevant, procedures)):
-            self._complete(found, list(found), fhir, request)
+        if _is_lacking(found):
+            fhir = self._connect(server, request)
+            self._complete(found, ["procedures"], fhir, request)
+            procedures = found["procedures"]
+            if procedures.is_had and any(
+                map(self._is_relevant, procedures.data.resources)
+            ):
+                self._complete(found, list(found), fhir, request)
         return _gathered(found, version)
 
     def _complete(
@@ -259,22 +261,19 @@ def _united(sent: Sequence[PrefetchedData]) -> PrefetchedData:
 
 def _gathered(found: Mapping[str, _Found], version: str) -> Gathered:
     resources: dict[str, tuple[Resource, ...]] = {}
-    illegible: Counter[str] = Counter()
+    illegible: dict[str, int] = {}
     for key, item in found.items():
-        # Of the version that was declared or illegible: its times would be lost.
-        given = item.data.resources
-        kept = [
-            in_r4(each, version) for each in given if not contradicts(each, version)
-        ]
-        resources[key] = tuple(kept)
-        illegible[_TYPES[key]] = item.data.dropped + len(given) - len(kept)
+        kind, given = _TYPES[key], item.data.resources
+        kept = resources[key] = legible(given, kind, version)
+        if count := item.data.dropped + len(given) - len(kept):
+            illegible[kind] = count
     record = PatientRecord(
         patient=_single(resources["patient"]),
         encounter=_single(resources["encounter"]),
         procedures=resources["procedures"],
         observations=_all(found, "observations", resources),
         conditions=_all(found, "conditions", resources),
-        illegible={kind: count for kind, count in illegible.items() if count},
+        illegible=illegible,
     )
     lacking = {key: item.why for key, item in found.items() if not item.is_had}
     return Gathered(record, lacking, version)
