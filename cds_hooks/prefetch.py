@@ -258,17 +258,15 @@ def _read_bundle(
     bundle: Mapping[str, Any], resource_types: Collection[str]
 ) -> PrefetchedData:
     entries = bundle.get("entry")
-    if entries is None:
-        entries = ()
-    elif not isinstance(entries, list):
+    if entries is not None and not isinstance(entries, list):
         return PrefetchedData(Availability.UNAVAILABLE, dropped=1)
-    matches, outcomes, dropped, counted = _sort(entries, resource_types)
-    codes = tuple(code for outcome in outcomes for code in _codes(outcome))
-    is_failed = any(map(_has_error, outcomes)) or not _TELLS_OF_A_GAP.isdisjoint(codes)
+    matches, outcomes, dropped, counted = _sort(entries or (), resource_types)
+    codes = tuple([code for outcome in outcomes for code in _codes(outcome)])
+    is_failed = bool(outcomes) and (
+        any(map(_has_error, outcomes)) or not _TELLS_OF_A_GAP.isdisjoint(codes)
+    )
     if is_failed or (dropped and not matches):
-        return PrefetchedData(
-            Availability.UNAVAILABLE, issue_codes=codes, dropped=dropped
-        )
+        return PrefetchedData(Availability.UNAVAILABLE, (), codes, None, dropped)
     has_next, next_url = _next(bundle)
     if has_next or _is_cut_short(bundle.get("total"), counted):
         return PrefetchedData(Availability.PAGED, matches, codes, next_url, dropped)
@@ -286,24 +284,32 @@ def _sort(
     for entry in entries:
         try:
             resource = entry["resource"]
-            kind = resource["resourceType"]
+            is_usual = resource["resourceType"] in resource_types and (
+                "search" not in entry or entry["search"]["mode"] == "match"
+            )
         except (KeyError, TypeError):  # JSON without such a key, or no object
-            kind = None
-        is_match = True  # what is illegible was sent all the same: `dropped` tells
-        if not isinstance(kind, str):
-            dropped += 1
-        elif kind in resource_types:
+            is_usual = False
+        if is_usual:
             matches.append(resource)
-        else:
-            is_match = False
-            if kind == "OperationOutcome":
-                outcomes.append(resource)
-        search = entry.get("search") if isinstance(entry, dict) else None
-        mode = search.get("mode") if isinstance(search, dict) else None
-        if isinstance(mode, str):
-            is_match = _IS_COUNTED.get(mode, is_match)
-        counted += is_match
+            counted += 1
+            continue
+        kind = _text_in(entry, "resource", "resourceType")
+        is_match = kind is None or kind in resource_types
+        if kind is None:
+            dropped += 1  # it was sent all the same, so it counts
+        elif is_match:
+            matches.append(resource)
+        elif kind == "OperationOutcome":
+            outcomes.append(resource)
+        mode = _text_in(entry, "search", "mode")
+        counted += is_match if mode is None else _IS_COUNTED.get(mode, is_match)
     return tuple(matches), outcomes, dropped, counted
+
+
+def _text_in(entry: object, part: str, name: str) -> str | None:
+    inner = entry.get(part) if isinstance(entry, dict) else None
+    text = inner.get(name) if isinstance(inner, dict) else None
+    return text if isinstance(text, str) else None
 
 
 def _is_cut_short(total: object, counted: int) -> bool:
@@ -320,10 +326,8 @@ def _is_cut_short(total: object, counted: int) -> bool:
 def _next(bundle: Mapping[str, Any]) -> tuple[bool, str | None]:
     """Tell whether more may follow, and where; of links nobody can read, more may."""
     links = bundle.get("link")
-    if links is None:
-        return False, None
     if not isinstance(links, list):
-        return True, None
+        return links is not None, None
     for link in links:
         if isinstance(link, dict) and _is_next(link.get("relation")):
             url = link.get("url")
@@ -337,9 +341,8 @@ def _is_next(relation: object) -> bool:
 
 def _issues(outcome: Mapping[str, Any]) -> list[Mapping[str, Any]]:
     issues = outcome.get("issue")
-    if not isinstance(issues, list):
-        return []
-    return [issue for issue in issues if isinstance(issue, dict)]
+    listed = issues if isinstance(issues, list) else ()
+    return [issue for issue in listed if isinstance(issue, dict)]
 
 
 def _codes(outcome: Mapping[str, Any]) -> tuple[str, ...]:

@@ -1,6 +1,5 @@
 """The record of one call's patient: what was prefetched, and what is fetched live."""
 
-from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from ipaddress import IPv4Network, IPv6Network, ip_address
@@ -16,7 +15,7 @@ from cds_hooks.prefetch import read, resolve
 from service.fhir.client import Bearer, FHIRAccess, FHIRClient
 from service.fhir.findings import PatientRecord
 from service.fhir.servers import at_home
-from service.fhir.versions import contradicts, in_r4
+from service.fhir.versions import legible
 
 __all__ = ["Gathered", "RecordReader"]
 
@@ -56,7 +55,7 @@ _FOREIGN_PAGE: Final = (
 )
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Gathered:
     """
     What is known of the patient of one call.
@@ -155,11 +154,14 @@ class RecordReader:
         version = self._version(client, request)
         found = _prefetched(client, request)
         # One client for the call: both fetches share its budget and the token's time.
-        fhir = self._connect(server, request) if _is_lacking(found) else _NO_ACCESS
-        self._complete(found, ["procedures"], fhir, request)
-        procedures = found["procedures"].data.resources
-        if found["procedures"].is_had and any(map(self._is_relevant, procedures)):
-            self._complete(found, list(found), fhir, request)
+        if _is_lacking(found):
+            fhir = self._connect(server, request)
+            self._complete(found, ["procedures"], fhir, request)
+            procedures = found["procedures"]
+            if procedures.is_had and any(
+                map(self._is_relevant, procedures.data.resources)
+            ):
+                self._complete(found, list(found), fhir, request)
         return _gathered(found, version, request.patient_id, server)
 
     def _complete(
@@ -296,26 +298,26 @@ def _gathered(
     found: Mapping[str, _Found], version: str, patient_id: str, server: _Server | None
 ) -> Gathered:
     resources: dict[str, tuple[Resource, ...]] = {}
-    illegible: Counter[str] = Counter()
-    elsewhere: Counter[str] = Counter()
-    bases = server.bases if server else ()
+    illegible: dict[str, int] = {}
+    elsewhere: dict[str, int] = {}
     for key, item in found.items():
-        # Of the version that was declared or illegible: its times would be lost.
-        given = item.data.resources
-        kept = [
-            in_r4(each, version) for each in given if not contradicts(each, version)
-        ]
-        illegible[_TYPES[key]] = item.data.dropped + len(given) - len(kept)
-        kept, elsewhere[_TYPES[key]] = at_home(kept, patient_id, bases)
-        resources[key] = tuple(kept)
+        kind, given = _TYPES[key], item.data.resources
+        kept = legible(given, kind, version)
+        if count := item.data.dropped + len(given) - len(kept):
+            illegible[kind] = count
+        if server is not None:
+            kept, count = at_home(kept, patient_id, server.bases)
+            if count:
+                elsewhere[kind] = count
+        resources[key] = kept
     record = PatientRecord(
         patient=_single(resources["patient"]),
         encounter=_single(resources["encounter"]),
         procedures=resources["procedures"],
         observations=_all(found, "observations", resources),
         conditions=_all(found, "conditions", resources),
-        illegible=+illegible,
-        elsewhere=+elsewhere,
+        illegible=illegible,
+        elsewhere=elsewhere,
     )
     lacking = {key: item.why for key, item in found.items() if not item.is_had}
     return Gathered(record, lacking, version)

@@ -6,11 +6,10 @@ from dataclasses import dataclass
 from datetime import tzinfo
 from typing import Final
 
-from service.fhir.conceptmaps import MappedCode
+from service.fhir.conceptmaps import MappedCode, common_place
 from service.fhir.operations import ProcedureFact
 from service.fhir.places import (
     ANYWHERE,
-    common,
     distinct,
     level_of,
     segment_of,
@@ -88,14 +87,14 @@ def acts_of(
     acts: list[Act] = []
     waiting: list[tuple[ProcedureFact, MappedCode]] = []
     for fact in facts:
-        plain = tuple(
-            meaning
-            for meaning in fact.meanings
-            if not meaning.requires
-            and (not meaning.needs_spine or spine_is_diagnosed or _names_spine(fact))
-        )
-        waiting += [(fact, meaning) for meaning in fact.meanings if meaning.requires]
-        acts += _single_acts(fact, plain) if plain else []
+        plain: list[MappedCode] = []
+        for meaning in fact.meanings:
+            if meaning.requires:
+                waiting.append((fact, meaning))
+            elif not meaning.needs_spine or spine_is_diagnosed or _names_spine(fact):
+                plain.append(meaning)
+        if plain:
+            acts += _single_acts(fact, tuple(plain))
     if waiting:
         _combine(acts, waiting, zone)
     return acts
@@ -111,11 +110,14 @@ def _names_spine(fact: ProcedureFact) -> bool:
 
 def _single_acts(fact: ProcedureFact, plain: tuple[MappedCode, ...]) -> list[Act]:
     """One act for each body part; each vertebra of a cement augmentation apart."""
-    if any(meaning.target == PEDICLE_SCREW for meaning in plain):
+    if PEDICLE_SCREW in [meaning.target for meaning in plain]:
         return [_act(fact, plain, fact.sites)]
     acts: list[Act] = []
     for codes in _by_body_part(plain):
-        region = _common(codes)
+        if len(fact.sites) < 2:  # noqa: PLR2004 nothing to part
+            acts.append(_act(fact, codes, fact.sites))
+            continue
+        region = common_place(codes)
         # A site that no code fits stays with all of them: they contradict it.
         sites = tuple(site for site in fact.sites if site & region) or fact.sites
         levels = [site for site in sites if level_of(site)]
@@ -129,15 +131,10 @@ def _single_acts(fact: ProcedureFact, plain: tuple[MappedCode, ...]) -> list[Act
 
 def _by_body_part(plain: tuple[MappedCode, ...]) -> list[tuple[MappedCode, ...]]:
     """Group the codes of one Procedure so that each group has a place in common."""
-    if _common(plain):
+    if common_place(plain):
         return [plain]
     parts = distinct(code.place for code in plain)
     return [tuple(code for code in plain if part <= code.place) for part in parts]
-
-
-def _common(codes: tuple[MappedCode, ...]) -> frozenset[str]:
-    """Tell which levels all of some codes leave possible."""
-    return common([code.place for code in codes])
 
 
 def _act(
@@ -146,7 +143,7 @@ def _act(
     sites: tuple[frozenset[str], ...],
 ) -> Act:
     methods = {code.target for code in codes}
-    region = _common(codes) or union([code.place for code in codes])
+    region = common_place(codes) or union([code.place for code in codes])
     return Act(methods, codes, [fact], union(sites) if sites else ANYWHERE, region)
 
 

@@ -73,9 +73,12 @@ def settle_angles(
     if blocking:
         candidates = dict.fromkeys(c for angle in blocking for c in angle.candidates)
         details = tuple(dict.fromkeys(angle.detail for angle in blocking))
-        ratio = Missing(Reason.CONFLICT, "; ".join(details), tuple(candidates))
-        return Angles(before, after, ratio, flags, details)
-    return _with_ratio(Angles(before, after, recorded.result, flags), own_system)
+        unclear = Missing(Reason.CONFLICT, "; ".join(details), tuple(candidates))
+        return Angles(before, after, unclear, flags, details)
+    ratio, differs = _ratio(before, after, recorded.result, own_system)
+    if differs and not isinstance(ratio, Missing):
+        flags |= {Flag.CRR_RECORDED_DIFFERS}
+    return Angles(before, after, ratio, flags, (differs,) if differs else ())
 
 
 def _is_negative(angle: Measurement | Missing) -> bool:
@@ -113,20 +116,24 @@ def _is_doubtful(before: Chosen, after: Chosen, numbers: list[float]) -> bool:
     )
 
 
-def _with_ratio(angles: Angles, own_system: str) -> Angles:
-    before, after, recorded = angles.preoperative, angles.postoperative, angles.ratio
+def _ratio(
+    before: Measurement | Missing,
+    after: Measurement | Missing,
+    recorded: Measurement | Missing,
+    own_system: str,
+) -> tuple[Measurement | Missing, str]:
+    """Give the ratio, and the contradiction in what is recorded of it, if any."""
     if isinstance(recorded, Missing) and recorded.reason is Reason.CONFLICT:
-        return replace(angles, conflicts=(recorded.detail,))
+        return recorded, recorded.detail
     if isinstance(before, Missing) or isinstance(after, Missing):
-        return replace(angles, ratio=_without_angles(recorded, before, after))
+        return _without_angles(recorded, before, after), ""
     computed = _computed(before, after, own_system)
+    if isinstance(recorded, Missing):
+        return computed, ""
     if isinstance(computed, Missing):
         # An angle of 0 degrees leaves nothing to compare a recorded ratio with.
-        is_undefined = computed.reason is Reason.UNDEFINED
-        keeps = is_undefined and isinstance(recorded, Measurement)
-        return angles if keeps else replace(angles, ratio=computed)
-    settled = Angles(before, after, computed, angles.flags)
-    return _compare(settled, recorded, float(computed.value))
+        return recorded if computed.reason is Reason.UNDEFINED else computed, ""
+    return computed, _difference(recorded, float(computed.value))
 
 
 def _computed(
@@ -145,25 +152,22 @@ def _computed(
             Reason.OUT_OF_PHYSICAL_RANGE, f"computed {number:.0f} %", sources
         )
     return Measurement(
-        value=number,
-        unit="%",
-        as_found=f"computed from {before.as_found} and {after.as_found}",
-        code=Coding(own_system, "cobb-restoration-ratio"),
-        source=", ".join(dict.fromkeys((before.source, after.source))),
-        time=after.time,
-        status=None,
+        number,
+        "%",
+        f"computed from {before.as_found} and {after.as_found}",
+        Coding(own_system, "cobb-restoration-ratio"),
+        ", ".join(dict.fromkeys((before.source, after.source))),
+        after.time,
+        None,
     )
 
 
-def _compare(angles: Angles, recorded: Measurement | Missing, number: float) -> Angles:
-    if isinstance(recorded, Missing):
-        return angles
+def _difference(recorded: Measurement, number: float) -> str:
+    """Say how the recorded ratio differs from the computed one, if it does."""
     if abs(float(recorded.value) - number) <= _TOLERANCE + _ROUNDING:
-        return angles
+        return ""
     said = quoted(recorded.as_found, recorded.source)
-    detail = f"restoration ratio: {said} and {number:.1f} % (computed)"
-    flags = angles.flags | {Flag.CRR_RECORDED_DIFFERS}
-    return replace(angles, flags=flags, conflicts=(detail,))
+    return f"restoration ratio: {said} and {number:.1f} % (computed)"
 
 
 def _without_angles(

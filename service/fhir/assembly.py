@@ -6,7 +6,6 @@ from typing import Final
 from service.fhir.acts import PEDICLE_SCREW
 from service.fhir.angles import settle_angles
 from service.fhir.findings import (
-    Coding,
     Flag,
     Measurement,
     Missing,
@@ -159,13 +158,13 @@ def _method(
     codes = [code for act in acts for code in act.codes]
     first = next(code for code in codes if code.target == name)
     return Measurement(
-        value=_METHODS[name],
-        unit=None,
-        as_found=", ".join(sorted({code.code for code in codes})),
-        code=Coding(first.system, first.code),
-        source=", ".join(sources),
-        time=when.stated if when else None,
-        status=draft.facts[0].resource["status"],
+        _METHODS[name],
+        None,
+        ", ".join(sorted({code.code for code in codes})),
+        first.coding,
+        ", ".join(sources),
+        when.stated if when else None,
+        draft.facts[0].resource["status"],
     )
 
 

@@ -78,11 +78,13 @@ def choose(
         Empty without a sound Procedure.
     """
     past = [fact for fact in facts if not (fact.when and now.is_before(fact.when))]
-    lookback = days(windows.lookback_days)
-    recent = [f for f in past if f.when and now.start - f.when.end <= lookback]
     own = [f for f in past if f.encounter == encounter_id] if encounter_id else []
     sure = [fact for fact in own if not fact.is_open]
     is_known = bool(sure)
+    recent: list[ProcedureFact] = []
+    if len(own) < len(past) or not is_known:
+        lookback = days(windows.lookback_days)
+        recent = [f for f in past if f.when and now.start - f.when.end <= lookback]
     pool = _stay_of(own, sure, past, stay, zone) if is_known else recent
     pool = list(operation) or pool
     if len(pool) < len(past):
@@ -99,7 +101,8 @@ def choose(
     if not sound:
         return Choice([])
     doubtful = _without(pool, sound) if len(sound) < len(pool) else []
-    others = _without(recent, pool) if is_known or operation else []
+    has_others = recent and (is_known or operation)
+    others = _without(recent, pool) if has_others else []
     return Choice(
         [_timed(fact, stay) for fact in sound],
         [_timed(fact, stay) for fact in doubtful],

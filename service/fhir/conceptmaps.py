@@ -6,8 +6,16 @@ from enum import StrEnum
 from typing import Final
 
 from service.fhir import places
+from service.fhir.findings import Coding
 
-__all__ = ["TEXTS", "Kind", "MappedCode", "TerminologyError", "Vocabulary"]
+__all__ = [
+    "TEXTS",
+    "Kind",
+    "MappedCode",
+    "TerminologyError",
+    "Vocabulary",
+    "common_place",
+]
 
 #: Source of mappings whose codes are no codes but texts, matched as they stand.
 TEXTS: Final = "http://scnen-cds.example.org/fhir/CodeSystem/texts"
@@ -125,6 +133,8 @@ class MappedCode:
         Which file says so.
     is_site : bool
         Whether that file is the site's own.
+    coding : Coding
+        System and code, as what is found under it names them.
     """
 
     system: str
@@ -142,6 +152,30 @@ class MappedCode:
     sign_convention: str | None = None
     file: str = field(default="", compare=False)
     is_site: bool = field(default=False, compare=False)
+    coding: Coding = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        """Write down once under which code a value is found."""
+        object.__setattr__(self, "coding", Coding(self.system, self.code))
+
+
+def common_place(codes: Sequence[MappedCode]) -> frozenset[str]:
+    """
+    Tell which levels several codes leave possible together.
+
+    Parameters
+    ----------
+    codes : sequence of MappedCode
+        At least one.
+
+    Returns
+    -------
+    frozenset of str
+        Levels of all of them.
+    """
+    if len(codes) == 1:
+        return codes[0].place
+    return places.common([code.place for code in codes])
 
 
 @dataclass(frozen=True, slots=True)

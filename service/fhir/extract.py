@@ -303,12 +303,12 @@ def _readings(
     if found.readings is None:
         return dict.fromkeys(ROLES, Chosen(Missing(Reason.UNAVAILABLE)))
     situation = Situation(
-        place=place,
-        is_alone=is_alone,
-        operated=draft.when,
-        injured=_injury(found.fractures, draft, place),
-        now=call.now,
-        windows=call.windows,
+        place,
+        is_alone,
+        draft.when,
+        _injury(found.fractures, draft, place),
+        call.now,
+        call.windows,
     )
     return choose_readings(found.readings, situation, call.terminology, call.intake)
 

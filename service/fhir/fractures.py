@@ -146,17 +146,17 @@ def _fact(
     meanings = [meaning for meaning in found if meaning.kind is Kind.CONDITION]
     exclusions = [meaning for meaning in found if meaning.kind is Kind.EXCLUSION]
     place = fracture_place(resource["code"], meanings)
-    sites = read_sites(resource.get("bodySite"), terminology)
-    if place is not None and sites:
-        place &= union(sites)
+    if place is not None and "bodySite" in resource:
+        sites = read_sites(resource["bodySite"], terminology)
+        place &= union(sites) if sites else place
     is_active = _status(resource, "clinicalStatus") not in _OVER
     return ConditionFact(
         resource=resource,
         source=source_of(resource),
         code=(meanings or exclusions)[0],
         place=place,
-        has_index_character=any(m.index_characters for m in meanings),
-        is_pathological=any(m.target != _FRACTURE for m in meanings),
+        has_index_character=bool([m for m in meanings if m.index_characters]),
+        is_pathological=bool([m for m in meanings if m.target != _FRACTURE]),
         exclusion=exclusions[0].target if exclusions else None,
         is_active=is_active,
         encounter=target_id(resource.get("encounter"), "Encounter"),
@@ -167,9 +167,10 @@ def _fact(
 
 
 def _onset(resource: Mapping[str, Any], zone: tzinfo) -> When | None:
+    if "onsetDateTime" in resource:
+        return parse_when(resource["onsetDateTime"], zone)
     period = resource.get("onsetPeriod")
-    began = period.get("start") if isinstance(period, dict) else None
-    return parse_when(resource.get("onsetDateTime", began), zone)
+    return parse_when(period.get("start"), zone) if isinstance(period, dict) else None
 
 
 def _abated(

@@ -1,12 +1,12 @@
 """Where a vertebra lies: every source must leave something of what the others say."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import combinations
 
 from service.fhir.acts import PEDICLE_SCREW, Act
 from service.fhir.evidence import Evidence, current
-from service.fhir.findings import Coding, Measurement, Missing, Reason, quoted
+from service.fhir.findings import Measurement, Missing, Reason, quoted
 from service.fhir.operations import ProcedureFact
 from service.fhir.places import (
     ANYWHERE,
@@ -101,7 +101,7 @@ def locate(
         used += group
         place &= said
     for group in checking:
-        if not place & narrowest(evidence.place for evidence in group):
+        if not place & narrowest([evidence.place for evidence in group]):
             said_by = _dissent(place, used, group, concerned)
             return _conflict(said_by, [*used, *group], concerned)
     recorded = [evidence for evidence in concerned if evidence.place & place]
@@ -120,12 +120,10 @@ def _sources(
 ) -> tuple[list[list[Evidence]], list[list[Evidence]]]:
     """Give the sources that decide, in order of precedence, and those that check."""
     screws = [act for act in draft.acts if PEDICLE_SCREW in act.methods]
-    deciding = [
-        [evidence]
-        for act in draft.acts
-        if PEDICLE_SCREW not in act.methods
-        for evidence in _said_by(act)
-    ]
+    deciding: list[list[Evidence]] = []
+    for act in draft.acts:
+        if PEDICLE_SCREW not in act.methods:
+            deciding += _said_by(act)
     deciding += _by_kind(fractures)
     if not screws:
         return deciding, []
@@ -160,11 +158,12 @@ def _evidence(fact: ProcedureFact, act: Act, place: frozenset[str]) -> Evidence:
     return Evidence(fact.source, act.codes[0], place, fact.when, status)
 
 
-def _said_by(act: Act) -> Iterator[Evidence]:
-    if act.facts[0].sites:
-        yield _evidence(act.facts[0], act, act.site)
+def _said_by(act: Act) -> list[list[Evidence]]:
+    fact = act.facts[0]
+    said = [[_evidence(fact, act, act.site)]] if fact.sites else []
     if act.region != ANYWHERE:
-        yield _evidence(act.facts[0], act, act.region)
+        said.append([_evidence(fact, act, act.region)])
+    return said
 
 
 def _segment(
@@ -178,15 +177,16 @@ def _segment(
             return Missing(Reason.REGION_NOT_LEVEL, describe(place), _names(used))
         reason = Reason.NOT_RECORDED if conditions_were_had else Reason.UNAVAILABLE
         return Missing(reason)
-    teller = next((e for e in used if segment_of(e.place)), used[0])
+    tellers = [e for e in used if segment_of(e.place)]
+    teller = tellers[0] if tellers else used[0]
     return Measurement(
-        value=name,
-        unit=None,
-        as_found=describe(teller.place),
-        code=Coding(teller.code.system, teller.code.code),
-        source=teller.source,
-        time=teller.when.stated if teller.when else None,
-        status=teller.status,
+        name,
+        None,
+        describe(teller.place),
+        teller.code.coding,
+        teller.source,
+        teller.when.stated if teller.when else None,
+        teller.status,
     )
 
 

@@ -13,7 +13,7 @@ from service.fhir.films import (
     Verdict,
     is_of_other_side,
 )
-from service.fhir.findings import Coding, Measurement, Missing, Reason, quoted
+from service.fhir.findings import Measurement, Missing, Reason, quoted
 from service.fhir.places import describe, level_of
 from service.fhir.quantities import Fault, value_of
 from service.fhir.readings import FINAL, Reading
@@ -64,6 +64,9 @@ class Chosen:
     is_outranked: bool = False
 
 
+_NOTHING: Final = Chosen(_NOT_RECORDED)
+
+
 @dataclass(slots=True)
 class _Refusal:
     """A reading that did not; the further it got, the more it tells."""
@@ -103,25 +106,27 @@ def choose_readings(
     dict of str to Chosen
         One for each of `ROLES`.
     """
-    passed: dict[str, list[Candidate]] = {name: [] for name in ROLES}
-    refused: dict[str, list[_Refusal]] = {name: [] for name in ROLES}
+    passed: dict[str, list[Candidate]] = {}
+    refused: dict[str, list[_Refusal]] = {}
     for reading in readings:
-        for name, role in ROLES_OF.get(reading.mapped.target, ()):
-            if is_of_other_side(reading, role, situation):
+        roles = ROLES_OF.get(reading.mapped.target, ())
+        for name, role in roles:
+            if len(roles) > 1 and is_of_other_side(reading, role, situation):
                 continue
             judged = _judge(reading, role, situation, terminology)
             if isinstance(judged, Candidate):
-                passed[name].append(judged)
+                passed.setdefault(name, []).append(judged)
             else:
-                refused[name].append(judged)
+                refused.setdefault(name, []).append(judged)
                 if judged.gate == _MEANING_GATE:
                     intake.accepts(reading.resource)  # so that its fault is named
     if situation.is_alone and _is_of_several_levels(passed):
         _drop_levels(passed, refused)
-    return {
-        name: _decide(role, passed[name], refused[name], situation, intake)
-        for name, role in ROLES.items()
-    }
+    chosen = dict.fromkeys(ROLES, _NOTHING)
+    for name in passed.keys() | refused.keys():
+        had, lost = passed.get(name, []), refused.get(name, [])
+        chosen[name] = _decide(ROLES[name], had, lost, situation, intake)
+    return chosen
 
 
 def _judge(
@@ -181,7 +186,7 @@ def _drop_levels(
 ) -> None:
     """Films of several vertebrae, and it is not known which one was operated on."""
     for name, candidates in passed.items():
-        refused[name] += [
+        refused.setdefault(name, []).extend(
             _Refusal(
                 _VALUE_GATE,
                 Reason.REGION_NOT_LEVEL,
@@ -190,7 +195,7 @@ def _drop_levels(
             )
             for c in candidates
             if c.reading.place
-        ]
+        )
         passed[name] = [c for c in candidates if not c.reading.place]
 
 
@@ -277,7 +282,7 @@ def _chosen(candidate: Candidate, role: Role) -> Chosen:
         value.number,
         role.unit,
         value.as_found,
-        Coding(reading.mapped.system, reading.mapped.code),
+        reading.mapped.coding,
         reading.source,
         candidate.when.stated,
         reading.status,

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from datetime import tzinfo
 from typing import Any, Final
 
-from service.fhir.conceptmaps import MappedCode
-from service.fhir.places import common, distinct
+from service.fhir.conceptmaps import MappedCode, common_place
+from service.fhir.places import distinct
 from service.fhir.references import source_of, target_id
 from service.fhir.resources import has_known_status
 from service.fhir.terminology import Terminology
@@ -140,14 +140,14 @@ def _fact(
     number = len(listed) if isinstance(listed, list) else 1
     when, lasted = _performed(resource, zone)
     return ProcedureFact(
-        resource=resource,
-        source=source_of(resource),
-        meanings=meanings,
-        encounter=target_id(resource.get("encounter"), "Encounter"),
-        when=when,
-        sites=distinct(sites),
-        lasted=lasted,
-        has_unread_site=number > max(1, len(sites)),
+        resource,
+        source_of(resource),
+        meanings,
+        target_id(resource.get("encounter"), "Encounter"),
+        when,
+        distinct(sites),
+        lasted,
+        number > max(1, len(sites)),
     )
 
 
@@ -192,7 +192,7 @@ def read_sites(sites: object, terminology: Terminology) -> tuple[frozenset[str],
         meanings = terminology.places.meanings(site)
         if meanings:
             # Codings of one concept are translations: the narrowest holds.
-            found.append(common([meaning.place for meaning in meanings]))
+            found.append(common_place(meanings))
     return tuple(found)
 
 

@@ -62,7 +62,8 @@ def keep_own(
     subject = base_of(encounter.get("subject"), f"Patient/{patient_id}")
     selections = _select(record, patient_id, base)
     bases = {subject} if subject else set()
-    bases = bases.union(*[selection.bases for selection in selections.values()])
+    for selection in selections.values():
+        bases |= selection.bases
     if len(bases) > 1 and base is None:
         selections = _select(record, patient_id, "")
     is_own = (
@@ -84,13 +85,14 @@ def keep_own(
 def _select(
     record: PatientRecord, patient_id: str, base: str | None
 ) -> dict[str, Selection]:
+    listed = {
+        "Procedure": record.procedures,
+        "Observation": record.observations,
+        "Condition": record.conditions,
+    }
     return {
         kind: select(entries or (), kind, patient_id, base)
-        for kind, entries in (
-            ("Procedure", record.procedures),
-            ("Observation", record.observations),
-            ("Condition", record.conditions),
-        )
+        for kind, entries in listed.items()
     }
 
 

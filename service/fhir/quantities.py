@@ -10,7 +10,7 @@ from typing import Any, Final
 from service.fhir.findings import Reason
 from service.fhir.systems import UCUM, canonical
 from service.fhir.terminology import MappedCode, Terminology
-from service.fhir.units import PHYSICAL_RANGES, UNITS, dimension_of
+from service.fhir.units import CONVERSIONS, dimension_of
 
 __all__ = ["Fault", "Value", "value_of"]
 
@@ -84,21 +84,39 @@ def value_of(
     Value or Fault
         A number within the physical range; never a guess.
     """
+    quantity = element.get("valueQuantity")
     try:
-        number, unit, as_found = _read(element, mapped, terminology)
+        if isinstance(quantity, dict) and "dataAbsentReason" not in element:
+            number, unit, as_found = _read_quantity(quantity, mapped, terminology)
+        else:
+            number, unit, as_found = _read_other(element, mapped, terminology)
         return _convert(number, unit, as_found, mapped)
     except _Refused as refused:
         return refused.fault
 
 
-def _read(
+def _read_quantity(
+    quantity: Mapping[str, Any], mapped: MappedCode, terminology: Terminology
+) -> tuple[float, str, str]:
+    if quantity.get("comparator") is not None:
+        raise _Refused(Reason.COMPARATOR, _short(quantity["comparator"]))
+    number = quantity.get("value")
+    if not isinstance(number, float) or not isfinite(number):
+        number = _number(number)
+    unit, stated = _unit_of(
+        quantity.get("unit"), quantity.get("code"), quantity.get("system"), terminology
+    )
+    if unit is None:
+        unit = _default_unit(mapped, terminology)
+    # Some servers drop the zero of 41.0: the same value is written in one way.
+    return number, unit, f"{number:.15g}{stated}"
+
+
+def _read_other(
     element: Mapping[str, Any], mapped: MappedCode, terminology: Terminology
 ) -> tuple[float, str, str]:
     if "dataAbsentReason" in element:
         raise _Refused(Reason.DATA_ABSENT, _words(element["dataAbsentReason"]))
-    quantity = element.get("valueQuantity")
-    if isinstance(quantity, dict):
-        return _read_quantity(quantity, mapped, terminology)
     if "string" in mapped.value_forms and "valueString" in element:
         return _read_string(element["valueString"], mapped, terminology)
     if "integer" in mapped.value_forms and "valueInteger" in element:
@@ -110,37 +128,37 @@ def _read(
     raise _Refused(Reason.NOT_A_QUANTITY, "no value")
 
 
-def _read_quantity(
-    quantity: Mapping[str, Any], mapped: MappedCode, terminology: Terminology
-) -> tuple[float, str, str]:
-    if quantity.get("comparator") is not None:
-        raise _Refused(Reason.COMPARATOR, _short(quantity["comparator"]))
-    number = _number(quantity.get("value"))
-    spelled, code = _text(quantity.get("unit")), _text(quantity.get("code"))
-    unit = _unit_of(spelled, code, _text(quantity.get("system")), terminology)
-    if unit is None:
-        unit = _default_unit(mapped, terminology)
-    stated = (spelled or code or "")[:_LONGEST_UNIT]
-    # Some servers drop the zero of 41.0: the same value is written in one way.
-    return number, unit, f"{number:.15g} {stated}".rstrip()
-
-
 def _unit_of(
-    spelled: str | None, code: str | None, system: str | None, terminology: Terminology
-) -> str | None:
+    spelled: object, code: object, system: object, terminology: Terminology
+) -> tuple[str | None, str]:
     """Tell the unit; a hospital has few, so the answers are kept."""
-    length = len(spelled or "") + len(code or "") + len(system or "")
-    tell = _unit if length <= _LONGEST_UNIT else _unit.__wrapped__
-    return tell(spelled, code, system, terminology)
+    if (
+        isinstance(spelled, str)
+        and isinstance(code, str)
+        and isinstance(system, str)
+        and len(spelled) + len(code) + len(system) <= _LONGEST_UNIT
+    ):
+        return _kept_unit(spelled, code, system, terminology)
+    return _unit(_text(spelled), _text(code), _text(system), terminology)
 
 
 @lru_cache(maxsize=256)
+def _kept_unit(
+    spelled: str, code: str, system: str, terminology: Terminology
+) -> tuple[str | None, str]:
+    return _unit(_text(spelled), _text(code), _text(system), terminology)
+
+
 def _unit(
     spelled: str | None, code: str | None, system: str | None, terminology: Terminology
-) -> str | None:
-    """Tell the unit, None if none is stated; code and spelling must not disagree."""
+) -> tuple[str | None, str]:
+    """
+    Tell the unit, None if none is stated, and how the record writes it.
+
+    Code and spelling must not disagree.
+    """
     if spelled is None and code is None:
-        return None
+        return None, ""
     of_spelling = spelled and terminology.unit(None, spelled)
     if code is None:
         found = of_spelling
@@ -156,7 +174,7 @@ def _unit(
     ):
         detail = f"unit {_short(spelled)}, code {_short(code)}"
         raise _Refused(Reason.UNIT_UNKNOWN, detail)
-    return found
+    return found, f" {(spelled or code or '')[:_LONGEST_UNIT]}".rstrip()
 
 
 def _read_string(
@@ -165,7 +183,7 @@ def _read_string(
     match = _NUMBER_AND_UNIT.fullmatch(text) if isinstance(text, str) else None
     if match is None:
         raise _Refused(Reason.NOT_A_QUANTITY, "valueString")
-    unit = _unit_of(match[2] or None, None, None, terminology)
+    unit, _ = _unit_of(match[2], None, None, terminology)
     if unit is None:
         unit = _default_unit(mapped, terminology)
     return float(match[1]), unit, match[0].strip()
@@ -179,12 +197,13 @@ def _default_unit(mapped: MappedCode, terminology: Terminology) -> str:
 
 
 def _convert(number: float, name: str, as_found: str, mapped: MappedCode) -> Value:
-    unit = UNITS[name]
-    dimension = dimension_of(mapped.target)
-    if unit.dimension != dimension:
-        raise _Refused(Reason.UNIT_UNKNOWN, f"{name} is no unit of an {dimension}")
-    converted = number * unit.factor
-    low, high = PHYSICAL_RANGES[mapped.target]
+    target = mapped.target
+    try:
+        factor, low, high = CONVERSIONS[name, target]
+    except KeyError:
+        detail = f"{name} is no unit of an {dimension_of(target)}"
+        raise _Refused(Reason.UNIT_UNKNOWN, detail) from None
+    converted = number * factor
     if not low <= converted <= high:
         raise _Refused(Reason.OUT_OF_PHYSICAL_RANGE, as_found)
     if mapped.sign_convention == "kyphosis-negative":

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import tzinfo
 from typing import Any, Final
 
-from service.fhir.conceptmaps import MappedCode
+from service.fhir.conceptmaps import MappedCode, common_place
 from service.fhir.places import ANYWHERE, common
 from service.fhir.references import Contested, source_of, target_id
 from service.fhir.terminology import Terminology
@@ -169,7 +169,9 @@ def _agreed(meanings: Sequence[MappedCode]) -> tuple[list[MappedCode], str]:
 
 
 def _effective(resource: Resource, zone: tzinfo) -> When | None:
-    if isinstance(period := resource.get("effectivePeriod"), dict):
+    if "effectivePeriod" in resource and isinstance(
+        period := resource["effectivePeriod"], dict
+    ):
         ends = [parse_when(period.get(name), zone) for name in ("start", "end")]
         if ends[0] is None or ("end" in period and ends[1] is None):
             return None
@@ -189,8 +191,8 @@ def _place(
     place: frozenset[str] | None = None
     if "bodySite" in resource:
         # Codings of one site are translations: without a level in common they say none.
-        said = [m.place for m in terminology.places.meanings(resource["bodySite"])]
-        place = common(said) if said else frozenset()
+        said = terminology.places.meanings(resource["bodySite"])
+        place = common_place(said) if said else frozenset()
     if "focus" not in resource:
         return place
     focus = resource["focus"]

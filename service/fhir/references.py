@@ -5,6 +5,7 @@ from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC
 from functools import lru_cache
+from operator import itemgetter
 from typing import Any, Final
 from urllib.parse import urlsplit
 
@@ -28,6 +29,7 @@ _NUMBER: Final = re.compile(r"\d{1,64}", re.ASCII)
 
 _ADDRESS: Final = re.compile(r"https?://", re.ASCII | re.IGNORECASE)
 _USUAL_PORTS: Final = {"http": 80, "https": 443}
+_NAME: Final = itemgetter("id")
 
 Resource = Mapping[str, Any]
 
@@ -88,27 +90,28 @@ def select(
     """
     own = f"Patient/{patient_id}"
     mine: list[Resource] = []
-    distant: list[Resource] = []
-    junk = 0
+    rest: list[Any] = []
     for entry in entries:
         try:  # most references are written the short way
-            is_own = entry["subject"]["reference"] == own
+            is_own = (
+                entry["subject"]["reference"] == own and entry["resourceType"] == kind
+            )
         except (KeyError, TypeError):
             is_own = False
-        if not isinstance(entry, dict) or entry.get("resourceType") != kind:
-            junk += 1
-        elif is_own:
-            mine.append(entry)
-        else:
-            distant.append(entry)
-    if not distant:
-        return Selection(_each_once(mine), 0, junk)
+        (mine if is_own else rest).append(entry)
+    if not rest:
+        return Selection(_each_once(mine), 0, 0)
+    distant = [
+        entry
+        for entry in rest
+        if isinstance(entry, dict) and entry.get("resourceType") == kind
+    ]
     named = [(base_of(entry.get("subject"), own), entry) for entry in distant]
     bases = frozenset([said for said, _ in named if said])
     allowed = {"", home_of(bases, base)}
     mine += [entry for said, entry in named if said in allowed]
     others = sum([said not in allowed for said, _ in named])
-    return Selection(_each_once(mine), others, junk, bases)
+    return Selection(_each_once(mine), others, len(rest) - len(distant), bases)
 
 
 def base_of(reference: object, own: str) -> str | None:
@@ -176,9 +179,9 @@ def _normal(base: str) -> str:
 def _each_once(resources: Collection[Resource]) -> tuple[Resource, ...]:
     """Keep of each resource the newest version; it may stand there several times."""
     try:
-        if len({resource.get("id") for resource in resources}) == len(resources):
+        if len(set(map(_NAME, resources))) == len(resources):
             return tuple(resources)
-    except TypeError:  # an id that is no text
+    except (KeyError, TypeError):  # no id, or one that is no text
         pass
     kept: dict[str, Resource] = {}
     repeated: dict[str, list[Resource]] = {}

@@ -135,16 +135,14 @@ def _fault_of(resource: Mapping[str, Any]) -> str | None:
         return "id: stands for versions that differ, and none is the newest"
     kind = resource["resourceType"]
     content = {name: resource[name] for name in ELEMENTS[kind] if name in resource}
-    parts = content.get("component")
-    parts = parts if isinstance(parts, list) else []
-    if _is_modified(resource) or (parts and any(map(_is_modified, parts))):
+    is_modified = _is_modified(resource)
+    if "component" in content and isinstance(parts := content["component"], list):
+        is_modified = is_modified or any(map(_is_modified, parts))
+        content["component"] = [_without_number(part) for part in parts]
+    if is_modified:
         return "modifierExtension or implicitRules: may turn the meaning round"
     if kind == "Procedure" and not has_known_status(resource):
         return "status: not valid FHIR R4"
-    if parts:
-        content["component"] = [
-            _without_number(part) if isinstance(part, dict) else part for part in parts
-        ]
     try:
         written = orjson.dumps(_without_number(content))
     except TypeError:
@@ -160,12 +158,14 @@ def _is_modified(part: object) -> bool:
     )
 
 
-def _without_number(part: Mapping[str, Any]) -> Mapping[str, Any]:
+def _without_number(part: object) -> object:
     """Put a constant in the place of a value, which differs between patients."""
-    quantity = part.get("valueQuantity")
-    if isinstance(quantity, dict) and _is_decimal(quantity.get("value")):
-        return {**part, "valueQuantity": {**quantity, "value": _SOME_NUMBER}}
-    return part
+    if not isinstance(part, dict) or "valueQuantity" not in part:
+        return part
+    quantity = part["valueQuantity"]
+    if not isinstance(quantity, dict) or not _is_decimal(quantity.get("value")):
+        return part
+    return {**part, "valueQuantity": {**quantity, "value": _SOME_NUMBER}}
 
 
 def _is_decimal(value: object) -> bool:

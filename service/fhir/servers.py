@@ -12,7 +12,7 @@ Resource = Mapping[str, Any]
 
 def at_home(
     resources: Iterable[Resource], patient_id: str, bases: Collection[str]
-) -> tuple[list[Resource], int]:
+) -> tuple[tuple[Resource, ...], int]:
     """
     Write references to the patient the short way, and drop those of other servers.
 
@@ -27,7 +27,7 @@ def at_home(
 
     Returns
     -------
-    resources : list of Mapping
+    resources : tuple of Mapping
         As they were, except that a `subject` at one of the bases is relative. Those of
         other patients are left to `service.fhir.references.select`.
     elsewhere : int
@@ -38,12 +38,12 @@ def at_home(
     --------
     >>> procedure = {"subject": {"reference": "https://e.example/fhir/Patient/p1"}}
     >>> at_home([procedure], "p1", ["https://e.example/fhir"])
-    ([{'subject': {'reference': 'Patient/p1'}}], 0)
+    (({'subject': {'reference': 'Patient/p1'}},), 0)
     >>> at_home([procedure], "p1", ["https://other.example/fhir"])
-    ([], 1)
+    ((), 1)
     """
     if not bases:
-        return list(resources), 0
+        return tuple(resources), 0
     own = f"Patient/{patient_id}"
     homes = {home_of((), base) for base in bases}
     kept: list[Resource] = []
@@ -56,4 +56,4 @@ def at_home(
             kept.append({**resource, "subject": {**subject, "reference": own}})
         else:
             elsewhere += 1
-    return kept, elsewhere
+    return tuple(kept), elsewhere

@@ -234,7 +234,8 @@ def _enclose(one: When, other: When) -> When:
     return When(
         min(one.start, other.start),
         max(one.end, other.end),
-        one.stated if one.stated == other.stated else None,
+        # Two zones are dear to compare; what was stated alike began at one instant.
+        one.stated if one.start == other.start and one.stated == other.stated else None,
         min(one.first_day, other.first_day),
         max(one.last_day, other.last_day),
         one.has_bare_date or other.has_bare_date,

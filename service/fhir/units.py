@@ -6,7 +6,7 @@ from math import pi
 from types import MappingProxyType
 from typing import Final
 
-__all__ = ["PHYSICAL_RANGES", "UNITS", "Unit", "dimension_of"]
+__all__ = ["CONVERSIONS", "PHYSICAL_RANGES", "UNITS", "Unit", "dimension_of"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +49,14 @@ PHYSICAL_RANGES: Final[Mapping[str, tuple[float, float]]] = MappingProxyType(
 _DIMENSIONS: Final = {
     quantity: "ratio" if quantity.endswith(("ratio", "ratio-ap")) else "angle"
     for quantity in PHYSICAL_RANGES
+}
+
+#: unit and quantity, of one dimension -> factor to degrees or percent, and the range
+CONVERSIONS: Final[Mapping[tuple[str, str], tuple[float, float, float]]] = {
+    (name, quantity): (unit.factor, *bounds)
+    for name, unit in UNITS.items()
+    for quantity, bounds in PHYSICAL_RANGES.items()
+    if unit.dimension == _DIMENSIONS[quantity]
 }
 
 

@@ -330,7 +330,7 @@ def found(signs: Sequence[Sign]) -> tuple[Found, ...]:
         Found(
             value=sign.answer,
             as_found=sign.as_found,
-            code=Coding(sign.mapped.system, sign.mapped.code),
+            code=sign.mapped.coding,
             source=sign.source,
             time=when.stated,
             last_day=when.last_day,

@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 from types import MappingProxyType
 from typing import Any, Final
 
-__all__ = ["contradicts", "in_r4"]
+__all__ = ["contradicts", "in_r4", "legible"]
 
 Resource = Mapping[str, Any]
 
@@ -30,6 +30,32 @@ _TIMES: Final[Mapping[str, tuple[frozenset[str], frozenset[str]]]] = MappingProx
         "Encounter": (frozenset({"period"}), frozenset({"actualPeriod"})),
     }
 )
+
+
+def legible(
+    resources: tuple[Resource, ...], kind: str, version: str
+) -> tuple[Resource, ...]:
+    """
+    Spell resources as R4 does, and leave out those that contradict their version.
+
+    Parameters
+    ----------
+    resources : tuple of Mapping
+        Plain JSON of one type.
+    kind : str
+        That type.
+    version : str
+        What their server is declared to speak: ``"R4"``, ``"R4B"`` or ``"R5"``.
+
+    Returns
+    -------
+    tuple of Mapping
+        The others: by the declared version or not at all, else their times were lost.
+    """
+    if kind not in _TIMES:
+        return resources
+    kept = [each for each in resources if not contradicts(each, version)]
+    return tuple([in_r4(each, version) for each in kept] if version == "R5" else kept)
 
 
 def contradicts(resource: Resource, version: str) -> bool:
@@ -64,6 +90,8 @@ def contradicts(resource: Resource, version: str) -> bool:
     own, foreign = _TIMES[kind]
     if version == "R5":
         own, foreign = foreign, own
+    if resource.keys().isdisjoint(foreign):
+        return False
     said = {name for name, value in resource.items() if value is not None}
     return said.isdisjoint(own) and not said.isdisjoint(foreign)
 

@@ -170,9 +170,10 @@ def _place_act(act: Act, drafts: list[Draft]) -> None:
         for draft in possible:
             draft.number_unknown |= draft.repeats(act)
     if not possible:
-        possible = [Draft(place)]
-        drafts += possible
-    elif len(possible) > 1 and any(act.methods & d.methods for d in possible):
+        drafts.append(draft := Draft(place))
+        draft.add(act)
+        return
+    if len(possible) > 1 and any(act.methods & d.methods for d in possible):
         return  # a second record of one of them: it adds nothing
     for draft in possible:
         draft.add(act)

@@ -61,10 +61,10 @@ def test_the_patients_id_under_an_unknown_name_is_dropped_and_counted(base):
 )
 def test_what_names_somebody_else_or_nobody_is_left_to_the_extraction(resource):
     """Which drops and counts it as ever."""
-    assert at_home([resource], "p1", BASES) == ([resource], 0)
+    assert at_home([resource], "p1", BASES) == ((resource,), 0)
 
 
 def test_where_no_server_is_known_nothing_is_touched():
     """Then the record must agree with itself."""
     resources = [_of("https://other.example/fhir/Patient/p1"), _of("Patient/p1")]
-    assert at_home(resources, "p1", ()) == (resources, 0)
+    assert at_home(resources, "p1", ()) == (tuple(resources), 0)
