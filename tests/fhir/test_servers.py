@@ -20,9 +20,9 @@ def test_every_known_name_is_the_short_way(base, tail):
     resource = _of(f"{base.rstrip('/')}/Patient/p1{tail}")
     resource["subject"]["display"] = "kept"
     kept, elsewhere = at_home([resource], "p1", BASES)
-    assert kept == [
-        {**resource, "subject": {"reference": "Patient/p1", "display": "kept"}}
-    ]
+    assert kept == (
+        {**resource, "subject": {"reference": "Patient/p1", "display": "kept"}},
+    )
     assert elsewhere == 0
     assert resource["subject"]["reference"].startswith(base[:4])
 
@@ -42,7 +42,7 @@ def test_the_patients_id_under_an_unknown_name_is_dropped_and_counted(base):
     """It may be another person's; whoever reads the answer must hear of it."""
     short = _of("Patient/p1")
     kept, elsewhere = at_home([short, _of(f"{base}/Patient/p1")], "p1", BASES)
-    assert (kept, elsewhere) == ([short], 1)
+    assert (kept, elsewhere) == ((short,), 1)
 
 
 @pytest.mark.parametrize(
