@@ -58,6 +58,12 @@ bench: $(VENV)/setup.stamp ## Measure against the floor with wrk
 image-test: $(VENV)/setup.stamp $(BASE) ## Build the image and run it (root; minutes)
 	$(PY) -m pytest -q -m image tests/deploy
 
+sbom: $(VENV)/setup.stamp ## Write build/sbom.json and check the licences
+	$(PY) scripts/bill_of_materials.py
+
+audit: $(VENV)/setup.stamp ## Look up known weaknesses of the packages
+	$(PY) scripts/audit_packages.py
+
 messages: $(VENV)/setup.stamp ## List the words of the cards for translators
 	$(VENV)/bin/pybabel -q extract -F service/locales/babel.cfg --no-location --no-wrap \
 	  --sort-output --omit-header -o service/locales/cards.pot service/templates/cards

@@ -147,7 +147,7 @@ def test_a_pod_gets_time_to_be_forgotten_and_to_finish():
 
 
 def test_probes_ask_for_what_the_service_documents():
-    """Alive decides about restarts, ready about traffic: a slow database restarts none."""
+    """Alive decides on restarts, ready on traffic: a slow database restarts none."""
     pod = rendered()["StatefulSet", "prod-scnen-cds"]["spec"]["template"]["spec"]
     (container,) = pod["containers"]
     paths = {
@@ -204,7 +204,7 @@ def test_nothing_gets_in_or_out_that_is_not_named():
 
 
 def test_the_migration_runs_before_the_new_pods():
-    """A hook of Helm, with its own copy of the configuration, which is there by then."""
+    """A hook of Helm with its own copy of the configuration, there by then."""
     manifests = rendered()
     job = manifests["Job", "prod-scnen-cds-migration"]
     assert job["metadata"]["annotations"]["helm.sh/hook"] == "pre-install,pre-upgrade"
