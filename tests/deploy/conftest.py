@@ -122,6 +122,8 @@ def configuration(folder, port, upstreams):
 @pytest.fixture(scope="session")
 def start_proxy(tmp_path_factory, free_port, wait_for):
     """Start nginx before two instances."""
+    if not shutil.which("nginx"):
+        pytest.skip("needs nginx: apt-get install --no-install-recommends nginx-light")
 
     @contextmanager
     def start(*upstreams):
@@ -162,7 +164,5 @@ def instances(tmp_path_factory, free_port, wait_for):
 @pytest.fixture(scope="session")
 def proxy(start_proxy, instances):
     """Give the proxy before both instances."""
-    if not shutil.which("nginx"):
-        pytest.skip("needs nginx: apt-get install --no-install-recommends nginx-light")
     with start_proxy(*(each.port for each in instances)) as running:
         yield running
