@@ -1,6 +1,8 @@
 """The compose file: valid, hardened, and only the proxy can be reached."""
 
+import os
 import re
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -117,6 +119,24 @@ def test_the_proxy_is_trusted_by_its_address():
     """The address that the service trusts is the one the proxy has."""
     trusted = SERVICES["cds-1"]["environment"]["SCNEN_PROXIES"]
     assert SERVICES["proxy"]["networks"]["inner"]["ipv4_address"] == trusted
+
+
+def test_the_documented_commands_make_every_secret_but_the_certificate(tmp_path):
+    """As written in docs/deploy.md; each file can be read by one user only."""
+    if os.getuid() != 0 or not shutil.which("openssl"):
+        pytest.skip("needs root, to give files away, and openssl")
+    text = (ROOT / "docs/deploy.md").read_text("utf-8")
+    block = re.search(r"^ +```sh\n(.*?)^ +```", text, re.MULTILINE | re.DOTALL)[1]
+    subprocess.run(["/bin/sh", "-ec", block], cwd=tmp_path, check=True)
+    made = {path.name: path.stat() for path in (tmp_path / "secrets").iterdir()}
+    assert made.keys() | {"tls_certificate", "tls_key"} == COMPOSE["secrets"].keys()
+    users = {"database_password": 999}
+    for name, status in made.items():
+        assert status.st_mode & 0o777 == 0o600, name
+        assert status.st_uid == users.get(name, 10001), name
+    password = (tmp_path / "secrets/database_password").read_text().strip()
+    entry = (tmp_path / "secrets/pgpass").read_text().strip()
+    assert entry == f"database:5432:scnen:scnen:{password}"
 
 
 def settings_of(folder):

@@ -94,7 +94,7 @@ def test_every_metric_that_is_asked_for_exists():
 
 @pytest.mark.parametrize("query", QUERIES)
 def test_every_label_that_is_asked_for_exists(query):
-    """A label that is not there would give an empty panel, or an alert for ever mute."""
+    """A label that is not there would give an empty panel, or a mute alert."""
     names = re.findall(r"\bscnen_\w+", query)
     there = {"instance"}.union(*(METRICS[name] for name in names))
     grouped = re.findall(r"\bby \(([^)]*)\)", query)
