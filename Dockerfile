@@ -25,15 +25,17 @@ LABEL org.opencontainers.image.title="scnen-cds" \
       org.opencontainers.image.licenses="Apache-2.0" \
       org.opencontainers.image.version="${VERSION}" \
       org.opencontainers.image.revision="${REVISION}"
-# No user can become another (no setuid), and the interpreter of the base has no installer.
-# The folder for the embedded database belongs to the service; all else is root's.
+# No user can become another (no setuid), and nothing can be installed: neither pip nor apt
+# is left. The list of the base's packages stays, for scanners. The folder for the spool
+# belongs to the service; all else is root's.
 RUN echo "scnen:x:10001:" >> /etc/group \
  && echo "scnen:x:10001:10001::/nonexistent:/usr/sbin/nologin" >> /etc/passwd \
  && install -d -o 10001 -g 10001 -m 0700 /var/lib/scnen-cds \
  && find / -xdev -type f -perm /6000 -exec chmod a-s {} + \
  && find /usr -xdev -depth \( -name ensurepip -o -path '*-packages/[ps]*' \
       \( -name 'pip*' -o -name 'setuptools*' \) -o -path '/usr/*bin/pip*' \) \
-      -exec rm -rf {} +
+      -exec rm -rf {} + \
+ && rm -rf /usr/*bin/apt* /usr/*bin/dpkg* /usr/lib/apt /etc/apt /var/lib/apt /var/cache/apt
 COPY --from=build /opt/scnen-cds /opt/scnen-cds
 ENV PATH=/opt/scnen-cds/bin:$PATH \
     PYTHONDONTWRITEBYTECODE=1 \

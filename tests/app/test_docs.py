@@ -38,7 +38,7 @@ NOT_RUN = {
     "docker build": "no container engine; tests/deploy/test_image.py uses another one",
     "docker buildx": "asks a registry of images",
     "docker run": "as above; tests/deploy/test_image.py runs the image in the same way",
-    "docker run": "as above; the test runs the image in the same way",
+    "docker compose": "no container engine; tests/deploy reads the file",
     "kubectl": "no cluster; tests/deploy/test_helm.py checks what would be sent to it",
     "helm install": "as above",
     "make sbom": "tests/deploy/test_supply_chain.py runs what it calls",

@@ -236,6 +236,15 @@ def test_the_image_holds_no_installer_statistics_or_tests(image):
         | {"pytest", "tests"}
     )
     assert "ensurepip" not in {each.name for each in folders}
+    for top in ("bin", "sbin", "local/bin", "local/sbin"):
+        tools = {each.name for each in (image.files / "usr" / top).iterdir()}
+        assert not {each for each in tools if each.startswith(("apt", "dpkg", "pip"))}
+
+
+def test_a_scanner_finds_the_list_of_the_packages_of_the_base(image):
+    """What cannot be seen cannot be kept up to date."""
+    status = (image.files / "var/lib/dpkg/status").read_text("utf-8")
+    assert "Package: libc6\n" in status
 
 
 def test_no_file_of_the_image_gives_another_user(image):

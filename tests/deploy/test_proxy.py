@@ -112,7 +112,7 @@ def test_a_body_of_eight_megabytes_passes(proxy):
 
 
 def test_a_larger_body_is_refused_by_the_proxy(proxy):
-    """It never reaches a worker."""
+    """It never reaches a worker, and the refusal has the form of the service's own."""
     answer = requests.post(
         f"{proxy.url}/mirror",
         data=b"x" * (LIMIT + 1),
@@ -120,6 +120,35 @@ def test_a_larger_body_is_refused_by_the_proxy(proxy):
         timeout=10,
     )
     assert answer.status_code == 413
+    assert answer.headers["Content-Type"] == "application/json"
+    assert answer.json()["resourceType"] == "OperationOutcome"
+
+
+def test_without_any_instance_the_answer_is_an_outcome_too(start_proxy, free_port):
+    """An EHR never has to read a page of nginx."""
+    with start_proxy(free_port(), free_port()) as proxy:
+        answer = requests.get(
+            f"{proxy.url}/cds-services", verify=proxy.authority, timeout=10
+        )
+    assert answer.status_code == 503
+    assert answer.json()["issue"][0]["code"] == "transient"
+
+
+def test_a_flood_is_answered_with_an_outcome(proxy):
+    """Connections of one address have a limit; those above it are told so."""
+    with ExitStack() as stack:
+        begun = f"POST {HOOK} HTTP/1.1\r\nHost: a\r\nContent-Length: 9\r\n\r\n"
+        held = [stack.enter_context(connect(proxy)) for _ in range(64)]
+        for connection in held:
+            connection.sendall(begun.encode())
+        answers = [
+            requests.get(
+                f"{proxy.url}/healthz/live", verify=proxy.authority, timeout=10
+            )
+            for _ in range(3)
+        ]
+    assert answers[-1].status_code == 429
+    assert answers[-1].json()["issue"][0]["code"] == "throttled"
 
 
 @pytest.mark.parametrize("path", ["/metrics", "/healthz/ready"])
