@@ -175,7 +175,9 @@ def test_the_image_is_built_in_stages_from_hashed_packages(stages):
     assert "--without-pip" in installed
     assert "dev.lock" not in installed
     later = [argument for keyword, argument in last if keyword == "RUN"]
-    assert not any(re.search("(pip|apt|apt-get) install", argument) for argument in later)
+    assert not any(
+        re.search("(pip|apt|apt-get) install", argument) for argument in later
+    )
     copied = [argument for keyword, argument in last if keyword == "COPY"]
     assert copied == ["--from=build /opt/scnen-cds /opt/scnen-cds"]
 
