@@ -1,5 +1,5 @@
-# The service without tests, tools or a package installer in its environment.
-# Where it is built, the base is pinned by digest: docs/operations.md says how.
+# The service without tests, tools or a package installer, for a user without rights.
+# Where it is built, the base is pinned by digest: docs/deploy.md says how.
 ARG PYTHON_IMAGE=python:3.11-slim-bookworm
 
 FROM ${PYTHON_IMAGE} AS build
@@ -18,11 +18,24 @@ RUN cp -RL cds_hooks service /opt/scnen-cds/lib/python3.11/site-packages/ \
  && python -m compileall -q /opt/scnen-cds/lib
 
 FROM ${PYTHON_IMAGE}
+ARG VERSION=unknown
+ARG REVISION=unknown
 LABEL org.opencontainers.image.title="scnen-cds" \
-      org.opencontainers.image.licenses="Apache-2.0"
-RUN groupadd --system --gid 10001 scnen \
- && useradd --system --uid 10001 --gid scnen --no-create-home \
-      --home-dir /nonexistent --shell /usr/sbin/nologin scnen
+      org.opencontainers.image.description="CDS Hooks service: risk of superior cluneal nerve entrapment" \
+      org.opencontainers.image.licenses="Apache-2.0" \
+      org.opencontainers.image.version="${VERSION}" \
+      org.opencontainers.image.revision="${REVISION}"
+# No user can become another (no setuid), and nothing can be installed: neither pip nor apt
+# is left. The list of the base's packages stays, for scanners. The folder for the spool
+# belongs to the service; all else is root's.
+RUN echo "scnen:x:10001:" >> /etc/group \
+ && echo "scnen:x:10001:10001::/nonexistent:/usr/sbin/nologin" >> /etc/passwd \
+ && install -d -o 10001 -g 10001 -m 0700 /var/lib/scnen-cds \
+ && find / -xdev -type f -perm /6000 -exec chmod a-s {} + \
+ && find /usr -xdev -depth \( -name ensurepip -o -path '*-packages/[ps]*' \
+      \( -name 'pip*' -o -name 'setuptools*' \) -o -path '/usr/*bin/pip*' \) \
+      -exec rm -rf {} + \
+ && rm -rf /usr/*bin/apt* /usr/*bin/dpkg* /usr/lib/apt /etc/apt /var/lib/apt /var/cache/apt
 COPY --from=build /opt/scnen-cds /opt/scnen-cds
 ENV PATH=/opt/scnen-cds/bin:$PATH \
     PYTHONDONTWRITEBYTECODE=1 \
@@ -34,4 +47,4 @@ STOPSIGNAL SIGTERM
 HEALTHCHECK --interval=30s --timeout=3s --start-period=5s --retries=3 \
   CMD ["python", "-c", "from urllib.request import urlopen; urlopen('http://127.0.0.1:8080/healthz/ready', timeout=2)"]
 ENTRYPOINT ["python", "-m", "service"]
-CMD ["serve", "--open"]
+CMD ["serve", "--host", "0.0.0.0"]

@@ -6,6 +6,7 @@ VENV   := .venv
 PY     := $(VENV)/bin/python
 NODE   := sandbox/node_modules/installed.stamp
 PORT   ?= 8080
+BASE   := build/python-base.tar
 SOURCE := cds_hooks service scripts
 
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
@@ -17,11 +18,12 @@ unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo serve sandbox setup test check bench lock messages node-if-there
+.PHONY: help demo serve sandbox setup test check bench lock messages node-if-there \
+  image-test sbom audit
 
 help: ## List the targets
 	@echo "scnen-cds: start with 'make demo'."
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' Makefile
 
 demo: $(VENV)/runtime.stamp ## Start the service, show the cards of synthetic patients, stop
 	@$(PY) -m service demo
@@ -52,6 +54,15 @@ bench: $(VENV)/setup.stamp ## Measure against the floor with wrk
 	@command -v wrk >/dev/null || { \
 	  echo "make bench needs wrk: apt-get install wrk, or brew install wrk"; exit 1; }
 	$(PY) benchmarks/run.py
+
+image-test: $(VENV)/setup.stamp $(BASE) ## Build the image and run it (root; minutes)
+	$(PY) -m pytest -q -m image tests/deploy
+
+sbom: $(VENV)/setup.stamp ## Write build/sbom.json and check the licences
+	$(PY) scripts/bill_of_materials.py
+
+audit: $(VENV)/setup.stamp ## Look up known weaknesses of the packages
+	$(PY) scripts/audit_packages.py
 
 messages: $(VENV)/setup.stamp ## List the words of the cards for translators
 	$(VENV)/bin/pybabel -q extract -F service/locales/babel.cfg --no-location --no-wrap \
@@ -122,6 +133,17 @@ define npm_ci
   { sub(/^added/, found ? "\n  added" : "  added"); print } \
   END { exit failed }'
 endef
+
+# What stands for python:3.11-slim-bookworm where no registry of images can be reached.
+$(BASE):
+	@command -v mmdebstrap >/dev/null && command -v buildah >/dev/null \
+	  && command -v runc >/dev/null || { echo "make image-test needs root and:" \
+	  "apt-get install --no-install-recommends buildah mmdebstrap runc"; exit 1; }
+	@mkdir -p $(@D)
+	mmdebstrap --quiet --variant=minbase --include=python3,python3-venv,python3-pip \
+	  --include=ca-certificates --dpkgopt='path-exclude=/usr/share/doc/*' \
+	  --dpkgopt='path-exclude=/usr/share/locale/*' \
+	  --customize-hook='ln -s /usr/bin/python3 "$$1/usr/local/bin/python"' bookworm $@
 
 $(VENV)/bin/pip:
 	@$(find_python); echo "Making $(VENV) with $$($$python --version)"; \

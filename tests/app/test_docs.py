@@ -35,8 +35,14 @@ NOT_RUN = {
     "make test": "is what runs this test",
     "make check": "is a step of its own on the build machine",
     "scnen-cds serve --open": "runs until it is stopped; see test_server.py",
-    "docker build": "no container engine on the build machine",
-    "docker run": "as above",
+    "docker build": "no container engine; tests/deploy/test_image.py uses another one",
+    "docker buildx": "asks a registry of images",
+    "docker run": "as above; tests/deploy/test_image.py runs the image in the same way",
+    "docker compose": "no container engine; tests/deploy reads the file",
+    "kubectl": "no cluster; tests/deploy/test_helm.py checks what would be sent to it",
+    "helm install": "as above",
+    "make sbom": "tests/deploy/test_supply_chain.py runs what it calls",
+    "make audit": "as above",
     "curl -s http://127.0.0.1:5000": "tests/protocol/test_guide.py runs it",
 }
 
