@@ -9,7 +9,13 @@ from ipaddress import IPv4Address, IPv6Address, ip_address
 
 from cds_hooks.errors import InvalidClient
 
-__all__ = ["host_of", "is_within", "normalised_origin", "normalised_url"]
+__all__ = [
+    "host_of",
+    "is_loopback",
+    "is_within",
+    "normalised_origin",
+    "normalised_url",
+]
 
 _SPLIT = re.compile(r"(?P<scheme>[^:/]*)://(?P<authority>[^/]*)(?P<path>.*)", re.DOTALL)
 _AUTHORITY = re.compile(r"(?P<host>\[[^\]]*\]|[^:\[\]]*)(?::(?P<port>.*))?", re.DOTALL)
@@ -104,15 +110,11 @@ def normalised_origin(origin: object) -> str:
     'https://sandbox.cds-hooks.org'
     """
     url = normalised_url(origin, schemes=("https", "http"))
-    host = host_of(url)
     if url.count("/") > 2 or str(origin).endswith("/"):  # noqa: PLR2004 the scheme's own
         raise InvalidClient(
             "is more than an origin", "end it after host and port, without a slash"
         )
-    is_local = host == "localhost" or (
-        not isinstance(host, str) and _unmapped(host).is_loopback
-    )
-    if url.startswith("http:") and not is_local:
+    if url.startswith("http:") and not is_loopback(url):
         raise InvalidClient("is not https", "only pages of this machine may be http")
     return url
 
@@ -162,6 +164,31 @@ def host_of(url: str) -> str | IPv4Address | IPv6Address:
         return _unmapped(ip_address(host))
     except ValueError:
         return host
+
+
+def is_loopback(url: str) -> bool:
+    """
+    Tell whether a URL leads to this machine, as far as it says so itself.
+
+    Parameters
+    ----------
+    url : str
+        As `normalised_url` gives it.
+
+    Returns
+    -------
+    bool
+        Whether its host is localhost or a loopback address.
+
+    Examples
+    --------
+    >>> is_loopback("https://127.0.0.1:8443/jwks"), is_loopback("https://h.example")
+    (True, False)
+    """
+    host = host_of(url)
+    if isinstance(host, str):
+        return host == "localhost" or host.endswith(".localhost")
+    return host.is_loopback
 
 
 def _unmapped(address: IPv4Address | IPv6Address) -> IPv4Address | IPv6Address:

@@ -245,6 +245,8 @@ class HookRequest:
         The client's own additions, unchecked.
     client : Client or None
         Who called, as far as that was found out.
+    tenant : str or None
+        For which of the client's registered tenants; None if it has none.
 
     Examples
     --------
@@ -265,6 +267,7 @@ class HookRequest:
     fhir_authorization: FHIRAuthorization | None = field(default=None, repr=False)
     extension: Mapping[str, Any] = field(default_factory=dict, repr=False)
     client: Client | None = field(default=None, repr=False)
+    tenant: str | None = field(default=None, repr=False)
 
     @property
     def patient_id(self) -> str:

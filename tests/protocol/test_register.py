@@ -107,6 +107,12 @@ clients:
       jwks_url: HTTPS://ehr.example.org/keys?set=1
     tenants: [a, "7"]
     audiences: [https://cds.example.org/cds-services/scnen-chart]
+    certificates:
+      - "AB:AB:AB:AB:AB:AB:AB:AB:AB:AB:AB:AB:AB:AB:AB:AB\
+         :AB:AB:AB:AB:AB:AB:AB:AB:AB:AB:AB:AB:AB:AB:AB:AB"
+      - CN=ehr.example.org,O=North Hospital
+    token_lifetime_s: 600
+    reuses_tokens: true
     fhir_servers:
       - base_url: https://EHR.example.org/fhir/
         version: R5
@@ -134,7 +140,10 @@ clients:
     (client,) = load(text)
     assert client.title == "North Hospital"
     assert client.issuer == "https://ehr.example.org/fhir"
-    assert client.keys == KeySource(jwks_url="https://ehr.example.org/keys?set=1")
+    # To the letter: the header jku is compared with it.
+    assert client.keys == KeySource(jwks_url="HTTPS://ehr.example.org/keys?set=1")
+    assert client.certificates == ("ab" * 32, "CN=ehr.example.org,O=North Hospital")
+    assert (client.token_lifetime_s, client.reuses_tokens) == (600, True)
     assert client.tenants == ("a", "7")
     assert client.audiences == ("https://cds.example.org/cds-services/scnen-chart",)
     (server,) = client.fhir_servers
