@@ -365,8 +365,9 @@ class ClientRegister:
         Client or None
             The client; None also if it has an issuer, and so must sign.
         """
-        found = {self._by_certificate.get(name) for name in names} - {None}
-        return found.pop() if len(found) == 1 else None
+        clients = filter(None, map(self._by_certificate.get, names))
+        found = {client.name: client for client in clients}
+        return next(iter(found.values())) if len(found) == 1 else None
 
     def at_fhir_server(self, url: object) -> Client | None:
         """
