@@ -103,7 +103,8 @@ class _OurManners:
             extra={"status": status.value, "request_id": request_id},
         )
         try:
-            is_open = getattr(self.wsgi, "is_open", False)  # type: ignore[attr-defined] # of gunicorn's worker
+            app = getattr(self, "wsgi", None)
+            is_open = getattr(app, "is_open", False)
             answer = _answer(status, request_id, is_open=is_open)
             util.write_nonblock(client, answer)
         except OSError:

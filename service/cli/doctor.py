@@ -108,6 +108,7 @@ def _case(ehr: EHR, settings: Settings, subject: Subject, public_url: str) -> Ca
             key: text for each in services for key, text in each.prefetch.items()
         },
         public_url=public_url,
+        known_as=settings.public_url,
     )
 
 

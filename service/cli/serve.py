@@ -11,7 +11,7 @@ from gunicorn.app.base import BaseApplication  # type: ignore[import-untyped] # 
 
 from service import gunicorn_conf
 from service.app import create_app, example_request_file
-from service.config import Settings, is_open_by_environment
+from service.config import Settings, SettingsError, is_open_by_environment
 from service.workers import SyncWorker, ThreadWorker
 
 __all__ = ["serve"]
@@ -90,7 +90,11 @@ def serve(  # click shows the text as help: numpydoc ignore=PR01
     is_open = is_open or is_open_by_environment()
     listener = _listen(_address(host, is_open=is_open), port)
     url = _url(listener)
-    settings = Settings.from_env(is_open=is_open, public_url=url)
+    try:
+        settings = Settings.from_env(is_open=is_open, public_url=url)
+    except SettingsError:
+        listener.close()
+        raise
     options = {
         "bind": f"fd://{listener.detach()}",
         "workers": workers,

@@ -44,7 +44,9 @@ class Case:
     templates : Mapping of str to str
         All their prefetch templates by key.
     public_url : str
-        Where the EHR reaches the service.
+        Where the service is reached now.
+    known_as : str
+        Where EHRs reach it, as the settings say.
     """
 
     client: Client
@@ -59,6 +61,7 @@ class Case:
     services: Mapping[str, Service]
     templates: Mapping[str, str]
     public_url: str
+    known_as: str
 
     @property
     def fhir_version(self) -> str:  # numpydoc ignore=RT01
