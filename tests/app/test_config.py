@@ -88,9 +88,7 @@ def test_every_setting_is_read(monkeypatch, closed, tmp_path):
         admin_token=f"admin-{KEY}",
         metrics_token=f"metrics-{KEY}",
         is_discovery_private=True,
-        proxies=tuple(
-            map(ip_network, ["10.0.4.7/32", "10.0.8.0/24", "2001:db8::/64"])
-        ),
+        proxies=tuple(map(ip_network, ["10.0.4.7/32", "10.0.8.0/24", "2001:db8::/64"])),
         certificate_header="X-Forwarded-Client-Cert",
         is_open=False,
         log_level="warning",

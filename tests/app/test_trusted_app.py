@@ -111,8 +111,8 @@ def test_a_call_without_a_token_is_refused(start, example_request):
 
 def test_a_registered_client_gets_a_card(start, example_request):
     """By its token; links are made from the public URL."""
-    answer = start().test_client().post(
-        DISCHARGE, json=example_request, headers=bearer()
+    answer = (
+        start().test_client().post(DISCHARGE, json=example_request, headers=bearer())
     )
     assert answer.status_code == 200
     (card,) = answer.json["cards"]

@@ -339,13 +339,13 @@ def test_k1_tls_before_1_2_is_refused(nginx):
     """The kit asks for 1.2 or newer."""
     old = ssl.create_default_context(cafile=nginx.ca)
     old.set_ciphers("ALL:@SECLEVEL=0")
-    with pytest.warns(DeprecationWarning, match="TLSv1"):
-        old.minimum_version = ssl.TLSVersion.TLSv1
+    old.minimum_version = ssl.TLSVersion.MINIMUM_SUPPORTED
+    with pytest.warns(DeprecationWarning, match="TLSv1_1 is deprecated"):
         old.maximum_version = ssl.TLSVersion.TLSv1_1
     address = ("127.0.0.1", nginx.port)
     with (
         socket.create_connection(address, 10) as connection,
-        pytest.raises(ssl.SSLError, match="(?i)protocol"),
+        pytest.raises(ssl.SSLError, match=r"(?i)protocol"),
     ):
         old.wrap_socket(connection, server_hostname="localhost")
     for version in (ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3):
@@ -360,7 +360,7 @@ def test_k1_tls_before_1_2_is_refused(nginx):
 
 @pytest.mark.conformance("SEC-4")
 def test_a_registered_certificate_is_asked_for_and_passed_on(nginx, trusting):
-    """The client that has one registered must show it; its word alone does not count."""
+    """The client that has one registered must show it; its word does not count."""
     certificate = str(trusting.register.with_name("south.pem"))
     token = lambda: token_for(trusting, "south")  # noqa: E731 a new one for each call
     shown = call(nginx.url, token(), verify=nginx.ca, cert=certificate)

@@ -1,4 +1,4 @@
-"""The service outside of open mode, as gunicorn loads it; its memory of tokens is SQLite.
+"""The service outside of open mode, as gunicorn loads it, with a memory in SQLite.
 
 The store of an installation comes with another part of the service. This one is small
 and slow, but two processes share it, which is what the tests need.

@@ -45,9 +45,7 @@ def address():
 @pytest.fixture
 def trust(address):
     """One client with the key of number 0."""
-    return Trust(
-        ClientRegister([ehr()]), BASE, Replays(), fetch=address, clock=Clock()
-    )
+    return Trust(ClientRegister([ehr()]), BASE, Replays(), fetch=address, clock=Clock())
 
 
 @pytest.fixture
@@ -68,7 +66,7 @@ def post(build_app, services, golden, trust):
 def refusal(trust, token):
     """Why a call is refused."""
     environ = {"HTTP_AUTHORIZATION": f"Bearer {token}"}
-    with pytest.raises(Untrusted, match="^$") as caught:
+    with pytest.raises(Untrusted, match=r"^$") as caught:
         trust.admit(environ, "/cds-services/booster")
     return caught.value.refusal
 
@@ -76,7 +74,9 @@ def refusal(trust, token):
 # Algorithms -------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("alg", ["none", "None", "NONE", "nOnE", "", None, 0, ["ES384"]])
+@pytest.mark.parametrize(
+    "alg", ["none", "None", "NONE", "nOnE", "", None, 0, ["ES384"]]
+)
 def test_jwt_2_an_unsigned_token_is_refused(trust, alg):
     """However `none` is spelt, with a signature or without."""
     unsigned = f"{b64({**HEADER, 'alg': alg})}.{b64(claims())}"
@@ -237,7 +237,9 @@ def test_a_time_that_is_none_is_refused(trust, name, value):
     assert refusal(trust, token) in {"claims", "expired", "lifetime", "not-yet"}
 
 
-@pytest.mark.parametrize("number", ["NaN", "Infinity", "-Infinity", "1e999", "9" * 5000])
+@pytest.mark.parametrize(
+    "number", ["NaN", "Infinity", "-Infinity", "1e999", "9" * 5000]
+)
 def test_a_number_that_is_none_is_refused(trust, number):
     """JSON has no NaN; some readers take it, and compare with it as if it were late."""
     payload = json.dumps(claims()).replace(str(NOW + 300), number).encode()
@@ -308,6 +310,7 @@ def test_a_header_that_stands_twice_is_refused(trust):
         lambda token: "a" * 20_000,
         lambda token: f"{token.rpartition('.')[0]}.{'A' * 20_000}",
         lambda token: f"..{token}",
+        lambda token: f"{token.rpartition('.')[0]}.A",
     ],
 )
 def test_what_is_not_exactly_one_token_is_refused(trust, spoil):
@@ -348,19 +351,21 @@ def test_two_headers_are_refused(post):
     deadline=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture],
 )
-@given(st.text(max_size=200) | st.binary(max_size=200).map(lambda b: b.decode("latin1")))
+@given(
+    st.text(max_size=200) | st.binary(max_size=200).map(lambda b: b.decode("latin1"))
+)
 def test_no_text_breaks_the_reading(text):
-    """A ValueError, or a token; never anything else."""
-    try:
+    """Never a token, and never another fault than the one for all of them."""
+    with pytest.raises(ValueError, match=r"^no |^nested|^a name|JSON|codec|Expecting"):
         read_token(f"Bearer {text}")
-    except ValueError as error:
-        assert text not in str(error) or len(text) < 3
 
 
 anything = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=9),
-    lambda inner: st.lists(inner, max_size=3)
-    | st.dictionaries(st.text(max_size=5), inner, max_size=3),
+    lambda inner: (
+        st.lists(inner, max_size=3)
+        | st.dictionaries(st.text(max_size=5), inner, max_size=3)
+    ),
     max_leaves=6,
 )
 
@@ -379,7 +384,7 @@ anything = st.recursive(
     ),
 )
 def test_no_value_anywhere_breaks_the_check(trust, header, payload):
-    """A rightly signed token of a registered issuer may hold anything: 401, no fault."""
+    """Rightly signed by a registered issuer it may hold anything: 401, no fault."""
     spoilt = {**claims(), **payload, "jti": ""}  # never accepted
     assert refusal(trust, sign_raw({**HEADER, **header}, spoilt))
 

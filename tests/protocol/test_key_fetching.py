@@ -93,7 +93,7 @@ def test_no_proxy_of_the_environment_is_used(server, authorities, monkeypatch):
 def test_only_200_is_an_answer(server, authorities, status):
     """A redirect is followed nowhere: its target was never registered."""
     server.answer = answering(status, b"", Location=f"{server.url}&again")
-    with pytest.raises(FetchError, match=f"^answered {status}, not 200$"):
+    with pytest.raises(FetchError, match=rf"^answered {status}, not 200$"):
         fetch_keys(server.url, authorities=authorities)
     assert len(server.asked) == 1
 
@@ -111,7 +111,7 @@ def test_too_much_is_not_read_to_its_end(server, authorities, is_chunked):
         handler.wfile.write(b"%x\r\n%s\r\n0\r\n\r\n" % (len(body), body))
 
     server.answer = answer if is_chunked else answering(200, body)
-    with pytest.raises(FetchError, match="answered more than 262144 bytes"):
+    with pytest.raises(FetchError, match=r"answered more than 262144 bytes"):
         fetch_keys(server.url, authorities=authorities)
 
 
@@ -129,7 +129,7 @@ def test_an_answer_in_drops_is_given_up(server, authorities):
             handler.wfile.flush()
 
     server.answer = answer
-    with pytest.raises(FetchError, match="answered too slowly|could not be read"):
+    with pytest.raises(FetchError, match=r"answered too slowly|could not be read"):
         fetch_keys(server.url, authorities=authorities, clock=clock)
 
 
@@ -142,19 +142,19 @@ def test_compressed_bodies_are_not_opened(server, authorities):
 def test_a_certificate_of_nobody_is_refused(server):
     """Without the authority the server could be anybody."""
     server.answer = answering(200, b"{}")
-    with pytest.raises(FetchError, match="^could not be read: SSLError$"):
+    with pytest.raises(FetchError, match=r"^could not be read: SSLError$"):
         fetch_keys(server.url)
     assert server.asked == ()
 
 
 def test_an_address_where_nobody_is_is_told(authorities):
     """By the kind of fault; the address is in the register."""
-    with pytest.raises(FetchError, match="^could not be read: ConnectionError$"):
+    with pytest.raises(FetchError, match=r"^could not be read: ConnectionError$"):
         fetch_keys("https://127.0.0.1:9/jwks", authorities=authorities)
 
 
 @pytest.mark.parametrize("url", ["http://127.0.0.1:9/", "file:///etc/passwd", ""])
 def test_only_https_is_read(url):
     """Whatever the register said."""
-    with pytest.raises(FetchError, match="is not https"):
+    with pytest.raises(FetchError, match=r"is not https"):
         fetch_keys(url)

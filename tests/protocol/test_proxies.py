@@ -122,7 +122,7 @@ def admit(proxies):
 
 
 def refused(admit, *clients, **options):
-    with pytest.raises(Untrusted, match="^$") as caught:
+    with pytest.raises(Untrusted, match=r"^$") as caught:
         admit(*clients, **options)
     return caught.value.refusal
 
