@@ -15,13 +15,15 @@ from typing import Any, Protocol
 from cds_hooks.clients import Client, ClientRegister
 from cds_hooks.errors import Refusal, Unavailable, Untrusted
 from cds_hooks.key_fetching import fetch_keys
-from cds_hooks.key_sets import ALGORITHMS, Fetch, PublicKey, key_finders
+from cds_hooks.key_rings import Fetch, key_finders
+from cds_hooks.key_sets import ALGORITHMS, PublicKey
 from cds_hooks.proxies import Proxies
 from cds_hooks.tokens import LEEWAY_S, Token, is_name, read_token, time_of
 
 __all__ = ["CALLER", "REFUSAL", "Caller", "ReplayStore", "Trust"]
 
-#: Where the WSGI environment then holds the `Caller`, or the `Untrusted`: for logs.
+#: Where the WSGI environment then holds the `Caller`; or, as a mapping, ``refusal`` and
+#: ``client``: for logs and metrics.
 CALLER, REFUSAL = "cds_hooks.caller", "cds_hooks.refusal"
 
 _LOG = logging.getLogger("cds_hooks")
@@ -143,8 +145,8 @@ class Trust:
         try:
             environ[CALLER] = caller = self._admit(environ, path)
         except Untrusted as error:
-            environ[REFUSAL] = error
             told = {"refusal": error.refusal.value, "client": error.client}
+            environ[REFUSAL] = told
             _LOG.warning("call refused: %s", error.refusal.value, extra=told)
             raise
         return caller

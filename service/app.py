@@ -13,7 +13,7 @@ from flask import Flask, Response
 from cds_hooks import Feedback, load_request
 from cds_hooks.blueprint import create_blueprint, register_error_handlers
 from cds_hooks.key_fetching import fetch_keys
-from cds_hooks.key_sets import Fetch
+from cds_hooks.key_rings import Fetch
 from cds_hooks.trust import Caller, ReplayStore
 from service import __version__
 from service.callers import allowed_origins, build_trust

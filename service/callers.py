@@ -6,7 +6,7 @@ from pathlib import Path
 from cds_hooks import ClientRegister
 from cds_hooks.addresses import is_loopback, normalised_url
 from cds_hooks.key_fetching import fetch_keys
-from cds_hooks.key_sets import Fetch
+from cds_hooks.key_rings import Fetch
 from cds_hooks.proxies import Proxies
 from cds_hooks.trust import ReplayStore, Trust
 from service.config import Settings, SettingsError

@@ -169,16 +169,14 @@ def _describe(
 
 def _caller(environ: "WSGIEnvironment") -> dict[str, str | None]:
     """Who called, in registered names, or why the call was refused."""
-    caller, refused = environ.get(CALLER), environ.get(REFUSAL)
+    caller = environ.get(CALLER)
     if caller is not None:
         return {
             "client": caller.client.name,
             "tenant": caller.tenant,
             "token_id": caller.token_id,
         }
-    if refused is not None:
-        return {"client": refused.client, "refusal": refused.refusal.value}
-    return {}
+    return dict(environ.get(REFUSAL, {}))
 
 
 def ready_report(

@@ -7,7 +7,7 @@ import pytest
 
 from cds_hooks import ClientRegister, KeySource, Registry, Unavailable
 from cds_hooks.errors import Untrusted
-from cds_hooks.key_sets import key_finders
+from cds_hooks.key_rings import key_finders
 from cds_hooks.trust import Trust
 
 from .signing import (
@@ -678,6 +678,16 @@ def test_what_is_left_for_the_log_of_a_request_has_no_token(make):
     assert environ["cds_hooks.caller"] is caller
     assert len(caller.token_id) == 16
     assert "canary" not in repr((caller.token_id, caller.tenant))
+
+
+def test_what_is_left_of_a_refusal_is_two_words(make):
+    """For the log and for metrics."""
+    environ = {"HTTP_AUTHORIZATION": f"Bearer {sign(exp=NOW - 99)}"}
+    with pytest.raises(Untrusted, match=r"^$"):
+        make().admit(environ, "/cds-services/booster")
+    left = {"refusal": "expired", "client": "north"}
+    assert environ["cds_hooks.refusal"] == left
+    assert "cds_hooks.caller" not in environ
 
 
 def test_a_token_is_read_from_its_header_only(app, golden):
