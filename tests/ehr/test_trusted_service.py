@@ -107,7 +107,7 @@ def trusting(tmp_path_factory):
     }
     command = [sys.executable, "-m", "gunicorn", "-c", "python:service.gunicorn_conf"]
     command += ["--bind", f"127.0.0.1:{port}", "--workers", "2"]
-    command += ["--pythonpath", str(HERE), "trusted_wsgi:app"]
+    command += ["--pythonpath", str(HERE), "trusted_wsgi:make_app()"]
     with log.open("w") as written:
         process = subprocess.Popen(command, cwd=ROOT, env=env, stderr=written)
     try:

@@ -11,7 +11,7 @@ from contextlib import closing
 from service.app import create_app
 from service.config import Settings
 
-__all__ = ["SharedReplays", "app"]
+__all__ = ["SharedReplays", "make_app"]
 
 
 class SharedReplays:
@@ -36,4 +36,6 @@ class SharedReplays:
             return done.rowcount == 1
 
 
-app = create_app(Settings.from_env(), replays=SharedReplays(os.environ["REPLAYS"]))
+def make_app():
+    """Build it from the environment."""
+    return create_app(Settings.from_env(), replays=SharedReplays(os.environ["REPLAYS"]))
