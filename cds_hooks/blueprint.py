@@ -41,16 +41,17 @@ from cds_hooks.loading import load_feedback, load_request
 from cds_hooks.origins import allow_origins, check_origins
 from cds_hooks.services import Registry, Service
 from cds_hooks.slashes import merge_slashes
-from cds_hooks.trust import Caller, Trust
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIEnvironment
+
+    from cds_hooks.trust import Caller, Trust
 
 __all__ = ["FeedbackCallback", "create_blueprint", "register_error_handlers"]
 
 #: Takes the id of the service, the items of a batch that could be used, and who sent
 #: them; None where nobody is asked.
-FeedbackCallback = Callable[[str, Sequence[Feedback], Caller | None], None]
+FeedbackCallback = Callable[[str, Sequence[Feedback], "Caller | None"], None]
 
 _LOG = logging.getLogger("cds_hooks")
 _ROOT = "/cds-services"
@@ -74,7 +75,7 @@ def create_blueprint(
     *,
     on_feedback: FeedbackCallback | None = None,
     client_of: Callable[[HookRequest], Client] | None = None,
-    trust: Trust | None = None,
+    trust: "Trust | None" = None,
     is_discovery_private: bool = False,
     allowed_origins: str | Collection[str] = "*",
     max_body_bytes: int = 8 * 1024 * 1024,
@@ -120,7 +121,7 @@ def create_blueprint(
     blueprint = Blueprint("cds_hooks", __name__)
     discovery = orjson.dumps(dump_discovery(registry))
 
-    def admit(path: str) -> Caller | None:
+    def admit(path: str) -> "Caller | None":
         return trust.admit(request.environ, path) if trust else None
 
     def discover() -> Response:
