@@ -1,7 +1,8 @@
 """CDS Hooks for the author of a service: requests, cards, prefetch, feedback.
 
-Apart are the routes, in `cds_hooks.blueprint`, so that Flask is needed only there, and
-the reading of register files, in `cds_hooks.register`, which needs PyYAML.
+Apart are the routes, in `cds_hooks.blueprint`, so that Flask is needed only there, the
+reading of register files, in `cds_hooks.register`, which needs PyYAML, and the check of
+callers, in `cds_hooks.trust`, which needs PyJWT and requests.
 """
 
 from cds_hooks.capabilities import Capabilities, Trigger

@@ -13,6 +13,7 @@ from cds_hooks.errors import InvalidClient
 __all__ = [
     "host_of",
     "is_foreign",
+    "is_loopback",
     "is_within",
     "normalised_origin",
     "normalised_url",
@@ -112,12 +113,11 @@ def normalised_origin(origin: object) -> str:
     'https://sandbox.cds-hooks.org'
     """
     url = normalised_url(origin, schemes=("https", "http"))
-    host = host_of(url)
     if url.count("/") > 2 or str(origin).endswith("/"):  # noqa: PLR2004 the scheme's own
         raise InvalidClient(
             "is more than an origin", "end it after host and port, without a slash"
         )
-    if url.startswith("http:") and not _is_on_this_machine(host):
+    if url.startswith("http:") and not is_loopback(url):
         raise InvalidClient("is not https", "only pages of this machine may be http")
     return url
 
@@ -175,7 +175,7 @@ def is_foreign(origin: str | None, known: Collection[str]) -> bool:
     if origin is None or origin in known:
         return False
     try:
-        return not _is_on_this_machine(host_of(normalised_origin(origin)))
+        return not is_loopback(normalised_origin(origin))
     except InvalidClient:
         return True
 
@@ -227,8 +227,29 @@ def host_of(url: str) -> str | IPv4Address | IPv6Address:
         return host
 
 
-def _is_on_this_machine(host: str | IPv4Address | IPv6Address) -> bool:
-    return host == "localhost" if isinstance(host, str) else host.is_loopback
+def is_loopback(url: str) -> bool:
+    """
+    Tell whether a URL leads to this machine, as far as it says so itself.
+
+    Parameters
+    ----------
+    url : str
+        As `normalised_url` gives it.
+
+    Returns
+    -------
+    bool
+        Whether its host is localhost or a loopback address.
+
+    Examples
+    --------
+    >>> is_loopback("https://127.0.0.1:8443/jwks"), is_loopback("https://h.example")
+    (True, False)
+    """
+    host = host_of(url)
+    if isinstance(host, str):
+        return host == "localhost" or host.endswith(".localhost")
+    return host.is_loopback
 
 
 def _unmapped(address: IPv4Address | IPv6Address) -> IPv4Address | IPv6Address:

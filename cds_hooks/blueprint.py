@@ -44,10 +44,13 @@ from cds_hooks.slashes import merge_slashes
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIEnvironment
 
+    from cds_hooks.trust import Caller, Trust
+
 __all__ = ["FeedbackCallback", "create_blueprint", "register_error_handlers"]
 
-#: Takes the id of the service and the items of a batch that could be used.
-FeedbackCallback = Callable[[str, Sequence[Feedback]], None]
+#: Takes the id of the service, the items of a batch that could be used, and who sent
+#: them; None where nobody is asked.
+FeedbackCallback = Callable[[str, Sequence[Feedback], "Caller | None"], None]
 
 _LOG = logging.getLogger("cds_hooks")
 _ROOT = "/cds-services"
@@ -71,6 +74,8 @@ def create_blueprint(
     *,
     on_feedback: FeedbackCallback | None = None,
     client_of: Callable[[str | None], Client] | None = None,
+    trust: "Trust | None" = None,
+    is_discovery_private: bool = False,
     allowed_origins: str | Collection[str] = "*",
     max_body_bytes: int = 8 * 1024 * 1024,
 ) -> Blueprint:
@@ -82,12 +87,17 @@ def create_blueprint(
     registry : Registry
         What is hosted.
     on_feedback : callable, optional
-        Takes the id of a service and the feedback on its cards. A client may send the
-        same twice. If it raises, the client is told to send it again. Without it the
-        feedback routes answer 404, as the specification has it.
+        Takes the id of a service, the feedback on its cards and who sent it. A client
+        may send the same twice. If it raises, the client is told to send it again.
+        Without it the feedback routes answer 404, as the specification has it.
     client_of : callable, optional
-        Tells who called, from the ``fhirServer`` of the request or None; the handler
-        finds the answer in `HookRequest.client`.
+        Tells who called where nobody proves it, from the ``fhirServer`` of the request
+        or None; the handler finds the answer in `HookRequest.client`.
+    trust : Trust, optional
+        Lets in only who proves to be a client; the handler finds who it is in
+        `HookRequest.client` and `HookRequest.tenant`. Without, everybody is let in.
+    is_discovery_private : bool
+        Whether discovery asks for proof as well. ``OPTIONS`` never does.
     allowed_origins : str or collection of str
         Origins of web pages that may call, or ``"*"`` for all. Credentials in cookies
         are never allowed.
@@ -110,10 +120,16 @@ def create_blueprint(
     blueprint = Blueprint("cds_hooks", __name__)
     discovery = orjson.dumps(dump_discovery(registry))
 
+    def admit(path: str) -> "Caller | None":
+        return trust.admit(request.environ, path) if trust else None
+
     def discover() -> Response:
+        if is_discovery_private:
+            admit(_ROOT)
         return _json(discovery)
 
     def call(service_id: str) -> Response:
+        caller = admit(f"{_ROOT}/{service_id}")
         hosted = registry.at(service_id)
         body = _read_json(max_body_bytes)
         service = _choose(hosted.values(), body)
@@ -121,17 +137,21 @@ def create_blueprint(
             body,
             service.hook,
             service.user_types,
-            client_of,
+            (lambda _: caller.client) if caller else client_of,
             origin=request.environ.get("HTTP_ORIGIN"),
+            tenant=caller.tenant if caller else None,
         )
         return _json(_handle(service, loaded), is_about_patient=True)
 
     def feedback(service_id: str) -> Response:
+        caller = admit(f"{_ROOT}/{service_id}/feedback")
         registry.at(service_id)
         if on_feedback is None:
             raise NotFound("this service takes no feedback")
         body = _read_json(max_body_bytes)
-        return _take_feedback(service_id, body, on_feedback)
+        return _take_feedback(
+            service_id, body, lambda items: on_feedback(service_id, items, caller)
+        )
 
     _add_routes(blueprint, discover, call, feedback)
     _refuse_unknown(blueprint, frozenset(service.id for service in registry))
@@ -253,12 +273,12 @@ def _handle(service: Service, hook_request: HookRequest) -> bytes:
 
 
 def _take_feedback(
-    service_id: str, body: object, on_feedback: FeedbackCallback
+    service_id: str, body: object, take: Callable[[Sequence[Feedback]], None]
 ) -> Response:
     good, bad = load_feedback(body)
     if good:
         try:
-            on_feedback(service_id, good)
+            take(good)
         except Exception as error:  # noqa: BLE001 - the client keeps it and tries again
             _log(f"feedback on {service_id}", error)
             raise Unavailable from None

@@ -1,6 +1,6 @@
 """What one registered EHR client is and can do, and all of them together."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import MappingProxyType
@@ -31,6 +31,9 @@ class KeySource:
         A file with it.
     jwks_url : str or None
         The https URL that answers it.
+    jku : str or None
+        What the client's tokens write into the header ``jku``, if that is another URL
+        than `jwks_url`. It is compared, never fetched.
 
     Raises
     ------
@@ -41,6 +44,7 @@ class KeySource:
     jwks: Mapping[str, Any] | None = field(default=None, repr=False)
     jwks_file: Path | None = None
     jwks_url: str | None = None
+    jku: str | None = None
 
     def __post_init__(self) -> None:
         """Refuse two answers to the question whom to trust."""
@@ -50,6 +54,30 @@ class KeySource:
                 f"names {len(given)} sources of keys",
                 "give exactly one of jwks, jwks_file, jwks_url",
             )
+
+    def has_jku(self, url: object) -> bool:
+        """
+        Tell whether a token may name an address of keys.
+
+        Parameters
+        ----------
+        url : object
+            Its header ``jku``.
+
+        Returns
+        -------
+        bool
+            Whether it is the registered one, to the letter.
+
+        Examples
+        --------
+        >>> source = KeySource(jwks_url="https://ehr.example.org/jwks")
+        >>> source.has_jku("https://ehr.example.org/jwks")
+        True
+        >>> source.has_jku("https://evil.example/jwks")
+        False
+        """
+        return url is not None and url == (self.jku or self.jwks_url)
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +102,13 @@ class Client:
         for.
     audiences : tuple of str
         Values of ``aud`` that are taken; empty: the URL that was called.
+    certificates : tuple of str
+        Certificates of which its calls must come with one: the SHA-256 fingerprint, 64
+        hexadecimal digits in lower case, or the subject to the letter.
+    token_lifetime_s : int
+        Longest time in seconds from ``iat`` to ``exp`` of a token.
+    reuses_tokens : bool
+        Whether it sends the same token more than once, which is otherwise refused.
     fhir_servers : tuple of FHIRServer
         Those it may name in ``fhirServer``.
     origins : tuple of str
@@ -106,6 +141,9 @@ class Client:
     keys: KeySource | None = None
     tenants: tuple[str, ...] = ()
     audiences: tuple[str, ...] = ()
+    certificates: tuple[str, ...] = ()
+    token_lifetime_s: int = 3600
+    reuses_tokens: bool = False
     fhir_servers: tuple[FHIRServer, ...] = ()
     origins: tuple[str, ...] = ()
     hooks: tuple[str, ...] = ()
@@ -123,6 +161,19 @@ class Client:
         for name in ("prefetch_keys", "site"):
             value = MappingProxyType(dict(getattr(self, name)))
             object.__setattr__(self, name, value)
+
+    @property
+    def can_prove_itself(self) -> bool:
+        """
+        Tell whether its calls can be told from anybody else's.
+
+        Returns
+        -------
+        bool
+            Whether an issuer or a certificate is registered; else it is served in open
+            mode only.
+        """
+        return self.issuer is not None or bool(self.certificates)
 
     def tells_discharge(self, extension: Mapping[str, Any]) -> bool:
         """
@@ -248,6 +299,12 @@ class ClientRegister:
         self._clients = tuple(clients)
         self._by_name = {client.name: client for client in self._clients}
         self._by_issuer = {c.issuer: c for c in self._clients if c.issuer is not None}
+        self._by_certificate = {
+            name: client
+            for client in self._clients
+            if client.issuer is None
+            for name in client.certificates
+        }
 
     def __iter__(self) -> Iterator[Client]:
         """Go through the clients in order."""
@@ -288,6 +345,24 @@ class ClientRegister:
             The client.
         """
         return self._by_issuer.get(issuer)
+
+    def by_certificate(self, names: Collection[str]) -> Client | None:
+        """
+        Find the client that proves itself by a certificate alone.
+
+        Parameters
+        ----------
+        names : collection of str
+            Fingerprint and subject of the certificate, as they are registered.
+
+        Returns
+        -------
+        Client or None
+            The client; None also if it has an issuer, and so must sign.
+        """
+        clients = filter(None, map(self._by_certificate.get, names))
+        found = {client.name: client for client in clients}
+        return next(iter(found.values())) if len(found) == 1 else None
 
     def at_fhir_server(self, url: object) -> Client | None:
         """

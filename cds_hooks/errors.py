@@ -5,6 +5,7 @@ Answered to the client::
     CDSHooksError                  500  exception
     ├── BadRequest                 400  invalid
     ├── Unauthorized               401  login          (says no more than that)
+    │   └── Untrusted              401  login          (the log names the reason)
     ├── NotFound                   404  not-found
     │   └── UnknownService         404  not-found
     ├── MethodNotAllowed           405  not-supported
@@ -32,6 +33,7 @@ Raised at whoever registers clients::
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from enum import StrEnum
 from pathlib import Path
 from typing import ClassVar
 
@@ -48,11 +50,13 @@ __all__ = [
     "MethodNotAllowed",
     "NotFound",
     "PayloadTooLarge",
+    "Refusal",
     "ServiceFault",
     "Unauthorized",
     "Unavailable",
     "UnknownService",
     "UnsupportedMediaType",
+    "Untrusted",
 ]
 
 
@@ -112,6 +116,55 @@ class Unauthorized(CDSHooksError):
     status = 401
     description = "Authentication is required."
     is_disclosed = False
+
+
+class Refusal(StrEnum):
+    """Why a call is not trusted: for the log, never for the client."""
+
+    NO_TOKEN = "no-token"  # noqa: S105 a word for the log
+    MALFORMED = "malformed"
+    ISSUER = "issuer"
+    ALGORITHM = "algorithm"
+    HEADER = "header"
+    JKU = "jku"
+    NO_KEYS = "no-keys"
+    KEY = "key"
+    KEY_KIND = "key-kind"
+    SIGNATURE = "signature"
+    CLAIMS = "claims"
+    AUDIENCE = "audience"
+    EXPIRED = "expired"
+    NOT_YET = "not-yet"
+    LIFETIME = "lifetime"
+    TENANT = "tenant"
+    REPLAYED = "replayed"
+    CERTIFICATE = "certificate"
+    CLEAR_TEXT = "clear-text"
+
+
+class Untrusted(Unauthorized):
+    """
+    A call that is not trusted; the client is told no more than by `Unauthorized`.
+
+    Parameters
+    ----------
+    refusal : Refusal
+        Why.
+    client : str, optional
+        Name of the registered client that it claims to be.
+
+    Attributes
+    ----------
+    refusal : Refusal
+        Why.
+    client : str or None
+        The name.
+    """
+
+    def __init__(self, refusal: Refusal, client: str | None = None) -> None:
+        super().__init__()
+        self.refusal = refusal
+        self.client = client
 
 
 class NotFound(CDSHooksError):

@@ -248,6 +248,8 @@ class HookRequest:
     origin : str or None
         Origin of the web page that called, as its browser sent it; None if nothing says
         that it was a web page.
+    tenant : str or None
+        For which of the client's registered tenants; None if it has none.
 
     Examples
     --------
@@ -269,6 +271,7 @@ class HookRequest:
     extension: Mapping[str, Any] = field(default_factory=dict, repr=False)
     client: Client | None = field(default=None, repr=False)
     origin: str | None = None
+    tenant: str | None = field(default=None, repr=False)
 
     @property
     def patient_id(self) -> str:

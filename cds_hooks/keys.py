@@ -2,11 +2,13 @@
 
 import base64
 import binascii
+import hashlib
+import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-__all__ = ["KeyFault", "key_faults"]
+__all__ = ["KeyFault", "key_faults", "key_thumbprint"]
 
 #: Members that only a private or a shared key has (RFC 7518, 6.2.2, 6.3.2, 6.4.1).
 _SECRET = ("d", "p", "q", "dp", "dq", "qi", "oth", "k")
@@ -23,6 +25,12 @@ _ALGORITHMS = (
     *("EdDSA", "Ed25519", "Ed448"),
 )
 _LEAST_RSA_BITS = 2048
+
+
+#: What RFC 7638 takes of a public key; RFC 8037, 2, for OKP.
+_THUMB: Mapping[str, tuple[str, ...]] = {
+    kind: tuple(sorted(("kty", *members))) for kind, members in _NEEDED.items()
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,6 +90,26 @@ def key_faults(document: object) -> Iterator[KeyFault]:
                 (*path, "kid"), "is the name of two keys", "give each its own"
             )
         names.add(str(name))
+
+
+def key_thumbprint(key: Mapping[str, Any]) -> str:
+    """
+    Give the fingerprint of a key.
+
+    Parameters
+    ----------
+    key : Mapping
+        A JSON Web Key without faults.
+
+    Returns
+    -------
+    str
+        RFC 7638, SHA-256 in base64url.
+    """
+    members = {name: key[name] for name in _THUMB[key["kty"]]}
+    text = json.dumps(members, separators=(",", ":"))
+    digest = hashlib.sha256(text.encode()).digest()
+    return base64.urlsafe_b64encode(digest).rstrip(b"=").decode()
 
 
 def _faults_of(key: Mapping[str, Any]) -> Iterator[KeyFault]:

@@ -32,6 +32,7 @@ def load_request(
     client_of: Callable[[str | None], Client] | None = None,
     *,
     origin: str | None = None,
+    tenant: str | None = None,
 ) -> HookRequest:
     """
     Check what a client posted to a service.
@@ -48,6 +49,8 @@ def load_request(
         Tells who called, from the request's ``fhirServer``.
     origin : str, optional
         Header ``Origin`` of the call.
+    tenant : str, optional
+        For which of the client's tenants the call is.
 
     Returns
     -------
@@ -100,6 +103,7 @@ def load_request(
         extension=wire.get("extension") or {},
         client=client_of(fhir_server) if client_of else None,
         origin=origin,
+        tenant=tenant,
     )
 
 

@@ -186,9 +186,10 @@ def _check_trust(entry: _Entry) -> None:
     """Check that issuer and keys go together and can be trusted at all."""
     client, trust = entry.client, {"issuer", "keys"}
     given = sorted(trust & set(entry.given))
+    proofs = sorted((trust | {"certificates"}) & set(entry.given))
     kind = _bundled().issuers.get(client.issuer or "")
-    if given and client.is_open_only:
-        entry.at(given[0]).refuse(
+    if proofs and client.is_open_only:
+        entry.at(proofs[0]).refuse(
             f"serves no purpose: {client.preset} is for open mode only",
             "take out issuer and keys; in open mode nobody is asked for them",
             shown=False,
@@ -203,6 +204,12 @@ def _check_trust(entry: _Entry) -> None:
         entry.at(given[0]).refuse(
             f"is given without {missing}",
             f"add {missing}: a JWT is only trusted by both",
+            shown=False,
+        )
+    if client.tenants and client.issuer is None and client.certificates:
+        entry.at("tenants").refuse(
+            "are told by no certificate",
+            "add issuer and keys, or take tenants out",
             shown=False,
         )
     if kind == _SHARED and not client.tenants:
@@ -248,6 +255,7 @@ def _check_together(entries: list[_Entry]) -> None:
     """Refuse what two clients cannot both have."""
     names: dict[str, _Entry] = {}
     issuers: dict[str, _Entry] = {}
+    certificates: dict[str, _Entry] = {}
     for entry in entries:
         name, issuer = entry.client.name, entry.client.issuer
         if name and (first := names.setdefault(name, entry)) is not entry:
@@ -260,6 +268,15 @@ def _check_together(entries: list[_Entry]) -> None:
                 f"is also the issuer of the client on line {first.item.value.line}",
                 "make one client of the two, with the tenants and servers of both",
             )
+        for each in entry.client.certificates:
+            first = certificates.setdefault(each, entry)
+            # Beside tokens, clients behind one gateway may share its certificate.
+            if first is not entry and None in {issuer, first.client.issuer}:
+                entry.at("certificates").refuse(
+                    f"hold one of the client on line {first.item.value.line}",
+                    "let each certificate belong to one client",
+                    shown=False,
+                )
     _check_servers(entries)
 
 

@@ -1,33 +1,25 @@
 """The fields of a register file: for each one, what it may hold."""
 
-import json
 import re
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from functools import cache
 from importlib.resources import files
-from itertools import islice
 from pathlib import Path
-from typing import Any
 
-from cds_hooks.addresses import normalised_origin, normalised_url
+from cds_hooks.addresses import normalised_origin
 from cds_hooks.capabilities import Trigger
-from cds_hooks.clients import KeySource
 from cds_hooks.errors import InvalidClient
 from cds_hooks.hooks import HOOKS
 from cds_hooks.items import Item, Reader
-from cds_hooks.keys import key_faults
 from cds_hooks.register_servers import read_server
-from cds_hooks.yaml_values import Value
+from cds_hooks.register_trust import trust_fields
 
 __all__ = ["Known", "client_fields", "preset_fields"]
 
 _NAME = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,62}[a-z0-9])?")
-_URI = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:[!-~]+")
 _EXTENSION = re.compile(r"[a-z]+(?:\.[A-Za-z0-9_-]+)+")
 _MOST_ACTIONS = 20
-_MOST_KEY_BYTES = 256 * 1024
-_MOST_KEY_FAULTS = 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,10 +87,7 @@ def client_fields(known: Known) -> dict[str, Reader]:
     return {
         "name": lambda item: item.made(_name),
         "preset": lambda item: item.choice(known.presets),
-        "issuer": lambda item: item.made(_issuer),
-        "keys": lambda item: _keys(item, known.folder),
-        "tenants": lambda item: item.tuple_of(Item.text),
-        "audiences": lambda item: item.tuple_of(lambda each: each.made(_audience)),
+        **trust_fields(known.folder),
         "fhir_servers": lambda item: item.tuple_of(read_server),
         "prefetch_keys": lambda item: _prefetch_keys(item, known.prefetch_keys),
         "site": lambda item: _site(item, known.site_fields),
@@ -112,21 +101,6 @@ def _name(text: str) -> str:
             "is no short name", "use lower-case letters, digits and hyphens, at most 64"
         )
     return text
-
-
-def _issuer(text: str) -> str:
-    if not _URI.fullmatch(text):
-        raise InvalidClient("is no URI", "copy `iss` from a JWT of the client")
-    return text
-
-
-def _audience(text: str) -> str:
-    normalised_url(text)
-    return text
-
-
-def _keys_url(text: str) -> str:
-    return normalised_url(text, may_have_query=True)
 
 
 def _trigger(item: Item) -> Trigger | None:
@@ -232,66 +206,3 @@ def _site(
             for name, values in known.items()
         }
     )
-
-
-def _keys(item: Item, folder: Path) -> KeySource | None:
-    readers: dict[str, Reader] = {
-        "jwks": lambda each: _inline_keys(each.secret()),
-        "jwks_file": lambda each: _key_file(each, folder),
-        "jwks_url": lambda each: each.made(_keys_url),
-    }
-    count = len(item.faults)
-    read = item.read_fields(readers)
-    if len(item.faults) > count:
-        return None
-    try:
-        return KeySource(**read)
-    except InvalidClient as error:
-        item.refuse(error.problem, error.remedy, shown=False)
-    return None
-
-
-def _inline_keys(item: Item) -> Mapping[str, Any] | None:
-    document = item.value.plain()
-    found = list(islice(key_faults(document), _MOST_KEY_FAULTS))
-    for fault in found:
-        place = _place(item.value, fault.path)
-        path = f"{item.path}.{_dotted(fault.path)}".rstrip(".")
-        item.note(place, path, fault.problem, fault.remedy)
-    return None if found else document
-
-
-def _place(value: Value, path: Sequence[str | int]) -> Value:
-    """Follow a path into a value as far as it goes."""
-    for step in path:
-        if isinstance(value.content, dict) and step not in value.content:
-            break
-        value = value.content[step]
-    return value
-
-
-def _dotted(path: Sequence[str | int]) -> str:
-    steps = (f"[{step}]" if isinstance(step, int) else f".{step}" for step in path)
-    return "".join(steps).lstrip(".")
-
-
-def _key_file(item: Item, folder: Path) -> Path | None:
-    text = item.text()
-    if text is None:
-        return None
-    path = folder / text
-    try:
-        with path.open("rb") as file:
-            data = file.read(_MOST_KEY_BYTES + 1)
-        document = json.loads(data[:_MOST_KEY_BYTES])
-    except OSError as error:
-        item.refuse(f"cannot be read: {error.strerror}", "name a file beside this one")
-        return None
-    except (ValueError, RecursionError):
-        item.refuse("holds no JSON", "name a file with a JSON Web Key Set")
-        return None
-    found = list(islice(key_faults(document), _MOST_KEY_FAULTS))
-    for fault in found:
-        inside = _dotted(fault.path) or "a document"
-        item.refuse(f"holds {inside}: {fault.problem}", fault.remedy)
-    return None if found else path

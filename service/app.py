@@ -12,11 +12,15 @@ from flask import Flask, Response
 
 from cds_hooks import Feedback, load_request
 from cds_hooks.blueprint import create_blueprint, register_error_handlers
+from cds_hooks.key_fetching import fetch_keys
+from cds_hooks.key_rings import Fetch
+from cds_hooks.trust import Caller, ReplayStore
 from service import __version__
-from service.config import Settings, SettingsError
+from service.callers import allowed_origins, build_trust
+from service.config import Settings
 from service.observability import ready_report, set_level, watch
 from service.open_mode import only_this_machine
-from service.parts import Clock, Parts, build_parts
+from service.parts import Clock, Parts, build_parts, wall_clock
 from service.web import create_pages
 
 __all__ = ["create_app", "example_request_file"]
@@ -27,12 +31,21 @@ _log = logging.getLogger(__name__)
 class _Application(Flask):
     """Flask without a look at every function, each time, whether it is a coroutine."""
 
+    #: Whether any web page may read what is answered; the workers ask for it.
+    is_open = False
+
     def ensure_sync(self, func: Callable[..., Any]) -> Callable[..., Any]:
         """Give the function: none here is asynchronous."""
         return func
 
 
-def create_app(settings: Settings, *, clock: Clock | None = None) -> Flask:
+def create_app(
+    settings: Settings,
+    *,
+    clock: Clock | None = None,
+    replays: ReplayStore | None = None,
+    fetch_keys: Fetch = fetch_keys,
+) -> Flask:
     """
     Build the WSGI application.
 
@@ -42,6 +55,10 @@ def create_app(settings: Settings, *, clock: Clock | None = None) -> Flask:
         The settings.
     clock : callable, optional
         Gives the time of a call, with its zone.
+    replays : ReplayStore, optional
+        Which tokens have come, needed outside of open mode.
+    fetch_keys : callable
+        Reads a registered address of keys.
 
     Returns
     -------
@@ -51,25 +68,35 @@ def create_app(settings: Settings, *, clock: Clock | None = None) -> Flask:
     Raises
     ------
     SettingsError
-        If a file that a setting names is refused, or open mode is off: this version
-        cannot authenticate clients.
+        If a file that a setting names is refused, or, outside of open mode, no client
+        could prove itself or `replays` is missing.
     """
-    if not settings.is_open:
-        raise SettingsError(
-            "SCNEN_OPEN: this version cannot authenticate clients and only serves in"
-            " open mode, on a loopback address. Set it to true for that."
-        )
     parts = build_parts(settings, clock)
+    now = clock or wall_clock(settings.time_zone)
+    trust = build_trust(
+        settings,
+        parts.clients,
+        replays,
+        clock=lambda: now().timestamp(),
+        fetch=fetch_keys,
+    )
     _rehearse(parts)
     set_level(settings.log_level)
     app = _Application(__name__, static_folder=None)
+    app.is_open = settings.is_open
     app.extensions["scnen_cds"] = parts
     # Flask's own answer to OPTIONS is an empty page that nobody has described.
     app.config["PROVIDE_AUTOMATIC_OPTIONS"] = False
-    app.before_request(only_this_machine(settings.public_url))
+    if settings.is_open:
+        app.before_request(only_this_machine(settings.public_url))
     app.register_blueprint(
         create_blueprint(
-            parts.registry, on_feedback=_count_feedback, client_of=parts.client_of
+            parts.registry,
+            on_feedback=_count_feedback,
+            client_of=parts.client_of,
+            trust=trust,
+            is_discovery_private=settings.is_discovery_private,
+            allowed_origins=allowed_origins(settings, parts.clients),
         )
     )
     app.register_blueprint(
@@ -100,7 +127,9 @@ def _rehearse(parts: Parts) -> None:
     parts.advice(load_request(body, body["hook"]))
 
 
-def _count_feedback(service_id: str, items: Sequence[Feedback]) -> None:
+def _count_feedback(
+    service_id: str, items: Sequence[Feedback], _caller: Caller | None
+) -> None:
     """Leave a trace of what clinicians did; storing it is later work."""
     outcomes = Counter(item.outcome for item in items)
     _log.info("feedback", extra={"service": service_id, **outcomes})

@@ -1,9 +1,11 @@
 """Settings of the service: read from the environment once, checked at start, frozen."""
 
 import os
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from difflib import get_close_matches
+from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -37,6 +39,16 @@ VARIABLES: Mapping[str, str] = {
         " open mode), no credentials, query or fragment"
     ),
     "SCNEN_SECRET_KEY": "at least 32 characters that nobody can guess",
+    "SCNEN_SECRET_KEY_FILE": "the path of a file with the key and nothing else",
+    "SCNEN_ADMIN_TOKEN": "at least 32 characters that nobody can guess",
+    "SCNEN_ADMIN_TOKEN_FILE": "the path of a file with the token and nothing else",
+    "SCNEN_METRICS_TOKEN": "at least 32 characters that nobody can guess",
+    "SCNEN_METRICS_TOKEN_FILE": "the path of a file with the token and nothing else",
+    "SCNEN_PRIVATE_DISCOVERY": "true or false",
+    "SCNEN_PROXIES": (
+        "addresses or networks separated by commas, such as 10.0.4.7, 10.0.8.0/24"
+    ),
+    "SCNEN_CERTIFICATE_HEADER": "the name of a header, such as X-Client-Certificate",
     "SCNEN_OPEN": "true or false",
     "SCNEN_LOG_LEVEL": "one of debug, info, warning, error",
     "SCNEN_LOCALE": "en, or a language with a catalogue in service/locales",
@@ -57,7 +69,11 @@ _FHIR_VERSIONS = ("R4", "R4B", "R5")
 _LOG_LEVELS = ("debug", "info", "warning", "error")
 _CANONICAL_BASE = "http://scnen-cds.example.org/fhir"
 _OPEN_PUBLIC_URL = "http://127.0.0.1:8080"
-_SECRET_KEY_MIN_LENGTH = 32
+_SECRET_MIN_LENGTH = 32
+_SECRET_MAX_BYTES = 16_384
+_HEADER = re.compile(r"[A-Za-z][A-Za-z0-9-]{0,63}")
+#: A client's own header of one of these names would be taken for the proxy's word.
+_OTHER_HEADERS = frozenset({"authorization", "cookie", "host", "origin"})
 _LOCALES = Path(__file__).parent / "locales"
 #: Only open mode falls back on it, which serves this machine alone.
 _OPEN_SECRET_KEY = "open-mode-only-not-a-secret-key-0"  # noqa: S105 public on purpose
@@ -100,6 +116,15 @@ class Settings:
         from it; the Host header of a request is never used.
     secret_key : str
         Key from which card identifiers are derived. Never shown by `repr`.
+    admin_token, metrics_token : str or None
+        What administrators and the collector of metrics send as bearer tokens; None if
+        nobody may. Never shown by `repr`.
+    is_discovery_private : bool
+        Whether discovery asks for a client's token as well.
+    proxies : tuple of ip_network
+        Proxies whose headers are believed.
+    certificate_header : str
+        Header in which they pass on a client's certificate.
     is_open : bool
         Whether requests without client authentication are answered.
     log_level : str
@@ -121,6 +146,11 @@ class Settings:
     canonical_base: str
     public_url: str
     secret_key: str = field(repr=False)
+    admin_token: str | None = field(repr=False)
+    metrics_token: str | None = field(repr=False)
+    is_discovery_private: bool
+    proxies: tuple[IPv4Network | IPv6Network, ...]
+    certificate_header: str
     is_open: bool
     log_level: str
     locale: str
@@ -188,11 +218,25 @@ class Settings:
                 validate=_is_url("http", "https"),
             ).rstrip("/"),
             public_url=_read_public_url(env, is_open=is_open, fallback=public_url),
-            secret_key=_read(
+            secret_key=_read_secret(
+                env, "SCNEN_SECRET_KEY", _OPEN_SECRET_KEY if is_open else ...
+            ),
+            admin_token=_read_secret(env, "SCNEN_ADMIN_TOKEN", None),
+            metrics_token=_read_secret(env, "SCNEN_METRICS_TOKEN", None),
+            is_discovery_private=_read(
+                env.bool, "SCNEN_PRIVATE_DISCOVERY", default=False
+            ),
+            proxies=tuple(
+                ip_network(each.strip())
+                for each in _read(
+                    env.list, "SCNEN_PROXIES", default=[], validate=_are_networks
+                )
+            ),
+            certificate_header=_read(
                 env.str,
-                "SCNEN_SECRET_KEY",
-                default=_OPEN_SECRET_KEY if is_open else ...,
-                validate=_is_long_enough,
+                "SCNEN_CERTIFICATE_HEADER",
+                default="X-Client-Certificate",
+                validate=_is_header,
             ),
             is_open=is_open,
             log_level=_read(
@@ -317,6 +361,24 @@ def _read(method: Callable[..., Any], name: str, **options: Any) -> Any:  # noqa
         raise SettingsError(f"{name}: not allowed. Give {VARIABLES[name]}.") from None
 
 
+def _read_secret(env: Env, name: str, default: Any) -> Any:  # noqa: ANN401 as `_read`
+    """Read a secret, or the file that a variable of its name and ``_FILE`` names."""
+    file = _read(env.path, f"{name}_FILE", default=None, validate=_is_file)
+    if file is None:
+        return _read(env.str, name, default=default, validate=_is_long_enough)
+    if name in os.environ:
+        raise SettingsError(f"{name}: set as well as {name}_FILE. Remove one of them.")
+    try:
+        with file.open("rb") as opened:
+            secret = opened.read(_SECRET_MAX_BYTES).decode().strip()
+        _is_long_enough(secret)
+    except (OSError, ValueError, ValidationError):
+        raise SettingsError(
+            f"{name}_FILE: {file} cannot be read or does not hold {VARIABLES[name]}."
+        ) from None
+    return secret
+
+
 def _read_public_url(env: Env, *, is_open: bool, fallback: str | None) -> str:
     schemes = ("http", "https") if is_open else ("https",)
     url: str = _read(
@@ -366,6 +428,19 @@ def _is_folder(value: Path) -> None:
         raise ValidationError("no such folder")
 
 
+def _are_networks(values: list[str]) -> None:
+    try:
+        for value in values:
+            ip_network(value.strip())
+    except ValueError:
+        raise ValidationError("not networks") from None
+
+
+def _is_header(value: str) -> None:
+    if not _HEADER.fullmatch(value) or value.lower() in _OTHER_HEADERS:
+        raise ValidationError("no such name")
+
+
 def _is_language(value: str) -> None:
     catalogue = _LOCALES / value / "LC_MESSAGES" / "cards.mo"
     if value != "en" and not (value.isalnum() and catalogue.is_file()):
@@ -378,5 +453,5 @@ def _is_time_zone(value: str) -> None:
 
 
 def _is_long_enough(value: str) -> None:
-    if len(value) < _SECRET_KEY_MIN_LENGTH:
+    if len(value) < _SECRET_MIN_LENGTH:
         raise ValidationError("too short")

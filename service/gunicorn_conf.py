@@ -24,6 +24,10 @@ timeout = 15
 graceful_timeout = 20
 keepalive = 5
 
+#: Gunicorn itself believes no header of a proxy; which proxies the application believes
+#: is a setting, SCNEN_PROXIES.
+forwarded_allow_ips = ""
+
 limit_request_line = 2048
 limit_request_fields = 64
 #: Room for a large bearer token.

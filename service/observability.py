@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING, Any
 import orjson
 from flask import Flask, Request
 
+from cds_hooks.trust import CALLER, REFUSAL
+
 if TYPE_CHECKING:
     from _typeshed import OptExcInfo
     from _typeshed.wsgi import StartResponse, WSGIEnvironment
@@ -28,6 +30,10 @@ LOGGED_FIELDS = (
     "service",
     "status",
     "duration_ms",
+    "client",
+    "tenant",
+    "token_id",
+    "refusal",
     "accepted",
     "overridden",
 )
@@ -157,7 +163,20 @@ def _describe(
         "method": request.method if rule else None,
         "route": rule.rule if rule else None,
         "service": service if service in known_services else None,
+        **_caller(environ),
     }
+
+
+def _caller(environ: "WSGIEnvironment") -> dict[str, str | None]:
+    """Who called, in registered names, or why the call was refused."""
+    caller = environ.get(CALLER)
+    if caller is not None:
+        return {
+            "client": caller.client.name,
+            "tenant": caller.tenant,
+            "token_id": caller.token_id,
+        }
+    return dict(environ.get(REFUSAL, {}))
 
 
 def ready_report(

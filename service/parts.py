@@ -15,6 +15,7 @@ from cds_hooks import (
 )
 from service.advice import FollowUpAdvice
 from service.assessment import Assessor, OutputMode
+from service.callers import check_callers
 from service.cards import CardComposer
 from service.chart import ChartAdvice
 from service.clients import find_client, load_clients, signs_at
@@ -266,18 +267,19 @@ def _maps(settings: Settings) -> Maps:
 
 
 def _clients(settings: Settings) -> ClientRegister:
-    if settings.clients_file is None:
+    if settings.clients_file is None and settings.is_open:
         return ClientRegister()
+    if settings.clients_file is None:
+        raise SettingsError(
+            "SCNEN_CLIENTS_FILE: not set. Give the register of the clients that may"
+            " call, or serve this machine with --open."
+        )
     try:
         register = load_clients(settings.clients_file)
     except ClientFileError as error:
         raise SettingsError(f"SCNEN_CLIENTS_FILE: {error}") from error
-    untrusted = [client.name for client in register if client.is_open_only]
-    if untrusted and not settings.is_open:
-        raise SettingsError(
-            f"SCNEN_CLIENTS_FILE: {settings.clients_file}: {untrusted[0]} can only be"
-            " served in open mode. Take it out, or serve this machine with --open."
-        )
+    if not settings.is_open:
+        check_callers(settings.clients_file, register)
     return register
 
 

@@ -103,7 +103,10 @@ class _OurManners:
             extra={"status": status.value, "request_id": request_id},
         )
         try:
-            util.write_nonblock(client, _answer(status, request_id))
+            app = getattr(self, "wsgi", None)
+            is_open = getattr(app, "is_open", False)
+            answer = _answer(status, request_id, is_open=is_open)
+            util.write_nonblock(client, answer)
         except OSError:
             _log.info("the client did not wait for the answer")
 
@@ -166,7 +169,7 @@ def _status(exc: BaseException) -> HTTPStatus:
     return HTTPStatus.INTERNAL_SERVER_ERROR
 
 
-def _answer(status: HTTPStatus, request_id: str) -> bytes:
+def _answer(status: HTTPStatus, request_id: str, *, is_open: bool) -> bytes:
     is_server_fault = status.value >= HTTPStatus.INTERNAL_SERVER_ERROR
     issue = {
         "severity": "error",
@@ -174,10 +177,12 @@ def _answer(status: HTTPStatus, request_id: str) -> bytes:
         "details": {"text": status.phrase},
     }
     body = orjson.dumps({"resourceType": "OperationOutcome", "issue": [issue]})
+    # Outside of open mode the register says which pages may read what is answered.
+    cors = "Access-Control-Allow-Origin: *\r\n" if is_open else ""
     head = (
         f"HTTP/1.1 {status.value} {status.phrase}\r\nConnection: close\r\n"
         "Content-Type: application/json\r\nCache-Control: no-store\r\n"
-        f"Access-Control-Allow-Origin: *\r\nX-Request-ID: {request_id}\r\n"
+        f"{cors}X-Request-ID: {request_id}\r\n"
         f"Content-Length: {len(body)}\r\n\r\n"
     )
     return head.encode("ascii") + body

@@ -7,8 +7,11 @@ from itertools import chain
 from pathlib import Path
 
 import click
+import orjson
 
 from cds_hooks import Capabilities, Client, ClientFileError, FHIRServer, KeySource
+from cds_hooks.key_fetching import FetchError, fetch_keys
+from cds_hooks.key_sets import ReadKeys, read_keys
 from service.clients import load_clients
 from service.terminal.facts import render_facts
 from service.terminal.layout import paint
@@ -36,13 +39,20 @@ def clients() -> None:
 
 @clients.command
 @click.argument("file", type=click.Path(path_type=Path))
-def check(file: Path) -> None:  # numpydoc ignore=PR01
+@click.option(
+    "--fetch-keys",
+    "may_fetch",
+    is_flag=True,
+    help="Read the addresses of keys, and show what is there.",
+)
+def check(*, file: Path, may_fetch: bool) -> None:  # numpydoc ignore=PR01
     """
     Check the register in FILE, and show what each client may do.
 
     Every fault is told at once, with its line, the field, the value and what to do.
-    Nothing is sent anywhere: whether addresses and keys are the right ones is for you
-    to confirm with the site.
+    Nothing is sent anywhere without --fetch-keys. Keys are shown by name, algorithms
+    and fingerprint (RFC 7638, SHA-256): whether they are the right ones is for you to
+    confirm with the site.
 
     \b
     The smallest register, a client for open mode:
@@ -53,7 +63,7 @@ def check(file: Path) -> None:  # numpydoc ignore=PR01
     \b
     Ends with
       0  no faults
-      1  faults, or the file cannot be read
+      1  faults, or a file or an address of keys cannot be read
       2  the command line is wrong
     """  # noqa: D301 click keeps the lines below \\b as they are
     try:
@@ -66,6 +76,10 @@ def check(file: Path) -> None:  # numpydoc ignore=PR01
         click.echo(f"\n{client.name}: {client.title} (preset {client.preset})")
         parts = (_trust(client), _access(client), _cards(client.capabilities))
         write_facts([*chain.from_iterable(parts), *_open_questions(client)])
+    sources = [(c.name, c.keys) for c in register if c.keys is not None]
+    are_read = [_show_keys(name, keys, may_fetch=may_fetch) for name, keys in sources]
+    if not all(are_read):
+        raise click.exceptions.Exit(1)
 
 
 @clients.command
@@ -95,14 +109,49 @@ def write_facts(facts: Sequence[tuple[str, str]]) -> None:
         click.echo(paint(line, colour=False))
 
 
+def _show_keys(name: str, source: KeySource, *, may_fetch: bool) -> bool:
+    """Show the keys of a client; False if they should be there and are not."""
+    if source.jwks_url is not None and not may_fetch:
+        return True
+    click.echo(f"\n{name}: keys {_keys(source)}")
+    try:
+        found = _read_keys(source)
+    except (OSError, ValueError) as error:
+        said = str(error) if isinstance(error, FetchError) else "hold no key set"
+        write_facts([("fault", f"{said}; ask the site for the address of its keys")])
+        return False
+    facts = [
+        ("key", f"{key.kid}: {', '.join(key.algorithms)}; {key.thumbprint}")
+        for key in found.keys.values()
+    ]
+    ignored = [
+        ("ignored", f"{'.'.join(map(str, fault.path))}: {fault.problem}")
+        for fault in found.faults
+    ]
+    write_facts([*facts, *ignored] or [("fault", "no key that serves")])
+    return bool(found.keys)
+
+
+def _read_keys(source: KeySource) -> ReadKeys:
+    if source.jwks is not None:
+        return read_keys(source.jwks)
+    if source.jwks_file is not None:
+        return read_keys(orjson.loads(source.jwks_file.read_bytes()))
+    return read_keys(orjson.loads(fetch_keys(str(source.jwks_url))))
+
+
 def _trust(client: Client) -> Iterator[tuple[str, str]]:
-    if client.issuer is None or client.keys is None:
+    if not client.can_prove_itself:
         yield "trust", "none: served in open mode only"
-    else:
+    if client.issuer is not None and client.keys is not None:
         yield "trust", f"issuer {client.issuer}"
         yield "", f"keys {_keys(client.keys)}"
         yield "tenants", _listed(client.tenants, "not asked for")
         yield "audience", _listed(client.audiences, "the URL that is called")
+        use = "more than once" if client.reuses_tokens else "once"
+        yield "tokens", f"valid for at most {client.token_lifetime_s} s, taken {use}"
+    for number, certificate in enumerate(client.certificates):
+        yield "" if number else "certificate", certificate
     yield "web pages", _listed(client.origins, "none registered")
 
 

@@ -110,6 +110,7 @@ def _case(ehr: EHR, settings: Settings, subject: Subject, public_url: str) -> Ca
         },
         public_url=public_url,
         open_version=settings.open_fhir_version,
+        known_as=settings.public_url,
     )
 
 

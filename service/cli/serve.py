@@ -14,6 +14,7 @@ from gunicorn.app.base import BaseApplication  # type: ignore[import-untyped] # 
 from service.app import create_app, example_request_file
 from service.config import (
     Settings,
+    SettingsError,
     is_open_by_environment,
     processes_by_environment,
 )
@@ -22,11 +23,7 @@ from service.workers import SyncWorker, ThreadWorker
 __all__ = ["serve"]
 
 _BACKLOG = 2048
-_NO_AUTHENTICATION = (
-    "This version cannot authenticate its clients, so it only serves this machine."
-    " Add --open (or SCNEN_OPEN=true) to serve without authentication on a loopback"
-    " address."
-)
+_THIS_MACHINE = "Open mode asks nobody who he is, so it only serves this machine."
 
 
 class _Server(BaseApplication):  # type: ignore[misc] # untyped base
@@ -83,21 +80,27 @@ def serve(  # click shows the text as help: numpydoc ignore=PR01
     """
     Serve until SIGTERM or Ctrl-C; requests in flight are finished.
 
-    Prints the discovery URL and a curl line that gives a card. Logs are JSON lines on
-    standard error and hold no patient data. Settings come from SCNEN_* variables.
+    Serves registered clients only: SCNEN_CLIENTS_FILE, SCNEN_PUBLIC_URL and
+    SCNEN_SECRET_KEY are needed, and a proxy in front that ends TLS
+    (docs/operations.md). With --open it serves this machine without asking who calls,
+    and prints a curl line that gives a card. Logs are JSON lines on standard error and
+    hold no patient data. Settings come from SCNEN_* variables.
 
     \b
-    Example:
+    Examples:
       scnen-cds serve --open
+      scnen-cds serve --host 0.0.0.0 --workers 4
     """  # noqa: D301 click reads the backspace as: do not rewrap
-    address = _loopback(host)
-    if not (is_open or is_open_by_environment()):
-        raise click.UsageError(_NO_AUTHENTICATION)
+    is_open = is_open or is_open_by_environment()
     usual_workers, usual_threads = processes_by_environment()
     threads = threads or usual_threads
-    listener = _listen(address, port)
+    listener = _listen(_address(host, is_open=is_open), port)
     url = _url(listener)
-    settings = Settings.from_env(is_open=True, public_url=url)
+    try:
+        settings = Settings.from_env(is_open=is_open, public_url=url)
+    except SettingsError:
+        listener.close()
+        raise
     options = {
         "bind": f"fd://{listener.detach()}",
         "workers": workers or usual_workers,
@@ -105,13 +108,13 @@ def serve(  # click shows the text as help: numpydoc ignore=PR01
         "worker_class": SyncWorker if threads == 1 else ThreadWorker,
         "loglevel": settings.log_level,
         "logconfig_dict": _logging(settings.log_level),
-        "when_ready": _announce(url),
+        "when_ready": _announce(url, is_open=is_open),
     }
     _Server(create_app(settings), options).run()
 
 
-def _loopback(host: str) -> str:
-    """Refuse any address that another machine could reach."""
+def _address(host: str, *, is_open: bool) -> str:
+    """Refuse names and, in open mode, any address that another machine could reach."""
     if host == "localhost":
         return "127.0.0.1"
     try:
@@ -121,9 +124,9 @@ def _loopback(host: str) -> str:
             "give localhost or an IP address, e.g. 127.0.0.1 or ::1",
             param_hint="--host",
         ) from None
-    if not address.is_loopback:
+    if is_open and not address.is_loopback:
         raise click.BadParameter(
-            f"{address} can be reached by other machines. {_NO_AUTHENTICATION}",
+            f"{address} can be reached by other machines. {_THIS_MACHINE}",
             param_hint="--host",
         )
     return str(address)
@@ -162,14 +165,15 @@ def _logging(level: str) -> dict[str, Any]:
     return config
 
 
-def _announce(url: str) -> Any:  # noqa: ANN401 gunicorn's hook
+def _announce(url: str, *, is_open: bool) -> Any:  # noqa: ANN401 gunicorn's hook
     def when_ready(server: object) -> None:
         _configuration().when_ready(server)
         click.echo(f"Discovery   {url}/cds-services")
-        click.echo(
-            "A card      curl -s -H 'Content-Type: application/json' --data @"
-            f"{example_request_file()} {url}/cds-services/scnen-discharge"
-        )
+        if is_open:
+            click.echo(
+                "A card      curl -s -H 'Content-Type: application/json' --data @"
+                f"{example_request_file()} {url}/cds-services/scnen-discharge"
+            )
         click.echo("Stop        Ctrl-C")
 
     return when_ready

@@ -44,7 +44,9 @@ class Case:
     templates : Mapping of str to str
         All their prefetch templates by key.
     public_url : str
-        Where the EHR reaches the service.
+        Where the service is reached now.
+    known_as : str
+        Where EHRs reach it, as the settings say.
     open_version : str or None
         FHIR version that the settings give a server that is not registered.
     """
@@ -61,6 +63,7 @@ class Case:
     services: Mapping[str, Service]
     templates: Mapping[str, str]
     public_url: str
+    known_as: str
     open_version: str | None = None
 
     @property

@@ -94,17 +94,20 @@ def _fhir_server(case: Case) -> Finding:
 
 def _trust(case: Case) -> Finding:
     client = case.client
-    if client.issuer is None or client.keys is None:
+    if not client.can_prove_itself:
         return warning(
             "trust",
             "no issuer and keys: served in open mode only",
             "Register `issuer` and `keys`.",
         )
-    root = f"{case.public_url}/cds-services"
-    if client.audiences and not any(a.startswith(root) for a in client.audiences):
+    if client.issuer is None:
+        return ok("trust", "a certificate is registered")
+    # A rehearsal may reach the service under another name than the EHR does.
+    roots = tuple(f"{url}/cds-services" for url in (case.public_url, case.known_as))
+    if client.audiences and not any(a.startswith(roots) for a in client.audiences):
         return fault(
             "trust",
-            f"no audience is below {root}: tokens for the service would be refused",
+            f"no audience is below {roots[0]}: tokens for the service would be refused",
             "Register the URL that the site has entered for the service, or set"
             " SCNEN_PUBLIC_URL.",
         )

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
+from urllib.parse import urlsplit
 from uuid import uuid4
 
 import jwt
@@ -243,6 +244,18 @@ class Signer:
         return jwt.encode(claims, self._key.private, self._key.algorithm, headers)
 
     def _audience(self, url: str) -> str:
-        """Give the registered audience, if the called URL is none of them."""
+        """
+        Give the called URL, or else the registered audience that stands for it.
+
+        That is one of the same path or of the service whose feedback is called, since
+        a rehearsal may reach the service under another host name.
+        """
         registered = self._client.audiences
-        return url if url in registered or not registered else registered[0]
+        if url in registered or not registered:
+            return url
+        path = urlsplit(url).path
+        for each in (path, path.removesuffix("/feedback")):
+            for audience in registered:
+                if urlsplit(audience).path == each:
+                    return audience
+        return registered[0]

@@ -10,15 +10,7 @@ import pytest
 
 from service import __version__
 from service.app import create_app
-from service.config import Settings, SettingsError
-
-
-def test_without_open_mode_nothing_is_served(monkeypatch):
-    """Without client authentication, other ways to start are refused as well."""
-    monkeypatch.setenv("SCNEN_PUBLIC_URL", "https://cds.example.org")
-    monkeypatch.setenv("SCNEN_SECRET_KEY", "correct-horse-battery-staple-0001")
-    with pytest.raises(SettingsError, match="SCNEN_OPEN: this version cannot"):
-        create_app(Settings.from_env())
+from service.config import Settings
 
 
 @pytest.mark.parametrize("path", ["/cds-services", "/healthz/live", "/openapi.yaml"])

@@ -3,6 +3,7 @@
 import json
 import re
 from dataclasses import fields
+from importlib import import_module
 from pathlib import Path
 
 import pytest
@@ -10,6 +11,8 @@ import yaml
 from click.testing import CliRunner
 
 from cds_hooks import Capabilities
+from cds_hooks.errors import Refusal
+from cds_hooks.key_fetching import FetchError
 from cds_hooks.register import PRESETS, preset
 from cds_hooks.register_fields import Known, client_fields
 from service.cli import main
@@ -17,6 +20,7 @@ from service.clients import PREFETCH_KEYS, find_client, load_clients
 from service.config import NOT_YET, VARIABLES, Settings
 from service.parts import build_parts
 
+clients_module = import_module("service.cli.clients")
 ROOT = Path(__file__).parents[2]
 EXAMPLE = ROOT / "service/data/clients/example.yaml"
 #: Public key of RFC 7517, appendix A.1.
@@ -85,6 +89,7 @@ def test_the_example_shows_every_field_but_the_other_sources_of_keys():
         *("selection_behaviors", "actions_per_suggestion", "action_resources"),
         *("link_types", "app_context", "override_reasons", "detail", "notes"),
         *("sends_prefetch", "angle_signs"),
+        *("certificates", "token_lifetime_s", "reuses_tokens"),
     }
 
 
@@ -106,7 +111,8 @@ def test_the_check_shows_what_each_client_may_do():
         "open - Confirm per site: that trigger 27",
         "tenants 2c400054-42d8-4e74-87b7-80b5bd5fde9f audience the URL that is called",
         "suggestions none links absolute, smart override no reasons detail plain",
-        "trust none: served in open mode only web pages https://ehr.east.example.org",
+        "tokens valid for at most 600 s, taken once",
+        "certificate CN=ehr.east.example.org,O=East Hospital web pages https://ehr.east",
         "hooks encounter-discharge, patient-view prefetch not known to be sent",
         "any number each; creates ServiceRequest, Condition, RiskAssessment",
     ]:
@@ -133,6 +139,7 @@ def test_a_client_of_which_little_is_said_is_shown_as_well(register, tmp_path):
                     {
                         "name": "b",
                         "issuer": "urn:b",
+                        "reuses_tokens": True,
                         "keys": {"jwks_file": "b.json"},
                         "capabilities": {"action_resources": []},
                     },
@@ -142,6 +149,7 @@ def test_a_client_of_which_little_is_said_is_shown_as_well(register, tmp_path):
     )
     text = " ".join(run("check", path).output.split())
     assert "keys in the file (1)" in text
+    assert "tokens valid for at most 3600 s, taken more than once" in text
     assert "FHIR no server: a token is never used" in text
     assert "web pages none registered" in text
     assert "hooks every one" in text
@@ -149,6 +157,12 @@ def test_a_client_of_which_little_is_said_is_shown_as_well(register, tmp_path):
     assert "at most 1 each; creates nothing" in text
     assert "b.json" in text
     assert "patient as" not in text
+
+
+def test_a_client_that_proves_nothing_is_for_open_mode(register):
+    """Said at the first place where one looks."""
+    text = " ".join(run("check", register("clients: [{name: a}]")).output.split())
+    assert "trust none: served in open mode only web pages none" in text
 
 
 def test_one_client_is_counted_as_one(register):
@@ -222,6 +236,14 @@ def test_the_how_to_explains_every_field_and_no_other():
     assert sorted(tables) == sorted(given | server | capabilities)
 
 
+def test_the_how_to_explains_every_refusal_and_no_other():
+    """What the log says, somebody looks up."""
+    text = (ROOT / "docs/clients.md").read_text("utf-8")
+    rows = re.findall(r"^\| (\*\*[^|]+) \|", text, re.MULTILINE)
+    explained = re.findall(r"\*\*([a-z-]+)\*\*", " ".join(rows))
+    assert sorted(explained) == sorted(Refusal)
+
+
 def test_the_how_to_tells_the_presets_as_they_are():
     """The table of presets is read off the data."""
     text = (ROOT / "docs/clients.md").read_text("utf-8")
@@ -257,3 +279,113 @@ def test_an_unknown_client_is_answered_with_the_nearest(register):
         find_client(clients, "nroth")
     with pytest.raises(LookupError, match="Known: north, generic, epic"):
         find_client(clients, "zzz")
+
+
+# Keys -------------------------------------------------------------------------
+
+URL_CLIENT = """
+clients:
+  - name: north
+    issuer: urn:north
+    keys: {jwks_url: https://ehr.example.org/jwks}
+"""
+
+
+def test_the_keys_of_the_register_are_shown(register):
+    """By name, algorithms and fingerprint: what is compared with the site."""
+    text = URL_CLIENT.replace(
+        "{jwks_url: https://ehr.example.org/jwks}",
+        json.dumps({"jwks": {"keys": [KEY]}}),
+    )
+    result = run("check", register(text))
+    assert result.exit_code == 0
+    # RFC 7638 of the key of RFC 7517, appendix A.1.
+    assert "1: ES256; cn-I_WNMClehiVp51i_0VpOENW1upEerA8sEam5hn-s" in result.output
+
+
+def test_the_keys_of_a_file_are_shown_with_what_is_left_out(register, tmp_path):
+    """A key for another purpose is named with the reason."""
+    ed = {
+        "kty": "OKP",
+        "crv": "Ed25519",
+        "x": "11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo",
+        "kid": "ed",
+    }
+    (tmp_path / "keys.json").write_text(json.dumps({"keys": [KEY, ed]}))
+    text = URL_CLIENT.replace(
+        "jwks_url: https://ehr.example.org/jwks", "jwks_file: keys.json"
+    )
+    result = run("check", register(text))
+    assert result.exit_code == 0
+    assert "ES256" in result.output
+    assert "keys.1: serves no algorithm that is taken" in result.output
+
+
+def test_keys_that_serve_nothing_are_a_fault(register):
+    """Everybody would be refused."""
+    ed = {
+        "kty": "OKP",
+        "crv": "Ed25519",
+        "x": "11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo",
+    }
+    text = URL_CLIENT.replace(
+        "{jwks_url: https://ehr.example.org/jwks}",
+        json.dumps({"jwks": {"keys": [{**ed, "kid": "ed"}]}}),
+    )
+    result = run("check", register(text))
+    assert result.exit_code == 1
+    assert "serves no algorithm" in result.output
+
+
+@pytest.fixture
+def answers(monkeypatch):
+    """Let the address of keys answer, and count who asks."""
+    asked = []
+
+    def answer_with(body):
+        def fetch(url):
+            asked.append(url)
+            if isinstance(body, Exception):
+                raise body
+            return body
+
+        monkeypatch.setattr(clients_module, "fetch_keys", fetch)
+        return asked
+
+    return answer_with
+
+
+def test_no_address_is_asked_without_the_option(register, answers):
+    """The check can be run anywhere."""
+    asked = answers(AssertionError())
+    result = run("check", register(URL_CLIENT))
+    assert result.exit_code == 0
+    assert asked == []
+
+
+def test_with_the_option_an_address_is_read(register, answers):
+    """The registered one, and what is there is shown."""
+    asked = answers(json.dumps({"keys": [KEY]}).encode())
+    result = run("check", register(URL_CLIENT), "--fetch-keys")
+    assert result.exit_code == 0
+    assert asked == ["https://ehr.example.org/jwks"]
+    assert "north: keys https://ehr.example.org/jwks" in result.output
+    assert "1: ES256; " in result.output
+
+
+@pytest.mark.parametrize(
+    ("body", "said"),
+    [
+        (FetchError("answered 302, not 200"), "answered 302, not 200"),
+        (b"<html>canary-4711</html>", "hold no key set"),
+        (b'{"keys": []}', "hold no key set"),
+    ],
+)
+def test_an_address_without_keys_is_a_fault(register, answers, body, said):
+    """With what came instead told by its kind, never repeated."""
+    answers(body)
+    result = run("check", register(URL_CLIENT), "--fetch-keys")
+    assert result.exit_code == 1
+    assert said in result.output
+    assert "canary" not in result.output
+    assert "ask the site" in result.output

@@ -1,5 +1,7 @@
 """Settings: what is refused, what the refusal says, what is never shown."""
 
+from ipaddress import ip_network
+
 import pytest
 
 from service.config import (
@@ -71,6 +73,11 @@ def test_every_setting_is_read(monkeypatch, closed, tmp_path):
         "SCNEN_OPEN_FHIR_VERSION": "R4B",
         "SCNEN_FHIR_PROXY": "http://proxy.example.org:3128/",
         "SCNEN_CANONICAL_BASE": "https://fhir.example.org/r4/",
+        "SCNEN_ADMIN_TOKEN": f"admin-{KEY}",
+        "SCNEN_METRICS_TOKEN": f"metrics-{KEY}",
+        "SCNEN_PRIVATE_DISCOVERY": "true",
+        "SCNEN_PROXIES": "10.0.4.7, 10.0.8.0/24,2001:db8::/64",
+        "SCNEN_CERTIFICATE_HEADER": "X-Forwarded-Client-Cert",
         "SCNEN_OPEN": "false",
         "SCNEN_LOG_LEVEL": "warning",
         "SCNEN_LOCALE": "en",
@@ -89,6 +96,11 @@ def test_every_setting_is_read(monkeypatch, closed, tmp_path):
         canonical_base="https://fhir.example.org/r4",
         public_url="https://cds.example.org/scnen",
         secret_key=KEY,
+        admin_token=f"admin-{KEY}",
+        metrics_token=f"metrics-{KEY}",
+        is_discovery_private=True,
+        proxies=tuple(map(ip_network, ["10.0.4.7/32", "10.0.8.0/24", "2001:db8::/64"])),
+        certificate_header="X-Forwarded-Client-Cert",
         is_open=False,
         log_level="warning",
         locale="en",
@@ -171,6 +183,15 @@ def test_an_empty_setting_is_refused(monkeypatch, name):
         ("SCNEN_PUBLIC_URL", "https://e.org:port", "absolute URL"),
         ("SCNEN_PUBLIC_URL", "https://", "absolute URL"),
         ("SCNEN_SECRET_KEY", "short", "at least 32 characters"),
+        ("SCNEN_ADMIN_TOKEN", "short", "at least 32 characters"),
+        ("SCNEN_METRICS_TOKEN", "short", "at least 32 characters"),
+        ("SCNEN_SECRET_KEY_FILE", "/nowhere", "path of a file"),
+        ("SCNEN_PRIVATE_DISCOVERY", "perhaps", "true or false"),
+        ("SCNEN_PROXIES", "proxy.example.org", "addresses or networks"),
+        ("SCNEN_PROXIES", "10.0.0.1/24", "addresses or networks"),
+        ("SCNEN_PROXIES", "10.0.0.1,,10.0.0.2", "addresses or networks"),
+        ("SCNEN_CERTIFICATE_HEADER", "X Cert", "name of a header"),
+        ("SCNEN_CERTIFICATE_HEADER", "Authorization", "name of a header"),
     ],
 )
 def test_a_value_that_is_not_allowed_is_refused(monkeypatch, name, value, allowed):
@@ -180,6 +201,7 @@ def test_a_value_that_is_not_allowed_is_refused(monkeypatch, name, value, allowe
         Settings.from_env(is_open=True)
 
 
+@pytest.mark.conformance("GEN-2")
 def test_outside_open_mode_the_address_is_https(monkeypatch, closed):
     """Patient data do not travel in the clear."""
     monkeypatch.setenv("SCNEN_PUBLIC_URL", "http://cds.example.org")
@@ -216,3 +238,47 @@ def test_the_secret_key_is_never_shown(monkeypatch, closed):
         Settings.from_env()
     assert "a-short-secret" not in str(caught.value)
     assert caught.value.__suppress_context__
+
+
+SECRETS = ["SCNEN_SECRET_KEY", "SCNEN_ADMIN_TOKEN", "SCNEN_METRICS_TOKEN"]
+
+
+@pytest.mark.parametrize("name", SECRETS)
+def test_a_secret_may_stand_in_a_file(monkeypatch, closed, tmp_path, name):
+    """As containers mount it; a line end at its end does no harm."""
+    file = tmp_path / "secret"
+    file.write_text(f"{name}-{KEY}\n")
+    monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv(f"{name}_FILE", str(file))
+    field = name.removeprefix("SCNEN_").lower()
+    assert getattr(Settings.from_env(), field) == f"{name}-{KEY}"
+
+
+@pytest.mark.parametrize("name", SECRETS)
+def test_a_secret_stands_in_one_place(monkeypatch, closed, tmp_path, name):
+    """Which of two counts would be a guess."""
+    file = tmp_path / "secret"
+    file.write_text(KEY)
+    monkeypatch.setenv(name, KEY)
+    monkeypatch.setenv(f"{name}_FILE", str(file))
+    with pytest.raises(SettingsError, match=f"^{name}: set as well as {name}_FILE"):
+        Settings.from_env()
+
+
+@pytest.mark.parametrize("content", [b"", b"a-short-secret", b"\xff" * 40])
+def test_a_file_without_a_secret_is_refused(monkeypatch, closed, tmp_path, content):
+    """With the name of the file and nothing of what is in it."""
+    file = tmp_path / "secret"
+    file.write_bytes(content)
+    monkeypatch.setenv("SCNEN_ADMIN_TOKEN_FILE", str(file))
+    said = f"SCNEN_ADMIN_TOKEN_FILE: {file} cannot be read or does not hold at least 32"
+    with pytest.raises(SettingsError, match=said) as caught:
+        Settings.from_env()
+    assert "a-short-secret" not in str(caught.value)
+
+
+@pytest.mark.parametrize("name", SECRETS[1:])
+def test_tokens_are_never_shown(monkeypatch, closed, name):
+    """`repr` stands in tracebacks."""
+    monkeypatch.setenv(name, KEY[::-1])
+    assert KEY[::-1] not in repr(Settings.from_env())

@@ -2,6 +2,7 @@
 
 import runpy
 import socket
+from functools import partial
 from importlib import import_module
 from types import SimpleNamespace
 
@@ -10,6 +11,7 @@ from click.testing import CliRunner
 from gunicorn.config import Config
 
 from service import __version__, gunicorn_conf
+from service.app import create_app
 from service.cli import main
 from service.config import NOT_YET, VARIABLES
 from service.workers import SyncWorker, ThreadWorker
@@ -65,12 +67,45 @@ def test_an_unknown_subcommand_is_refused(run):
     assert "No such command 'sevre'" in result.output
 
 
-def test_without_open_serving_is_refused_with_a_clear_word(run):
-    """Until clients can be authenticated, nobody serves by mistake."""
-    result = run("serve")
-    assert result.exit_code == 2
-    assert "cannot authenticate its clients" in result.output
-    assert "Add --open" in result.output
+@pytest.fixture
+def closed(monkeypatch, tmp_path):
+    """Settings of an installation that asks who calls."""
+    file = tmp_path / "clients.yaml"
+    file.write_text(
+        "clients:\n  - name: north\n    issuer: https://ehr.example.org\n"
+        "    keys: {jwks_url: https://ehr.example.org/jwks}\n"
+    )
+    for name, value in {
+        "SCNEN_PUBLIC_URL": "https://cds.example.org",
+        "SCNEN_SECRET_KEY": "correct-horse-battery-staple-0001",
+        "SCNEN_CLIENTS_FILE": str(file),
+    }.items():
+        monkeypatch.setenv(name, value)
+
+
+def test_without_open_the_settings_of_a_hospital_are_needed(run):
+    """Nobody serves by mistake."""
+    result = run("serve", "--port", "0")
+    assert result.exit_code == 1
+    assert "SCNEN_PUBLIC_URL: not set" in result.output
+
+
+def test_without_a_memory_of_tokens_nothing_is_served(run, closed, gunicorn):
+    """A token could be used once in each worker; a clear word, and no start."""
+    result = run("serve", "--port", "0")
+    assert result.exit_code == 1
+    assert "no replay store" in result.output
+    assert gunicorn == []
+
+
+def test_outside_of_open_mode_any_address_is_served(run, closed, gunicorn, monkeypatch):
+    """A container's, say; and no line that would give a card without a token."""
+    with_store = partial(create_app, replays=object())
+    monkeypatch.setattr(serve_module, "create_app", with_store)
+    result = run("serve", "--port", "0", "--host", "0.0.0.0")  # noqa: S104 a container's
+    assert result.exit_code == 0, result.output
+    assert "curl" not in result.output
+    assert len(gunicorn) == 1
 
 
 @pytest.mark.parametrize(

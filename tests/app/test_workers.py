@@ -2,6 +2,7 @@
 
 import json
 import socket
+from types import SimpleNamespace
 
 import pytest
 from gunicorn.http import errors
@@ -12,11 +13,13 @@ from service.workers import SyncWorker, ThreadWorker
 CANARY = "canary-4711"
 
 
-def answer(worker, exc, req=None):
+def answer(worker, exc, req=None, *, is_open=True):
     """Let a worker handle an error and read what the client gets."""
     ours, theirs = socket.socketpair()
+    made = object.__new__(worker)
+    made.wsgi = SimpleNamespace(is_open=is_open)
     with ours, theirs:
-        worker.handle_error(object.__new__(worker), req, ours, ("127.0.0.1", 1), exc)
+        worker.handle_error(made, req, ours, ("127.0.0.1", 1), exc)
         ours.shutdown(socket.SHUT_WR)
         return theirs.recv(65536)
 
@@ -52,6 +55,13 @@ def test_every_fault_has_a_status_and_quotes_nothing(worker, exc, status, code, 
     assert outcome["issue"][0]["code"] == code
     assert type(exc).__name__ in caplog.text
     assert CANARY not in received.decode() + caplog.text
+
+
+def test_outside_of_open_mode_no_web_page_may_read_it():
+    """Which may, the register says, and a worker does not read that."""
+    received = answer(SyncWorker, errors.InvalidHeader("x"), is_open=False)
+    assert received.startswith(b"HTTP/1.1 400 ")
+    assert b"Access-Control" not in received
 
 
 def test_a_worker_that_runs_out_of_time_says_that_it_was_ours():

@@ -77,6 +77,35 @@ def test_a_called_url_that_is_registered_is_the_audience(key):
 
 
 @pytest.mark.parametrize(
+    ("called", "audience"),
+    [
+        (
+            "http://127.0.0.1:8080/cds-services/a",
+            "https://cds.example.org/cds-services/a",
+        ),
+        (
+            "http://127.0.0.1:8080/cds-services/b/feedback",
+            "https://cds.example.org/cds-services/b",
+        ),
+        ("http://127.0.0.1:8080/cds-services", "urn:first"),
+    ],
+)
+def test_under_another_host_the_audience_of_the_same_address_is_named(
+    key, called, audience
+):
+    """A rehearsal reaches the service behind its proxy, the EHR before it."""
+    client = Client(
+        "north",
+        audiences=(
+            "urn:first",
+            "https://cds.example.org/cds-services/b",
+            "https://cds.example.org/cds-services/a",
+        ),
+    )
+    verified(Signer(key, client, BASE).token(called), key, audience)
+
+
+@pytest.mark.parametrize(
     ("name", "issuer"),
     [
         ("epic", BASE),

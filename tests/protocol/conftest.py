@@ -28,6 +28,7 @@ from cds_hooks import (
     read,
 )
 from cds_hooks.blueprint import create_blueprint, register_error_handlers
+from cds_hooks.trust import Caller
 
 SYSTEM = "http://example.org/fhir/CodeSystem/booster"
 SOURCE = Source(
@@ -138,12 +139,16 @@ class FeedbackBox:
 
     def __init__(self) -> None:
         self.items: list[tuple[str, Feedback]] = []
+        self.callers: list[Caller | None] = []
         self.failure: Exception | None = None
 
-    def __call__(self, service_id: str, items: list[Feedback]) -> None:
+    def __call__(
+        self, service_id: str, items: list[Feedback], caller: Caller | None
+    ) -> None:
         if self.failure:
             raise self.failure
         self.items += [(service_id, item) for item in items]
+        self.callers.append(caller)
 
 
 def make_app(registry: Registry, **options: Any) -> Flask:

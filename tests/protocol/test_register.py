@@ -108,6 +108,11 @@ clients:
       jwks_url: HTTPS://ehr.example.org/keys?set=1
     tenants: [a, "7"]
     audiences: [https://cds.example.org/cds-services/scnen-chart]
+    certificates:
+      - %s
+      - CN=ehr.example.org,O=North Hospital
+    token_lifetime_s: 600
+    reuses_tokens: true
     fhir_servers:
       - base_url: https://EHR.example.org/fhir/
         version: R5
@@ -133,10 +138,14 @@ clients:
     site: {angle_signs: signed, is_pilot: true}
     notes: [Asked on Monday.]
 """
-    (client,) = load(text)
+    fingerprint = ":".join(["AB"] * 32)
+    (client,) = load(text % fingerprint)
     assert client.title == "North Hospital"
     assert client.issuer == "https://ehr.example.org/fhir"
-    assert client.keys == KeySource(jwks_url="https://ehr.example.org/keys?set=1")
+    # To the letter: the header jku is compared with it.
+    assert client.keys == KeySource(jwks_url="HTTPS://ehr.example.org/keys?set=1")
+    assert client.certificates == ("ab" * 32, "CN=ehr.example.org,O=North Hospital")
+    assert (client.token_lifetime_s, client.reuses_tokens) == (600, True)
     assert client.tenants == ("a", "7")
     assert client.audiences == ("https://cds.example.org/cds-services/scnen-chart",)
     (server,) = client.fhir_servers
@@ -217,6 +226,23 @@ def test_without_site_fields_there_are_none(load):
         ({"keys": {"jwks_file": "gone.json"}}, "keys.jwks_file", "cannot be read"),
         ({"keys": {"jwks_file": 7}}, "keys.jwks_file", "is no text"),
         ({"keys": "https://k.example"}, "keys", "is no mapping"),
+        (
+            {"keys": {"jwks_url": "https://k.example", "jku": "k"}},
+            "keys.jku",
+            "is no absolute URL",
+        ),
+        ({"certificates": ["AB:CD"]}, "certificates[0]", "is neither a SHA-256"),
+        ({"certificates": "CN=a"}, "certificates", "is no list"),
+        (
+            {"certificates": ["CN=a"], "tenants": ["t"]},
+            "tenants",
+            "are told by no certificate; add issuer and keys",
+        ),
+        ({"token_lifetime_s": 59}, "token_lifetime_s", '"59" is no time that a token'),
+        ({"token_lifetime_s": 86_401}, "token_lifetime_s", "give 60 to 86400 seconds"),
+        ({"token_lifetime_s": True}, "token_lifetime_s", "is no time"),
+        ({"token_lifetime_s": "300"}, "token_lifetime_s", "is no time"),
+        ({"reuses_tokens": "yes"}, "reuses_tokens", "is neither true nor false"),
         ({"tenants": "a"}, "tenants", "is no list; write it as a list"),
         ({"tenants": ["a", "a"]}, "tenants[1]", '"a" stands twice'),
         ({"tenants": [7]}, "tenants[0]", "is no text"),
@@ -599,7 +625,12 @@ def test_an_issuer_whose_key_is_public_is_never_registered(faults, name):
 
 
 @pytest.mark.parametrize(
-    "trust", [{"issuer": "urn:x"}, {"keys": {"jwks_url": "https://k.example"}}]
+    "trust",
+    [
+        {"issuer": "urn:x"},
+        {"keys": {"jwks_url": "https://k.example"}},
+        {"certificates": ["CN=a"]},
+    ],
 )
 def test_a_client_of_open_mode_has_nothing_to_trust(faults, trust):
     """Its issuer would be believed to be checked."""
@@ -623,6 +654,17 @@ def test_a_client_of_open_mode_has_nothing_to_trust(faults, trust):
             "is also the issuer of the client on line 2",
         ),
         (
+            {"name": "a", "certificates": ["CN=a"]},
+            {
+                "name": "b",
+                "issuer": "urn:x",
+                "keys": {"jwks_url": "https://k.example"},
+                "certificates": ["CN=b", "CN=a"],
+            },
+            "certificates",
+            "hold one of the client on line 2",
+        ),
+        (
             {"name": "a", "fhir_servers": [{"base_url": "https://e.example/fhir"}]},
             {"name": "b", "fhir_servers": [{"base_url": "https://E.example/fhir/"}]},
             "fhir_servers",
@@ -641,7 +683,7 @@ def test_a_client_of_open_mode_has_nothing_to_trust(faults, trust):
             "overlaps",
         ),
     ],
-    ids=["name", "issuer", "server", "below", "above"],
+    ids=["name", "issuer", "certificate", "server", "below", "above"],
 )
 def test_two_clients_share_neither_name_nor_issuer_nor_server(
     faults, one, other, field, told
@@ -650,6 +692,20 @@ def test_two_clients_share_neither_name_nor_issuer_nor_server(
     (fault,) = faults({"clients": [one, other]})
     assert fault.field == f"clients[1].{field}"
     assert told in f"{fault.problem}; {fault.remedy}"
+
+
+def test_clients_that_sign_may_share_a_certificate(load):
+    """Behind one gateway: their tokens tell them apart."""
+    pair = [
+        {
+            "name": name,
+            "issuer": f"urn:{name}",
+            "keys": {"jwks_url": "https://k.example"},
+            "certificates": ["CN=gateway"],
+        }
+        for name in "ab"
+    ]
+    assert len(load({"clients": pair})) == 2
 
 
 def test_two_clients_may_have_servers_side_by_side(load):

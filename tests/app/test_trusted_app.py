@@ -1,0 +1,371 @@
+"""Outside of open mode: registered clients only, and what needs no token."""
+
+import json
+import logging
+from datetime import UTC, datetime
+
+import jwt
+import pytest
+import yaml
+from flask import Flask
+
+from cds_hooks.blueprint import register_error_handlers
+from service.admin import only_with_token
+from service.app import create_app
+from service.config import NOT_YET, VARIABLES, Settings, SettingsError
+from service.ehr import DevelopmentKey
+from service.observability import LOGGED_FIELDS, JSONFormatter
+
+NOW = datetime(2026, 3, 6, 10, tzinfo=UTC)
+BASE = "https://cds.example.org"
+ISSUER = "https://ehr.example.org/fhir"
+SECRET = "correct-horse-battery-staple-0001"  # noqa: S105 of a test
+KEY = DevelopmentKey.new("ES384")
+DISCHARGE = "/cds-services/scnen-discharge"
+#: Each route that needs no client's token, and why.
+PUBLIC = {
+    "/healthz/live": "an orchestrator asks",
+    "/healthz/ready": "an orchestrator asks",
+    "/openapi.yaml": "says what is published anyway",
+    "/model": "cards link to it",
+    "/cds-services": "unless a setting says otherwise",
+}
+
+
+class Replays:
+    """A memory of one process, for tests."""
+
+    def __init__(self):
+        self.used = set()
+
+    def use(self, issuer, jti, until):
+        before = len(self.used)
+        self.used.add((issuer, jti))
+        return len(self.used) > before
+
+
+def entry(**fields):
+    """A client of the register."""
+    return {
+        "name": "north",
+        "issuer": ISSUER,
+        "keys": {"jwks": {"keys": [KEY.public_jwk]}},
+        **fields,
+    }
+
+
+@pytest.fixture
+def start(monkeypatch, tmp_path):
+    """Build the application for some clients and settings."""
+
+    def build(*clients, replays=None, **variables):
+        for name in [*VARIABLES, *NOT_YET]:
+            monkeypatch.delenv(name, raising=False)
+        file = tmp_path / "clients.yaml"
+        file.write_text(yaml.safe_dump({"clients": list(clients or [entry()])}))
+        given = {
+            "SCNEN_PUBLIC_URL": BASE,
+            "SCNEN_SECRET_KEY": SECRET,
+            "SCNEN_CLIENTS_FILE": str(file),
+            **variables,
+        }
+        for name, value in given.items():
+            if value is not None:
+                monkeypatch.setenv(name, value)
+        return create_app(
+            Settings.from_env(), clock=lambda: NOW, replays=replays or Replays()
+        )
+
+    return build
+
+
+def token(path=DISCHARGE, **changes):
+    """A token as an EHR writes it, at the time of the tests."""
+    now = NOW.timestamp()
+    given = {
+        "iss": ISSUER,
+        "aud": BASE + path,
+        "iat": now,
+        "exp": now + 300,
+        "jti": "jti-1",
+        **changes,
+    }
+    header = {"kid": KEY.public_jwk["kid"], "typ": "JWT"}
+    return jwt.encode(given, KEY.private, "ES384", header)
+
+
+def bearer(path=DISCHARGE, **changes):
+    """The header with it."""
+    return {"Authorization": f"Bearer {token(path, **changes)}"}
+
+
+@pytest.mark.conformance("SEC-3")
+def test_a_call_without_a_token_is_refused(start, example_request):
+    """Service and feedback, from this machine as from any other."""
+    client = start().test_client()
+    for path in (DISCHARGE, f"{DISCHARGE}/feedback", "/cds-services/nope"):
+        answer = client.post(path, json=example_request)
+        assert answer.status_code == 401
+        assert answer.headers["WWW-Authenticate"] == "Bearer"
+
+
+def test_a_registered_client_gets_a_card(start, example_request):
+    """By its token; links are made from the public URL."""
+    answer = (
+        start().test_client().post(DISCHARGE, json=example_request, headers=bearer())
+    )
+    assert answer.status_code == 200
+    (card,) = answer.json["cards"]
+    assert card["source"]["url"].startswith(BASE)
+
+
+def test_the_client_is_known_by_its_token_not_by_its_fhir_server(
+    start, example_request
+):
+    """What a card becomes follows who signed, whatever the request names."""
+    bare = entry(capabilities={"detail": "none"})
+    south = entry(
+        name="south",
+        issuer="https://south.example.org",
+        fhir_servers=[{"base_url": "https://fhir.south.example.org/r4"}],
+    )
+    client = start(bare, south).test_client()
+    body = {**example_request, "fhirServer": "https://fhir.south.example.org/r4"}
+    (card,) = client.post(DISCHARGE, json=body, headers=bearer()).json["cards"]
+    assert "detail" not in card
+
+
+def test_a_token_is_taken_once(start, example_request):
+    """By the whole application."""
+    client = start().test_client()
+    statuses = [
+        client.post(DISCHARGE, json=example_request, headers=bearer()).status_code
+        for _ in range(3)
+    ]
+    assert statuses == [200, 401, 401]
+
+
+def test_a_store_that_fails_refuses(start, example_request):
+    """503, so that the client sends it again."""
+
+    class Down:
+        def use(self, issuer, jti, until):
+            raise ConnectionError(jti)
+
+    client = start(replays=Down()).test_client()
+    answer = client.post(DISCHARGE, json=example_request, headers=bearer())
+    assert answer.status_code == 503
+    assert answer.json["issue"][0]["code"] == "transient"
+
+
+@pytest.mark.parametrize("path", PUBLIC)
+def test_what_everybody_may_see_needs_no_token(start, path):
+    """From any machine, through any proxy."""
+    client = start().test_client()
+    answer = client.get(
+        path,
+        headers={"X-Forwarded-For": "10.0.0.5", "Host": "cds.example.org"},
+        environ_overrides={"REMOTE_ADDR": "10.0.0.9"},
+    )
+    assert answer.status_code == 200
+
+
+def test_no_route_is_public_by_mistake(start):
+    """A route that is added later needs a decision: a token, or a line in this file."""
+    app = start(SCNEN_PRIVATE_DISCOVERY="true")
+    client = app.test_client()
+    for rule in app.url_map.iter_rules():
+        method = next(iter(rule.methods - {"HEAD", "OPTIONS"}), None)
+        path = rule.rule.replace("<service_id>", "scnen-discharge")
+        is_page = rule.endpoint.startswith("pages.")
+        if method and path not in set(PUBLIC) - {"/cds-services"} and not is_page:
+            answer = client.open(path, method=method, json={})
+            assert answer.status_code == 401, f"{method} {rule.rule}"
+
+
+def test_discovery_may_ask_for_a_token(start):
+    """A setting; public otherwise."""
+    client = start(SCNEN_PRIVATE_DISCOVERY="true").test_client()
+    assert client.get("/cds-services").status_code == 401
+    headers = bearer("/cds-services")
+    assert client.get("/cds-services", headers=headers).status_code == 200
+
+
+@pytest.mark.conformance("CORS-3")
+@pytest.mark.parametrize(
+    ("origin", "allowed"),
+    [
+        ("https://ehr.example.org", "https://ehr.example.org"),
+        ("https://play.example.org", None),
+        ("https://evil.example", None),
+    ],
+)
+def test_only_pages_of_clients_that_prove_themselves_may_read(start, origin, allowed):
+    """The register's origins replace the star of open mode, on failures as well."""
+    play = {"name": "play", "origins": ["https://play.example.org"]}
+    app = start(entry(origins=["https://ehr.example.org"]), play)
+    for method, path in (("GET", "/cds-services"), ("POST", DISCHARGE)):
+        answer = app.test_client().open(path, method=method, headers={"Origin": origin})
+        assert answer.headers.get("Access-Control-Allow-Origin") == allowed
+        assert answer.headers["Vary"] == "Origin"
+
+
+def test_a_proxy_passes_on_a_certificate(start, example_request):
+    """Only a configured one is believed."""
+    client = start(
+        entry(certificates=["CN=ehr.example.org"]),
+        SCNEN_PROXIES="10.0.0.7",
+        SCNEN_CERTIFICATE_HEADER="X-SSL-Subject",
+    ).test_client()
+    headers = {**bearer(), "X-SSL-Subject": "CN=ehr.example.org"}
+    statuses = [
+        client.post(
+            DISCHARGE,
+            json=example_request,
+            headers=headers,
+            environ_overrides={"REMOTE_ADDR": peer},
+        ).status_code
+        for peer in ("10.0.0.8", "10.0.0.7")
+    ]
+    assert statuses == [401, 200]
+
+
+# What stops a start -------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("clients", "variables", "said"),
+    [
+        ([], {"SCNEN_CLIENTS_FILE": None}, "SCNEN_CLIENTS_FILE: not set. Give the"),
+        ([{"name": "a"}], {}, "no client has issuer and keys, or certificates"),
+        (
+            [entry(), {"name": "play", "preset": "public-sandbox"}],
+            {},
+            "play can only be served in open mode",
+        ),
+        (
+            [entry(keys={"jwks_url": "https://localhost:8443/jwks"})],
+            {},
+            "the keys of north are at https://localhost:8443/jwks, on this machine",
+        ),
+        (
+            [entry(keys={"jwks_url": "https://127.0.0.1/jwks"})],
+            {},
+            "on this machine",
+        ),
+    ],
+)
+def test_a_register_of_nobody_stops_the_start(start, clients, variables, said):
+    """Everybody would be refused, or somebody let in by mistake."""
+    with pytest.raises(SettingsError, match=said):
+        start(*clients, **variables)
+
+
+def test_keys_in_the_hospitals_network_are_fine(start):
+    """The register is the administrator's; nobody else names an address."""
+    start(entry(keys={"jwks_url": "https://10.20.0.7/jwks"}))
+
+
+def test_without_a_memory_of_tokens_nothing_starts(start, monkeypatch):
+    """Each worker would take the same token once."""
+    start()
+    with pytest.raises(SettingsError, match="no replay store"):
+        create_app(Settings.from_env())
+
+
+# Logs -------------------------------------------------------------------------
+
+
+@pytest.mark.conformance("JWT-15", "SEC-6")
+def test_the_line_of_a_request_says_who_called_or_why_not(
+    start, example_request, caplog
+):
+    """In names of the register; a digest stands for the token."""
+    caplog.set_level(logging.INFO)
+    client = start(entry(tenants=["t1"])).test_client()
+    jti, tenant = "canary-4711", "canary-4712"
+    good = bearer(tenant="t1", jti=jti)
+    for headers in (good, good, bearer(tenant=tenant), bearer(iss=tenant), {}):
+        client.post(DISCHARGE, json=example_request, headers=headers)
+    written = [json.loads(JSONFormatter().format(record)) for record in caplog.records]
+    lines = [line for line in written if line["event"] == "request"]
+    told = [(each.get("client"), each.get("refusal")) for each in lines]
+    assert told == [
+        ("north", None),
+        ("north", "replayed"),
+        ("north", "tenant"),
+        (None, "issuer"),
+        (None, "no-token"),
+    ]
+    assert (lines[0]["tenant"], len(lines[0]["token_id"])) == ("t1", 16)
+    warned = [line["refusal"] for line in written if line["level"] == "warning"]
+    assert warned == ["replayed", "tenant", "issuer", "no-token"]
+    text = json.dumps(written) + str([vars(record) for record in caplog.records])
+    assert "canary" not in text
+    assert not any(part in text for part in token(jti=jti, tenant="t1").split("."))
+    assert {"client", "tenant", "token_id", "refusal"} <= set(LOGGED_FIELDS)
+
+
+# Administrators ---------------------------------------------------------------
+
+
+@pytest.fixture
+def guarded():
+    """An application with one guarded route."""
+
+    def build(secret, **options):
+        app = Flask("guarded")
+        check = only_with_token(secret, **options)
+
+        @app.get("/metrics")
+        def metrics():
+            check()
+            return "ok"
+
+        register_error_handlers(app)
+        return app.test_client()
+
+    return build
+
+
+def test_the_token_of_the_setting_opens_a_route(guarded):
+    """And the scheme may be written in any case."""
+    client = guarded(SECRET)
+    for scheme in ("Bearer", "bearer"):
+        headers = {"Authorization": f"{scheme} {SECRET}"}
+        assert client.get("/metrics", headers=headers).status_code == 200
+
+
+@pytest.mark.parametrize(
+    "sent",
+    [
+        None,
+        "",
+        "Bearer",
+        "Bearer ",
+        f"Bearer {SECRET}x",
+        f"Bearer {SECRET[:-1]}",
+        f"Bearer  {SECRET}",
+        f"Basic {SECRET}",
+        SECRET,
+        f"Bearer {token()}",
+        "Bearer \xe9" + SECRET,
+        f"Bearer {SECRET},Bearer {SECRET}",
+    ],
+    ids=map(str, range(12)),
+)
+def test_nothing_else_opens_it(guarded, sent):
+    """Not a client's token either; the answer is the bare 401."""
+    headers = {} if sent is None else {"Authorization": sent}
+    answer = guarded(SECRET).get("/metrics", headers=headers)
+    assert answer.status_code == 401
+    assert answer.json["issue"][0]["code"] == "login"
+
+
+def test_without_a_setting_only_open_mode_answers(guarded):
+    """Open mode serves this machine alone."""
+    assert guarded(None).get("/metrics").status_code == 401
+    headers = {"Authorization": "Bearer "}
+    assert guarded(None).get("/metrics", headers=headers).status_code == 401
+    assert guarded(None, is_open=True).get("/metrics").status_code == 200
+    assert guarded(SECRET, is_open=True).get("/metrics").status_code == 401
