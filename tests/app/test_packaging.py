@@ -118,14 +118,17 @@ def test_locks_pin_by_hash_and_name_no_host(name):
     )
     blocks = re.split(r"\n(?=\S)", text.strip())
     for block in blocks:
-        assert re.match(r"[A-Za-z0-9._-]+==\S+", block), block
+        assert re.match(r"[A-Za-z0-9._-]+(?:\[[a-z0-9,-]+\])?==\S+", block), block
         assert "--hash=sha256:" in block
 
 
 def pins(name):
     """The pinned packages of a lock."""
     text = (ROOT / name).read_text("utf-8")
-    return set(re.findall(r"^([A-Za-z0-9._-]+==[^\s;]+)", text, re.MULTILINE))
+    found = re.findall(
+        r"^([A-Za-z0-9._-]+)(?:\[[a-z0-9,-]+\])?(==[^\s;]+)", text, re.MULTILINE
+    )
+    return {name + version for name, version in found}
 
 
 def test_the_tools_are_locked_on_top_of_the_run_time():

@@ -680,11 +680,17 @@ class TestSuggestions:
     @pytest.mark.parametrize(
         ("allowed", "offered"),
         [
-            ((), set()),
-            (("RiskAssessment",), set()),
-            (("Condition",), {Stage.CRITERIA_MET}),
-            (("ServiceRequest",), {Stage.NEXT_STEP}),
-            (("Condition", "ServiceRequest"), {Stage.CRITERIA_MET, Stage.NEXT_STEP}),
+            ((), ()),
+            (("RiskAssessment",), ()),
+            (("Condition",), (Stage.CRITERIA_MET,)),
+            (("ServiceRequest",), (Stage.NEXT_STEP,)),
+            (
+                ("Condition", "ServiceRequest"),
+                (
+                    Stage.CRITERIA_MET,
+                    Stage.NEXT_STEP,
+                ),
+            ),
         ],
         ids=str,
     )
