@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from datetime import datetime
+from typing import NamedTuple
 
 from cds_hooks import DataUnavailable, HookRequest, Response
 from service.assessment import Assessment, Assessor, OutputMode
@@ -11,7 +12,32 @@ from service.fhir.findings import Reason
 from service.orders import Subject
 from service.records import Gathered, RecordReader
 
-__all__ = ["FollowUpAdvice", "refuse_unread", "refuse_without_procedures", "subject_of"]
+__all__ = [
+    "Advice",
+    "FollowUpAdvice",
+    "refuse_unread",
+    "refuse_without_procedures",
+    "subject_of",
+]
+
+
+class Advice(NamedTuple):
+    """
+    The answer to a call, with what it rests on.
+
+    Attributes
+    ----------
+    response : Response
+        The cards, maybe none.
+    assessment : Assessment
+        What was found and scored.
+    quiet : str or None
+        Why there is no card; None if there is one.
+    """
+
+    response: Response
+    assessment: Assessment
+    quiet: str | None
 
 
 class FollowUpAdvice:
@@ -63,18 +89,36 @@ class FollowUpAdvice:
             If the procedures, or the observations of an eligible operation, could
             not be had.
         """
+        return self.advise(request).response
+
+    def advise(self, request: HookRequest) -> Advice:
+        """
+        Answer a hook call, and say what the answer rests on.
+
+        Parameters
+        ----------
+        request : HookRequest
+            The loaded call.
+
+        Returns
+        -------
+        Advice
+            The answer.
+
+        Raises
+        ------
+        DataUnavailable
+            As when called.
+        """
         subject = subject_of(request)
         gathered = self._reader.read(request)
         assessment = self._assess(request, subject, gathered)
         _refuse_silence(assessment, gathered)
-        return Response(
-            cards=self._composer.compose(
-                assessment,
-                subject,
-                capabilities_of(request.client),
-                gathered.fhir_version,
-            )
+        cards = self._composer.compose(
+            assessment, subject, capabilities_of(request.client), gathered.fhir_version
         )
+        quiet = None if cards else _why_quiet(assessment)
+        return Advice(Response(cards=cards), assessment, quiet)
 
     def mode_now(self) -> OutputMode:
         """
@@ -180,6 +224,14 @@ def refuse_unread(assessment: Assessment) -> None:
             "prefetch.procedures: holds entries that are no valid Procedure, and no"
             " other is an eligible operation; send valid FHIR resources"
         )
+
+
+def _why_quiet(assessment: Assessment) -> str:
+    if assessment.not_assessed is not None:
+        return assessment.not_assessed.value
+    if any(item.asks_for_values for item in assessment.vertebrae):
+        return "policy-asks-for-no-values"
+    return "below-threshold"
 
 
 def _refuse_silence(assessment: Assessment, gathered: Gathered) -> None:

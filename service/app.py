@@ -11,7 +11,11 @@ import orjson
 from flask import Flask, Response
 
 from cds_hooks import Feedback, load_request
-from cds_hooks.blueprint import create_blueprint, register_error_handlers
+from cds_hooks.blueprint import (
+    FeedbackCallback,
+    create_blueprint,
+    register_error_handlers,
+)
 from service import __version__
 from service.config import Settings, SettingsError
 from service.observability import ready_report, set_level, watch
@@ -59,7 +63,7 @@ def create_app(settings: Settings, *, clock: Clock | None = None) -> Flask:
             "SCNEN_OPEN: this version cannot authenticate clients and only serves in"
             " open mode, on a loopback address. Set it to true for that."
         )
-    parts = build_parts(settings, clock)
+    parts = build_parts(settings, clock, is_recording=True)
     _rehearse(parts)
     set_level(settings.log_level)
     app = _Application(__name__, static_folder=None)
@@ -69,7 +73,7 @@ def create_app(settings: Settings, *, clock: Clock | None = None) -> Flask:
     app.before_request(only_this_machine(settings.public_url))
     app.register_blueprint(
         create_blueprint(
-            parts.registry, on_feedback=_count_feedback, client_of=parts.client_of
+            parts.registry, on_feedback=_keep_feedback(parts), client_of=parts.client_of
         )
     )
     app.register_blueprint(
@@ -100,14 +104,22 @@ def _rehearse(parts: Parts) -> None:
     parts.advice(load_request(body, body["hook"]))
 
 
-def _count_feedback(service_id: str, items: Sequence[Feedback]) -> None:
-    """Leave a trace of what clinicians did; storing it is later work."""
-    outcomes = Counter(item.outcome for item in items)
-    _log.info("feedback", extra={"service": service_id, **outcomes})
+def _keep_feedback(parts: Parts) -> FeedbackCallback:
+    """Keep what clinicians did; the client is told so once it is on the disk."""
+    store = parts.store
+
+    def keep(service_id: str, items: Sequence[Feedback]) -> None:
+        if store is not None:
+            # In open mode nobody says who sends feedback.
+            store.keep_feedback(parts.open_client.name, service_id, items)
+        outcomes = Counter(item.outcome for item in items)
+        _log.info("feedback", extra={"service": service_id, **outcomes})
+
+    return keep
 
 
 def _add_health(app: Flask, parts: Parts) -> None:
-    pings: Mapping[str, Callable[[], Mapping[str, Any]]] = {
+    pings: dict[str, Callable[[], Mapping[str, Any]]] = {
         "model": lambda: _model_health(parts),
         "policy": lambda: {
             "version": parts.policy.version,
@@ -115,6 +127,8 @@ def _add_health(app: Flask, parts: Parts) -> None:
         },
         "terminology": lambda: {"codes": len(parts.terminology.query_codes)},
     }
+    if parts.store is not None:
+        pings["store"] = parts.store.health
 
     @app.get("/healthz/live")
     def live() -> Response:

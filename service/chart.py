@@ -5,6 +5,7 @@ from datetime import datetime
 
 from cds_hooks import DataUnavailable, HookRequest, Response
 from service.advice import (
+    Advice,
     FollowUpAdvice,
     refuse_unread,
     refuse_without_procedures,
@@ -70,8 +71,29 @@ class ChartAdvice:
             If the procedures, or the observations after an eligible operation, could
             not be had.
         """
+        return self.advise(request).response
+
+    def advise(self, request: HookRequest) -> Advice:
+        """
+        Answer a hook call, and say what the answer rests on.
+
+        Parameters
+        ----------
+        request : HookRequest
+            The loaded call.
+
+        Returns
+        -------
+        Advice
+            The answer.
+
+        Raises
+        ------
+        DataUnavailable
+            As when called.
+        """
         if _is_at_discharge(request):
-            return self._discharge(request)
+            return self._discharge.advise(request)
         gathered = self._reader.read(request)
         refuse_without_procedures(gathered)
         subject = subject_of(request)
@@ -86,11 +108,11 @@ class ChartAdvice:
                 f"prefetch.observations: {why}; needed after an eligible operation,"
                 " send the complete result of the template"
             )
-        return Response(
-            cards=self._composer.compose(
-                view, subject, capabilities_of(request.client), gathered.fhir_version
-            )
+        cards = self._composer.compose(
+            view, subject, capabilities_of(request.client), gathered.fhir_version
         )
+        quiet = view.quiet.value if view.quiet else None
+        return Advice(Response(cards=cards), view.assessment, quiet)
 
 
 def _is_at_discharge(request: HookRequest) -> bool:

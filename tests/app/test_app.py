@@ -13,8 +13,9 @@ from service.app import create_app
 from service.config import Settings, SettingsError
 
 
-def test_without_open_mode_nothing_is_served(monkeypatch):
+def test_without_open_mode_nothing_is_served(monkeypatch, tmp_path):
     """Without client authentication, other ways to start are refused as well."""
+    monkeypatch.setenv("SCNEN_DATA_DIR", str(tmp_path))
     monkeypatch.setenv("SCNEN_PUBLIC_URL", "https://cds.example.org")
     monkeypatch.setenv("SCNEN_SECRET_KEY", "correct-horse-battery-staple-0001")
     with pytest.raises(SettingsError, match="SCNEN_OPEN: this version cannot"):
