@@ -85,6 +85,7 @@ class Store:
         self._lock = Lock()
         self._process: _Process | None = None
         self._database: Database | None = None
+        self._inherited: Database | None = None
         self._missed = _Missed()
         self._newest_feedback: datetime | None = None
         self._look_again_at = datetime.min.replace(tzinfo=UTC)
@@ -186,9 +187,10 @@ class Store:
 
     def close(self) -> None:
         """End in this process; what the database takes is written before."""
-        process, self._process = self._process, None
+        process = self._process
         if process is not None and process.pid == os.getpid():
             process.carrier.close()
+            self._process = None
             if self._database is not None:
                 self._database.close()
 
@@ -199,7 +201,8 @@ class Store:
             return process
         with self._lock:
             if self._process is None or self._process.pid != os.getpid():
-                self._database = None
+                # Closing it would end the parent's connections.
+                self._inherited, self._database = self._database, None
                 self._process = self._begin()
             return self._process
 
