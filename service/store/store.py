@@ -3,7 +3,7 @@
 import logging
 import os
 import shutil
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
 from importlib import import_module
 from pathlib import Path
@@ -19,6 +19,7 @@ from service.store.carrier import Carrier
 from service.store.decisions import new_id
 from service.store.faults import StoreError
 from service.store.pseudonyms import Pseudonyms
+from service.store.replay import ReplayIds, SQLiteReplayIds
 from service.store.settings import StoreSettings
 from service.store.spool import Spool, spooled_bytes
 
@@ -31,6 +32,7 @@ _log = logging.getLogger("service.store")
 
 _SQLITE: Final = "scnen.sqlite3"
 _SPOOL: Final = "spool"
+_REPLAY_IDS: Final = "replay.sqlite3"
 #: Encounters end; what was overridden before is not looked at any more.
 _OVERRIDES_DAYS: Final = 60
 #: Also without new feedback: a decision can reach the database later than it.
@@ -67,6 +69,8 @@ class Store:
         Hashes identifiers.
     overridden : frozenset of str
         What cards said in which encounters, and were overridden for it.
+    replay_ids : SQLiteReplayIds or ReplayIds
+        Takes tokens, each once.
     """
 
     def __init__(
@@ -87,6 +91,7 @@ class Store:
         self._database: Database | None = None
         self._inherited: Database | None = None
         self._missed = _Missed()
+        self.replay_ids = self._replay_ids()
         self._newest_feedback: datetime | None = None
         self._look_again_at = datetime.min.replace(tzinfo=UTC)
 
@@ -188,6 +193,8 @@ class Store:
     def close(self) -> None:
         """End in this process; what the database takes is written before."""
         process = self._process
+        if isinstance(self.replay_ids, SQLiteReplayIds):
+            self.replay_ids.close()
         if process is not None and process.pid == os.getpid():
             process.carrier.close()
             self._process = None
@@ -210,15 +217,7 @@ class Store:
         folder, settings = self._folder / _SPOOL, self._settings
         limit = settings.spool_limit_mb << 20
         spool = Spool(folder, limit, syncs=settings.durability == "power")
-        # The thread must not keep alive a store that nobody uses any more.
-        this = ref(self)
-
-        def use() -> Store:
-            store = this()
-            if store is None:
-                raise StoreError("the store is closed")
-            return store
-
+        use = _weakly(self)
         carrier = Carrier(
             spool,
             folder,
@@ -229,6 +228,15 @@ class Store:
         carrier.start()
         finalize(self, carrier.close)
         return _Process(os.getpid(), spool, carrier)
+
+    def _replay_ids(self) -> SQLiteReplayIds | ReplayIds:
+        """Choose: a file that does not wait for the disk, or the shared database."""
+        url, use = self._settings.database_url, _weakly(self)
+        if url is None or url.startswith("sqlite:"):
+            is_safe = self._settings.durability == "power"
+            path = self._folder / _REPLAY_IDS
+            return SQLiteReplayIds(path, survives_power_cut=is_safe)
+        return ReplayIds(lambda: use().database)
 
     def look_for_overrides(self) -> None:
         """
@@ -273,6 +281,19 @@ class Store:
             process.spool.append(orjson.dumps(gap))
         except OSError:
             self._missed.put_back(gap)
+
+
+def _weakly(store: Store) -> Callable[[], Store]:
+    """Give a store to its parts, but let it go when nobody else uses it."""
+    this = ref(store)
+
+    def use() -> Store:
+        found = this()
+        if found is None:
+            raise StoreError("the store is closed")
+        return found
+
+    return use
 
 
 class _Missed:
