@@ -229,7 +229,8 @@ def _faults() -> Iterator[None]:
 
 def _cause(error: Exception) -> str:
     """Name the type of the driver's own fault: its text may hold values."""
-    return type(getattr(error, "orig", None) or error).__name__
+    fault = type(getattr(error, "orig", None) or error).__name__
+    return f"the database does not answer: {fault}"
 
 
 def _revision(connection: Connection) -> str | None:

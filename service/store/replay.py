@@ -81,7 +81,9 @@ class SQLiteReplayIds:
                 self._purge(connection)
                 return added.rowcount == 1
         except sqlite3.Error as error:
-            raise StoreUnavailable(type(error).__name__) from None
+            raise StoreUnavailable(
+                f"{self._path.name} cannot be used: {type(error).__name__}"
+            ) from None
 
     def close(self) -> None:
         """Close the file; the next use opens it again."""

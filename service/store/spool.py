@@ -17,7 +17,15 @@ from threading import Lock
 from typing import Final
 from zlib import crc32
 
-__all__ = ["Chunk", "Segment", "Spool", "SpoolFull", "adopt", "spooled_bytes"]
+__all__ = [
+    "Chunk",
+    "Segment",
+    "Spool",
+    "SpoolFull",
+    "adopt",
+    "is_in_use",
+    "spooled_bytes",
+]
 
 _SUFFIX: Final = ".spool"
 _CHUNK_BYTES: Final = 1 << 20
@@ -263,6 +271,29 @@ def adopt(folder: Path) -> Iterator[Segment]:
         segment = _take(path, os.O_RDWR)
         if segment is not None:
             yield segment
+
+
+def is_in_use(folder: Path) -> bool:
+    """
+    Tell whether a process writes to the spool.
+
+    Parameters
+    ----------
+    folder : pathlib.Path
+        Where the files are.
+
+    Returns
+    -------
+    bool
+        Whether at least one of them is locked.
+    """
+    for path in folder.glob(f"*{_SUFFIX}"):
+        segment = _take(path, os.O_RDWR)
+        if segment is not None:
+            segment.leave()
+        elif path.exists():
+            return True
+    return False
 
 
 def spooled_bytes(folder: Path) -> int:

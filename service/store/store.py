@@ -26,12 +26,13 @@ from service.store.spool import Spool, spooled_bytes
 if TYPE_CHECKING:
     from service.store.database import Database
 
-__all__ = ["Store", "database_of"]
+__all__ = ["SPOOL", "SQLITE", "Store", "database_of"]
 
 _log = logging.getLogger("service.store")
 
-_SQLITE: Final = "scnen.sqlite3"
-_SPOOL: Final = "spool"
+#: Files and folders of the data folder.
+SQLITE: Final = "scnen.sqlite3"
+SPOOL: Final = "spool"
 _REPLAY_IDS: Final = "replay.sqlite3"
 #: Encounters end; what was overridden before is not looked at any more.
 _OVERRIDES_DAYS: Final = 60
@@ -85,7 +86,7 @@ class Store:
         self._settings = settings
         self._comes_back_for = comes_back_for
         self._folder = settings.data_dir or _temporary_folder(self)
-        (self._folder / _SPOOL).mkdir(mode=0o700, exist_ok=True)
+        (self._folder / SPOOL).mkdir(mode=0o700, exist_ok=True)
         self._lock = Lock()
         self._process: _Process | None = None
         self._database: Database | None = None
@@ -184,7 +185,7 @@ class Store:
         carrier = self._running().carrier
         return {
             "database": "up" if carrier.fault is None else "down",
-            "waiting_bytes": spooled_bytes(self._folder / _SPOOL),
+            "waiting_bytes": spooled_bytes(self._folder / SPOOL),
             "lost_decisions": self._missed.total,
             "rejected_lines": carrier.rejected,
             "is_temporary": self._settings.data_dir is None,
@@ -214,7 +215,7 @@ class Store:
             return self._process
 
     def _begin(self) -> _Process:
-        folder, settings = self._folder / _SPOOL, self._settings
+        folder, settings = self._folder / SPOOL, self._settings
         limit = settings.spool_limit_mb << 20
         spool = Spool(folder, limit, syncs=settings.durability == "power")
         use = _weakly(self)
@@ -354,7 +355,7 @@ def database_of(settings: StoreSettings, folder: Path) -> "Database":
         It; nothing is opened yet.
     """
     database: type[Database] = import_module("service.store.database").Database
-    return database(settings.database_url or f"sqlite:///{folder / _SQLITE}")
+    return database(settings.database_url or f"sqlite:///{folder / SQLITE}")
 
 
 def _temporary_folder(owner: Store) -> Path:
