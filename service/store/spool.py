@@ -184,7 +184,7 @@ class Spool:
 
     @property
     def waiting_bytes(self) -> int:  # numpydoc ignore=RT01
-        """Bytes that are not in the database yet."""
+        """How many bytes are not in the database yet."""
         return sum(each.size - each.done for each in (*self._older, self._current))
 
     def append(self, line: bytes) -> None:
