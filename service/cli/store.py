@@ -57,7 +57,9 @@ def migrate(revision: str) -> None:  # numpydoc ignore=PR01
     """  # noqa: D301 as above
     with open_place() as place:
         before, after = place.database.migrate(revision)
-    click.echo(f"schema {after}" + (f", was {before or 'empty'}" if before != after else ""))
+    click.echo(
+        f"schema {after}" + (f", was {before or 'empty'}" if before != after else "")
+    )
 
 
 @store.command
