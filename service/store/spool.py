@@ -180,7 +180,7 @@ class Spool:
         self._segment_bytes = segment_bytes
         self._lock = Lock()
         self._older: list[Segment] = []
-        self._current = _create(folder)
+        self._current = _create(folder, syncs=syncs)
 
     @property
     def waiting_bytes(self) -> int:  # numpydoc ignore=RT01
@@ -236,7 +236,7 @@ class Spool:
             if segment.done < segment.size:
                 if segment is self._current and segment.size > self._segment_bytes:
                     self._older.append(segment)
-                    self._current = _create(self._folder)
+                    self._current = _create(self._folder, syncs=self._syncs)
             elif segment is self._current:
                 segment.empty()
             else:
@@ -319,13 +319,14 @@ def spooled_bytes(folder: Path) -> int:
     return total
 
 
-def _create(folder: Path) -> Segment:
+def _create(folder: Path, *, syncs: bool) -> Segment:
     for number in count():
         path = folder / f"{os.getpid()}-{token_hex(4)}-{number}{_SUFFIX}"
         segment = _take(path, os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_EXCL)
         # Between making a file and locking it, another process may have found it.
         if segment is not None:
-            _sync_folder(folder)
+            if syncs:
+                _sync_folder(folder)
             return segment
     raise AssertionError  # pragma: no cover - the count has no end
 
