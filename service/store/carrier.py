@@ -185,7 +185,7 @@ class Carrier:
         if self._alarmed_at is None or now - self._alarmed_at >= _ALARM_S:
             self._alarmed_at = now
             _log.error(
-                "the store: the database takes nothing (%s); decisions of %d kB wait",
-                fault,
+                "the store: decisions wait, %d kB of them: %s",
                 spooled_bytes(self._folder) // 1024,
+                fault,
             )

@@ -27,7 +27,7 @@ class _Insertion(NamedTuple):
     """
 
     sql: str
-    names: tuple[str, ...]
+    empty: dict[str, None]
     converted: tuple[tuple[str, Callable[[Any], object]], ...]
     arrange: Callable[[dict[str, Any]], Any]
 
@@ -58,7 +58,7 @@ def insert_once(
     insertion = _insertion(connection.dialect, table)
     values = []
     for row in rows:
-        value = {name: row.get(name) for name in insertion.names}
+        value = {**insertion.empty, **row}
         for name, convert in insertion.converted:
             if value[name] is not None:
                 value[name] = convert(value[name])
@@ -79,7 +79,7 @@ def _insertion(dialect: Dialect, table: Table) -> _Insertion:
     }
     return _Insertion(
         str(compiled),
-        names,
+        dict.fromkeys(names),
         tuple(
             (column.key, convert)
             for column in table.columns
