@@ -3,12 +3,14 @@
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
+from datetime import datetime
 from importlib import import_module
 
 import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
 from sqlalchemy import insert, inspect, select, text
+from sqlalchemy.exc import IntegrityError, StatementError
 
 from service.store.database import Database
 from service.store.faults import StoreError, StoreUnavailable
@@ -119,3 +121,22 @@ def test_a_database_that_does_not_answer_is_unavailable(tmp_path):
     with pytest.raises(StoreUnavailable, match="OperationalError") as caught:
         database.migrate()
     assert "pa55word" not in repr(caught.value) + repr(database)
+
+
+def test_a_time_without_a_zone_is_refused(database, rows):
+    """Nobody could say later when it was."""
+    naive = rows.a_decision(1, at=datetime(2026, 3, 2))  # noqa: DTZ001 on purpose
+    with (
+        pytest.raises(StatementError, match="a time without a zone"),
+        database.writing() as connection,
+    ):
+        connection.execute(insert(decisions), [naive])
+
+
+def test_a_statement_at_fault_is_not_taken_for_a_database_that_is_down(database):
+    """It would be tried for ever."""
+    with (
+        pytest.raises(IntegrityError),
+        database.writing() as connection,
+    ):
+        connection.execute(insert(decisions), [{"id": "1"}])

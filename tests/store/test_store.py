@@ -160,6 +160,31 @@ def test_what_a_killed_process_left_is_carried_on(url, open_store, folder, decis
     until(lambda: len(list((folder / "spool").glob("*.spool"))) == 1)
 
 
+def test_what_a_killed_process_left_waits_for_the_database(
+    tmp_path, folder, open_store, decision
+):
+    """Whoever could not carry it on lets go of it: another can."""
+    spool = folder / "spool"
+    spool.mkdir()
+    program = (
+        "import os, sys; from pathlib import Path;"
+        "from service.store.spool import Spool;"
+        "Spool(Path(sys.argv[1]), 1 << 30, syncs=True).append(sys.argv[2].encode());"
+        "os.kill(os.getpid(), 9)"
+    )
+    line = json.dumps(decision(1), default=str)
+    subprocess.run([sys.executable, "-c", program, str(spool), line], check=False)
+    left = next(spool.iterdir())
+    down = open_store(f"postgresql://scnen@/scnen?host={tmp_path}/nowhere")
+    down.start()
+    until(lambda: down.health()["database"] == "down")
+    assert left.exists()
+    url = f"sqlite:///{folder}/other.sqlite3"
+    open_store(url).start()
+    until(lambda: count_of(url) == 1)
+    until(lambda: not left.exists())
+
+
 def test_a_process_killed_at_any_moment_loses_and_doubles_nothing(
     url, folder, decision
 ):
@@ -266,6 +291,21 @@ def test_what_cannot_be_recorded_is_counted_alarmed_and_told_later(
     assert (gap["decisions"], gap["cause"]) == (3, "SpoolFull")
     assert gap["since"] <= gap["until"]
     until(lambda: count_of(url) == 2)
+
+
+def test_a_gap_that_cannot_be_told_yet_is_told_later(url, open_store, decision):
+    """It is counted on, not forgotten."""
+    store = open_store(url)
+    store.start()
+    store._missed.add("OSError")
+    process = store._process
+    limit, process.spool.limit_bytes = process.spool.limit_bytes, 0
+    store._tell_gap(process)
+    store._missed.add("OSError")
+    process.spool.limit_bytes = limit
+    store.record(decision(1))
+    until(lambda: count_of(url, gaps) == 1)
+    assert rows_of(url, gaps)[0]["decisions"] == 2
 
 
 def test_a_site_can_refuse_what_cannot_be_recorded(url, open_store, decision):
