@@ -5,8 +5,9 @@ from collections.abc import Generator
 
 import pytest
 
-#: Imported, it builds the application from the environment; test_app.py does that.
-collect_ignore = ["service/wsgi.py"]
+#: Imported, the first builds the application from the environment; test_app.py does
+#: that. The second runs inside Alembic only.
+collect_ignore = ["service/wsgi.py", "service/store/migrations/env.py"]
 
 
 @pytest.hookimpl(wrapper=True)

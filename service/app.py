@@ -11,7 +11,11 @@ import orjson
 from flask import Flask, Response
 
 from cds_hooks import Feedback, load_request
-from cds_hooks.blueprint import create_blueprint, register_error_handlers
+from cds_hooks.blueprint import (
+    FeedbackCallback,
+    create_blueprint,
+    register_error_handlers,
+)
 from cds_hooks.key_fetching import fetch_keys
 from cds_hooks.key_rings import Fetch
 from cds_hooks.trust import Caller, ReplayStore
@@ -56,7 +60,7 @@ def create_app(
     clock : callable, optional
         Gives the time of a call, with its zone.
     replays : ReplayStore, optional
-        Which tokens have come, needed outside of open mode.
+        Which tokens have come; the store's own memory if not given.
     fetch_keys : callable
         Reads a registered address of keys.
 
@@ -69,10 +73,12 @@ def create_app(
     ------
     SettingsError
         If a file that a setting names is refused, or, outside of open mode, no client
-        could prove itself or `replays` is missing.
+        could prove itself.
     """
-    parts = build_parts(settings, clock)
+    parts = build_parts(settings, clock, is_recording=True)
     now = clock or wall_clock(settings.time_zone)
+    if replays is None and parts.store is not None:
+        replays = parts.store.replay_ids
     trust = build_trust(
         settings,
         parts.clients,
@@ -92,7 +98,7 @@ def create_app(
     app.register_blueprint(
         create_blueprint(
             parts.registry,
-            on_feedback=_count_feedback,
+            on_feedback=_keep_feedback(parts),
             client_of=parts.client_of,
             trust=trust,
             is_discovery_private=settings.is_discovery_private,
@@ -127,16 +133,23 @@ def _rehearse(parts: Parts) -> None:
     parts.advice(load_request(body, body["hook"]))
 
 
-def _count_feedback(
-    service_id: str, items: Sequence[Feedback], _caller: Caller | None
-) -> None:
-    """Leave a trace of what clinicians did; storing it is later work."""
-    outcomes = Counter(item.outcome for item in items)
-    _log.info("feedback", extra={"service": service_id, **outcomes})
+def _keep_feedback(parts: Parts) -> FeedbackCallback:
+    """Keep what clinicians did; the client is told so once it is on the disk."""
+    store = parts.store
+
+    def keep(service_id: str, items: Sequence[Feedback], caller: Caller | None) -> None:
+        if store is not None:
+            # In open mode nobody says who sends feedback.
+            client = caller.client if caller else parts.open_client
+            store.keep_feedback(client.name, service_id, items)
+        outcomes = Counter(item.outcome for item in items)
+        _log.info("feedback", extra={"service": service_id, **outcomes})
+
+    return keep
 
 
 def _add_health(app: Flask, parts: Parts) -> None:
-    pings: Mapping[str, Callable[[], Mapping[str, Any]]] = {
+    pings: dict[str, Callable[[], Mapping[str, Any]]] = {
         "model": lambda: _model_health(parts),
         "policy": lambda: {
             "version": parts.policy.version,
@@ -144,6 +157,8 @@ def _add_health(app: Flask, parts: Parts) -> None:
         },
         "terminology": lambda: {"codes": len(parts.terminology.query_codes)},
     }
+    if parts.store is not None:
+        pings["store"] = parts.store.health
 
     @app.get("/healthz/live")
     def live() -> Response:

@@ -6,6 +6,7 @@ from datetime import datetime
 
 from cds_hooks import DataUnavailable, HookRequest, Response
 from service.advice import (
+    Advice,
     FollowUpAdvice,
     refuse_half_silence,
     refuse_unread,
@@ -65,8 +66,29 @@ class ChartAdvice:
             If the procedures, or the observations after an eligible operation, could
             not be had, or there is nothing to say of half of the record.
         """
+        return self.advise(request).response
+
+    def advise(self, request: HookRequest) -> Advice:
+        """
+        Answer a hook call, and say what the answer rests on.
+
+        Parameters
+        ----------
+        request : HookRequest
+            The loaded call.
+
+        Returns
+        -------
+        Advice
+            The answer.
+
+        Raises
+        ------
+        DataUnavailable
+            As when called.
+        """
         if _is_at_discharge(request):
-            return self.discharge(request)
+            return self.discharge.advise(request)
         gathered = self.reader.read(request)
         refuse_without_procedures(gathered)
         subject = subject_of(request)
@@ -86,7 +108,8 @@ class ChartAdvice:
         )
         if not cards:
             refuse_half_silence(view.assessment)
-        return Response(cards=cards)
+        quiet = view.quiet.value if view.quiet else None
+        return Advice(Response(cards=cards), view.assessment, quiet)
 
 
 def _is_at_discharge(request: HookRequest) -> bool:

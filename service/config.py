@@ -13,6 +13,8 @@ from zoneinfo import available_timezones
 
 from environs import Env, EnvNotSetError, EnvValidationError, ValidationError
 
+from service.store.settings import DURABILITIES, UNRECORDED, StoreSettings
+
 __all__ = [
     "NOT_YET",
     "VARIABLES",
@@ -49,6 +51,19 @@ VARIABLES: Mapping[str, str] = {
         "addresses or networks separated by commas, such as 10.0.4.7, 10.0.8.0/24"
     ),
     "SCNEN_CERTIFICATE_HEADER": "the name of a header, such as X-Client-Certificate",
+    "SCNEN_PREVIOUS_SECRET_KEYS_FILE": (
+        "the path of an existing file with one earlier secret key a line, the newest"
+        " first"
+    ),
+    "SCNEN_DATA_DIR": "the path of an existing folder that the service may write to",
+    "SCNEN_DATABASE_URL": (
+        "postgresql://user:password@host/name, or sqlite:////path/of/file"
+    ),
+    "SCNEN_DURABILITY": "one of process, power",
+    "SCNEN_UNRECORDED": "one of answer, refuse",
+    "SCNEN_SPOOL_LIMIT_MB": "a whole number from 1",
+    "SCNEN_KEEP_DECISIONS_DAYS": "a whole number from 1",
+    "SCNEN_KEEP_COMMENTS_DAYS": "a whole number from 1",
     "SCNEN_OPEN": "true or false",
     "SCNEN_LOG_LEVEL": "one of debug, info, warning, error",
     "SCNEN_LOCALE": "en, or a language with a catalogue in service/locales",
@@ -57,11 +72,9 @@ VARIABLES: Mapping[str, str] = {
     "SCNEN_TIME_ZONE": "the IANA name of the hospital's zone, such as Asia/Shanghai",
 }
 
-#: Variables of the design that this version cannot honour. Set, they are refused: a
-#: database that is silently ignored would be believed to be in use.
-NOT_YET: Mapping[str, str] = {
-    "SCNEN_DATABASE_URL": "this version stores nothing",
-}
+#: Variables of the design that this version cannot honour. Set, they are refused: what
+#: is silently ignored would be believed to be in use.
+NOT_YET: Mapping[str, str] = {}
 
 _PREFIX = "SCNEN_"
 _OUTPUT_MODES = ("anchored", "calibrated", "relative")
@@ -133,6 +146,8 @@ class Settings:
         Language of the cards.
     time_zone : str
         IANA name of the zone in which the hospital's days begin and end.
+    store : StoreSettings
+        Where the store is, and what it keeps.
     """
 
     model: str
@@ -155,6 +170,7 @@ class Settings:
     log_level: str
     locale: str
     time_zone: str
+    store: StoreSettings = field(default_factory=StoreSettings)
 
     @classmethod
     def from_env(
@@ -249,6 +265,7 @@ class Settings:
             time_zone=_read(
                 env.str, "SCNEN_TIME_ZONE", default="UTC", validate=_is_time_zone
             ),
+            store=_read_store(env, is_open=is_open),
         )
 
 
@@ -388,6 +405,81 @@ def _read_public_url(env: Env, *, is_open: bool, fallback: str | None) -> str:
         validate=_is_url(*schemes),
     )
     return url.rstrip("/")
+
+
+def _read_store(env: Env, *, is_open: bool) -> StoreSettings:
+    def count(name: str, default: int) -> int:
+        number: int = _read(env.int, name, default=default, validate=_is_positive)
+        return number
+
+    keys: Path | None = _read(
+        env.path,
+        "SCNEN_PREVIOUS_SECRET_KEYS_FILE",
+        default=None,
+        validate=_holds_secret_keys,
+    )
+    return StoreSettings(
+        data_dir=_read(
+            env.path,
+            "SCNEN_DATA_DIR",
+            default=None if is_open else ...,
+            validate=_is_own_folder,
+        ),
+        database_url=_read(
+            env.str, "SCNEN_DATABASE_URL", default=None, validate=_is_database
+        ),
+        durability=_read(
+            env.str,
+            "SCNEN_DURABILITY",
+            default="process",
+            validate=_one_of(DURABILITIES),
+        ),
+        unrecorded=_read(
+            env.str, "SCNEN_UNRECORDED", default="answer", validate=_one_of(UNRECORDED)
+        ),
+        spool_limit_mb=count("SCNEN_SPOOL_LIMIT_MB", 256),
+        keep_decisions_days=count("SCNEN_KEEP_DECISIONS_DAYS", 2192),
+        keep_comments_days=count("SCNEN_KEEP_COMMENTS_DAYS", 90),
+        previous_secret_keys=() if keys is None else _secret_keys(keys),
+    )
+
+
+def _secret_keys(path: Path) -> tuple[str, ...]:
+    try:
+        lines = path.read_text("utf-8").splitlines()
+    except (OSError, UnicodeDecodeError):
+        raise ValidationError("cannot be read") from None
+    return tuple(line.strip() for line in lines if line.strip())
+
+
+def _holds_secret_keys(value: Path) -> None:
+    for key in _secret_keys(value):
+        _is_long_enough(key)
+
+
+def _is_own_folder(value: Path) -> None:
+    if not (value.is_dir() and os.access(value, os.W_OK | os.X_OK)):
+        raise ValidationError("no such folder, or not writable")
+
+
+def _is_database(value: str) -> None:
+    try:
+        parts = urlsplit(value)
+        _ = parts.port
+    except ValueError:
+        raise ValidationError("no URL") from None
+    if parts.scheme == "sqlite":
+        usable = not parts.netloc and parts.path.startswith("//") and value[-1] != "/"
+    else:
+        named = parts.path.strip("/")
+        usable = parts.scheme in ("postgresql", "postgres") and bool(named)
+    if not usable:
+        raise ValidationError("no such database")
+
+
+def _is_positive(value: int) -> None:
+    if value < 1:
+        raise ValidationError("too small")
 
 
 def _one_of(choices: tuple[str, ...]) -> Callable[[str], None]:

@@ -9,7 +9,14 @@ from service.config import processes_by_environment
 from service.observability import JSONFormatter
 from service.workers import PlacedLogger, SyncWorker, ThreadWorker
 
-__all__ = ["logger_class", "threads", "worker_class", "workers"]
+__all__ = [
+    "logger_class",
+    "post_worker_init",
+    "threads",
+    "worker_class",
+    "worker_exit",
+    "workers",
+]
 
 workers, threads = processes_by_environment()
 worker_class = SyncWorker if threads == 1 else ThreadWorker
@@ -101,3 +108,37 @@ def when_ready(_server: object) -> None:
     # A request makes thousands of short-lived objects and no cycles to speak of: look
     # for cycles after some requests, not some thirty times in each.
     gc.set_threshold(_OBJECTS_BETWEEN_COLLECTIONS)
+
+
+def post_worker_init(worker: Any) -> None:  # noqa: ANN401 gunicorn has no types
+    """
+    Begin to carry what is recorded, also what a dead worker left behind.
+
+    Parameters
+    ----------
+    worker : gunicorn.workers.base.Worker
+        The worker, in its own process, with the application.
+    """
+    if store := _store_of(worker):
+        store.start()
+
+
+def worker_exit(_server: object, worker: Any) -> None:  # noqa: ANN401 as above
+    """
+    Write what is recorded before the worker ends.
+
+    Parameters
+    ----------
+    _server : object
+        Gunicorn's master.
+    worker : gunicorn.workers.base.Worker
+        The worker, in its own process.
+    """
+    if store := _store_of(worker):
+        store.close()
+
+
+def _store_of(worker: Any) -> Any:  # noqa: ANN401 as above
+    """Find the store; another application under this configuration has none."""
+    extensions = getattr(worker.app.callable, "extensions", {})
+    return getattr(extensions.get("scnen_cds"), "store", None)

@@ -11,7 +11,9 @@ from cds_hooks import (
     Client,
     ClientFileError,
     ClientRegister,
+    HookRequest,
     Registry,
+    Response,
 )
 from service.advice import FollowUpAdvice
 from service.assessment import Assessor, OutputMode
@@ -38,7 +40,9 @@ from service.model.artifact import (
 )
 from service.policy import Policy, PolicyError, default_policy, load_policy
 from service.readers import open_access, record_readers
+from service.recording import RecordedAdvice
 from service.services import services
+from service.store.store import Store
 
 __all__ = ["Clock", "Parts", "build_parts", "wall_clock"]
 
@@ -74,6 +78,8 @@ class Parts:
         Whom open mode takes a caller for whose FHIR server is not registered.
     access : FHIRAccess
         The way to the clients' FHIR servers; whoever ends first closes it.
+    store : Store or None
+        Where calls are recorded; None where nothing is served.
     """
 
     model: RiskModel
@@ -85,6 +91,7 @@ class Parts:
     clients: ClientRegister
     open_client: Client
     access: FHIRAccess
+    store: Store | None = None
 
     def client_of(self, fhir_server: str | None) -> Client:
         """
@@ -123,7 +130,9 @@ def wall_clock(time_zone: str) -> Clock:
     return lambda: datetime.now(zone)
 
 
-def build_parts(settings: Settings, clock: Clock | None = None) -> Parts:
+def build_parts(
+    settings: Settings, clock: Clock | None = None, *, is_recording: bool = False
+) -> Parts:
     """
     Read model, policy and terminology, and put the service together.
 
@@ -133,6 +142,8 @@ def build_parts(settings: Settings, clock: Clock | None = None) -> Parts:
         The checked settings.
     clock : callable
         Gives the time of a call.
+    is_recording : bool, optional
+        Whether calls of the services are recorded in the store.
 
     Returns
     -------
@@ -179,7 +190,14 @@ def build_parts(settings: Settings, clock: Clock | None = None) -> Parts:
         ChartComposer(**_composing(settings, model, policy)),
         clock,
     )
-    registry = Registry(services(advice, chart, terminology))
+    store = _store(settings, policy) if is_recording else None
+    registry = Registry(
+        services(
+            _recorded("scnen-discharge", advice, store, clock),
+            _recorded("scnen-chart", chart, store, clock),
+            terminology,
+        )
+    )
     return Parts(
         model=model,
         mode=mode,
@@ -190,7 +208,28 @@ def build_parts(settings: Settings, clock: Clock | None = None) -> Parts:
         clients=clients,
         open_client=open_client,
         access=access,
+        store=store,
     )
+
+
+def _store(settings: Settings, policy: Policy) -> Store:
+    stays_away = policy.overridden.stays_away
+    return Store(
+        settings.store,
+        settings.secret_key,
+        comes_back_for=policy.overridden.comes_back_for if stays_away else None,
+    )
+
+
+def _recorded(
+    service: str,
+    advice: FollowUpAdvice | ChartAdvice,
+    store: Store | None,
+    clock: Clock,
+) -> Callable[[HookRequest], Response]:
+    if store is None:
+        return advice
+    return RecordedAdvice(service, advice.advise, store, clock)
 
 
 def _terminologies(

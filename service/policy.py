@@ -24,6 +24,7 @@ __all__ = [
     "Eligibility",
     "FollowUp",
     "MissingCard",
+    "Overridden",
     "Policy",
     "PolicyError",
     "Reminded",
@@ -162,6 +163,23 @@ class Chart:
 
 
 @dataclass(frozen=True, slots=True)
+class Overridden:
+    """
+    What becomes of a card that a user has overridden.
+
+    Attributes
+    ----------
+    stays_away : bool
+        Whether it does not come back in the same encounter while it says the same.
+    comes_back_for : frozenset of str
+        Codes of the reasons for which it comes back nevertheless.
+    """
+
+    stays_away: bool
+    comes_back_for: frozenset[str]
+
+
+@dataclass(frozen=True, slots=True)
 class Approval:
     """
     Who answers for the thresholds.
@@ -204,6 +222,8 @@ class Policy:
         When the opening of a chart may give a card.
     missing_card : MissingCard
         What to answer when a value is missing.
+    overridden : Overridden
+        What becomes of a card that a user has overridden.
     approval : Approval
         Who approved it.
     """
@@ -215,6 +235,7 @@ class Policy:
     follow_up: FollowUp
     chart: Chart
     missing_card: MissingCard
+    overridden: Overridden
     approval: Approval
 
 
@@ -268,6 +289,7 @@ def _parse(document: object) -> Policy:
         follow_up=FollowUp(**whole_numbers(root["follow_up"], "follow_up", FollowUp)),
         chart=_chart(root["chart"]),
         missing_card=_missing_card(root["missing_card"]),
+        overridden=_overridden(root["overridden"]),
         approval=_approval(root["approval"]),
     )
     _check_bands(policy.bands)
@@ -315,6 +337,16 @@ def _missing_card(value: object) -> MissingCard:
     except ValueError:
         known = ", ".join(item.value for item in MissingCard)
         raise PolicyError(f"missing_card: must be one of {known}") from None
+
+
+def _overridden(value: object) -> Overridden:
+    found = section(value, "overridden", Overridden)
+    stays_away, reasons = found["stays_away"], found["comes_back_for"]
+    if not isinstance(stays_away, bool):
+        raise PolicyError("overridden.stays_away: must be true or false")
+    if not isinstance(reasons, list) or not all(isinstance(x, str) for x in reasons):
+        raise PolicyError("overridden.comes_back_for: must be a list of codes")
+    return Overridden(stays_away, frozenset(reasons))
 
 
 def _approval(value: object) -> Approval:

@@ -21,6 +21,7 @@ _COMMANDS = (
     "clients",
     "terminology",
     "model",
+    "store",
 )
 
 

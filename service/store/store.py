@@ -1,0 +1,370 @@
+"""The store of a running service: decisions to the spool, all else to the database."""
+
+import logging
+import os
+import shutil
+from collections.abc import Callable, Sequence
+from datetime import UTC, datetime, timedelta
+from importlib import import_module
+from pathlib import Path
+from tempfile import mkdtemp
+from threading import Lock
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
+from weakref import finalize, ref
+
+import orjson
+
+from cds_hooks import Feedback
+from service.store.carrier import Carrier
+from service.store.decisions import new_id
+from service.store.faults import StoreError
+from service.store.pseudonyms import Pseudonyms
+from service.store.replay import ReplayIds, SQLiteReplayIds
+from service.store.settings import StoreSettings
+from service.store.spool import Spool, spooled_bytes
+
+if TYPE_CHECKING:
+    from service.store.database import Database
+
+__all__ = ["SPOOL", "SQLITE", "Store", "database_of"]
+
+_log = logging.getLogger("service.store")
+
+#: Files and folders of the data folder.
+SQLITE: Final = "scnen.sqlite3"
+SPOOL: Final = "spool"
+_REPLAY_IDS: Final = "replay.sqlite3"
+#: Encounters end; what was overridden before is not looked at any more.
+_OVERRIDES_DAYS: Final = 60
+#: Also without new feedback: a decision can reach the database later than it.
+_LOOK_AGAIN: Final = timedelta(minutes=1)
+#: A loss is an alarm at once, then after so many more.
+_ALARM_EACH: Final = 100
+
+
+class _Process(NamedTuple):
+    """What belongs to one process and must not be inherited by its children."""
+
+    pid: int
+    spool: Spool
+    carrier: Carrier
+
+
+class Store:
+    """
+    Keep decisions, feedback and what follows from them.
+
+    Parameters
+    ----------
+    settings : StoreSettings
+        Where, how long, and what it survives.
+    secret_key : str
+        The installation's secret key: identifiers are hashed under it.
+    comes_back_for : frozenset of str or None, optional
+        Reasons for an override that do not keep a card away; None: no card is ever
+        kept away.
+
+    Attributes
+    ----------
+    names : Pseudonyms
+        Hashes identifiers.
+    overridden : frozenset of str
+        What cards said in which encounters, and were overridden for it.
+    replay_ids : SQLiteReplayIds or ReplayIds
+        Takes tokens, each once.
+    """
+
+    def __init__(
+        self,
+        settings: StoreSettings,
+        secret_key: str,
+        *,
+        comes_back_for: frozenset[str] | None = None,
+    ) -> None:
+        self.names = Pseudonyms(secret_key)
+        self.overridden: frozenset[str] = frozenset()
+        self._settings = settings
+        self._comes_back_for = comes_back_for
+        self._folder = settings.data_dir or _temporary_folder(self)
+        (self._folder / SPOOL).mkdir(mode=0o700, exist_ok=True)
+        self._lock = Lock()
+        self._process: _Process | None = None
+        self._database: Database | None = None
+        self._inherited: Database | None = None
+        self._missed = _Missed()
+        self.replay_ids = self._replay_ids()
+        self._newest_feedback: datetime | None = None
+        self._look_again_at = datetime.min.replace(tzinfo=UTC)
+
+    def start(self) -> None:
+        """Begin in this process: what a dead one left behind is carried on."""
+        if self._settings.data_dir is None:
+            _log.warning(
+                "the store: SCNEN_DATA_DIR is not set, so records are in a temporary"
+                " folder that ends with the server"
+            )
+        self._running()
+
+    def record(self, decision: dict[str, Any]) -> None:
+        """
+        Keep a decision; when this returns, it survives the process.
+
+        Parameters
+        ----------
+        decision : dict
+            Columns of the table of decisions, and its cards.
+
+        Raises
+        ------
+        StoreError
+            If it cannot be kept, and the settings want such a call to be refused.
+            Otherwise the loss is counted and alarmed.
+        """
+        process = self._process
+        if process is None or process.pid != os.getpid():
+            process = self._running()
+        try:
+            process.spool.append(orjson.dumps(decision))
+        except OSError as error:
+            self._miss(type(error).__name__)
+            return
+        process.carrier.wake()
+        if self._missed.count:
+            self._tell_gap(process)
+
+    def keep_feedback(
+        self, client: str, service: str, items: Sequence[Feedback]
+    ) -> int:
+        """
+        Keep what users did with cards; when this returns, it is on the disk.
+
+        Parameters
+        ----------
+        client : str
+            Name of the client that sent it.
+        service : str
+            Id of the service that was told.
+        items : sequence of Feedback
+            The items; the same item sent again is kept once.
+
+        Returns
+        -------
+        int
+            How many were new.
+
+        Raises
+        ------
+        StoreError
+            If the database does not take them; then none was kept.
+        """
+        keeping = import_module("service.store.feedback")
+        now = datetime.now(UTC)
+        new: int = keeping.keep_feedback(self.database, client, service, items, now)
+        self._running().carrier.look()
+        return new
+
+    @property
+    def database(self) -> "Database":  # numpydoc ignore=RT01
+        """The database of this process; nothing is opened before it is used."""
+        self._running()
+        with self._lock:
+            if self._database is None:
+                self._database = database_of(self._settings, self._folder)
+            return self._database
+
+    def health(self) -> dict[str, Any]:
+        """
+        Tell how the store is, from this process's point of view.
+
+        Returns
+        -------
+        dict
+            ``database`` (``up`` or ``down``), bytes that wait, decisions that this
+            process lost, lines that nobody could read.
+        """
+        carrier = self._running().carrier
+        return {
+            "database": "up" if carrier.fault is None else "down",
+            "waiting_bytes": spooled_bytes(self._folder / SPOOL),
+            "lost_decisions": self._missed.total,
+            "rejected_lines": carrier.rejected,
+            "is_temporary": self._settings.data_dir is None,
+        }
+
+    def close(self) -> None:
+        """End in this process; what the database takes is written before."""
+        process = self._process
+        if isinstance(self.replay_ids, SQLiteReplayIds):
+            self.replay_ids.close()
+        if process is not None and process.pid == os.getpid():
+            process.carrier.close()
+            self._process = None
+            if self._database is not None:
+                self._database.close()
+
+    def _running(self) -> _Process:
+        """Give what belongs to this process: a child takes nothing of its parent's."""
+        process = self._process
+        if process is not None and process.pid == os.getpid():
+            return process
+        with self._lock:
+            if self._process is None or self._process.pid != os.getpid():
+                # Closing it would end the parent's connections.
+                self._inherited, self._database = self._database, None
+                self._process = self._begin()
+            return self._process
+
+    def _begin(self) -> _Process:
+        folder, settings = self._folder / SPOOL, self._settings
+        limit = settings.spool_limit_mb << 20
+        spool = Spool(folder, limit, syncs=settings.durability == "power")
+        use = _weakly(self)
+        carrier = Carrier(
+            spool,
+            folder,
+            limit,
+            database=lambda: use().database,
+            each_round=lambda: use().look_for_overrides(),
+        )
+        carrier.start()
+        finalize(self, carrier.close)
+        return _Process(os.getpid(), spool, carrier)
+
+    def _replay_ids(self) -> SQLiteReplayIds | ReplayIds:
+        """Choose: a file that does not wait for the disk, or the shared database."""
+        url, use = self._settings.database_url, _weakly(self)
+        if url is None or url.startswith("sqlite:"):
+            is_safe = self._settings.durability == "power"
+            path = self._folder / _REPLAY_IDS
+            return SQLiteReplayIds(path, survives_power_cut=is_safe)
+        return ReplayIds(lambda: use().database)
+
+    def look_for_overrides(self) -> None:
+        """
+        Learn which cards were overridden, wherever and by whichever process.
+
+        Raises
+        ------
+        StoreError
+            If the database does not answer; what was known stays.
+        """
+        if self._comes_back_for is None:
+            return
+        memory = import_module("service.store.memory")
+        newest = memory.newest_feedback(self.database)
+        now = datetime.now(UTC)
+        if newest == self._newest_feedback and now < self._look_again_at:
+            return
+        since = now - timedelta(days=_OVERRIDES_DAYS)
+        self.overridden = memory.overridden(self.database, since, self._comes_back_for)
+        self._newest_feedback = newest
+        self._look_again_at = now + _LOOK_AGAIN
+
+    def _miss(self, cause: str) -> None:
+        """Count a decision that could not be kept, or refuse the call if so wanted."""
+        if self._settings.unrecorded == "refuse":
+            raise StoreError(f"the decision cannot be recorded: {cause}")
+        total = self._missed.add(cause)
+        if total % _ALARM_EACH == 1:
+            _log.critical(
+                "the store: a decision could not be recorded (%s), %d since start: look"
+                " at the disk and at the database",
+                cause,
+                total,
+            )
+
+    def _tell_gap(self, process: _Process) -> None:
+        """Leave a row that says how many decisions are missing, now that one can."""
+        gap = self._missed.take()
+        if gap is None:
+            return
+        try:
+            process.spool.append(orjson.dumps(gap))
+        except OSError:
+            self._missed.put_back(gap)
+
+
+def _weakly(store: Store) -> Callable[[], Store]:
+    """Give a store to its parts, but let it go when nobody else uses it."""
+    this = ref(store)
+
+    def use() -> Store:
+        found = this()
+        if found is None:
+            raise StoreError("the store is closed")
+        return found
+
+    return use
+
+
+class _Missed:
+    """Decisions that could not be recorded, since when, and why at last."""
+
+    def __init__(self) -> None:
+        self.total = 0
+        self.count = 0
+        self._since: datetime | None = None
+        self._cause = ""
+        self._lock = Lock()
+
+    def add(self, cause: str) -> int:
+        """Count one more; give the number since start."""
+        with self._lock:
+            self.total += 1
+            self.count += 1
+            self._since = self._since or datetime.now(UTC)
+            self._cause = cause
+            return self.total
+
+    def take(self) -> dict[str, Any] | None:
+        """Give the gap as a line of the spool, and begin to count anew."""
+        with self._lock:
+            if not self.count:
+                return None
+            gap = {
+                "id": new_id(),
+                "since": self._since,
+                "until": datetime.now(UTC),
+                "decisions": self.count,
+                "cause": self._cause,
+            }
+            self.count, self._since = 0, None
+            return gap
+
+    def put_back(self, gap: dict[str, Any]) -> None:
+        """Count on: it could not be written."""
+        with self._lock:
+            self.count += gap["decisions"]
+            self._since = gap["since"]
+
+
+def database_of(settings: StoreSettings, folder: Path) -> "Database":
+    """
+    Find the database that the settings name.
+
+    Parameters
+    ----------
+    settings : StoreSettings
+        The settings.
+    folder : pathlib.Path
+        Where the embedded one is.
+
+    Returns
+    -------
+    Database
+        It; nothing is opened yet.
+    """
+    database: type[Database] = import_module("service.store.database").Database
+    return database(settings.database_url or f"sqlite:///{folder / SQLITE}")
+
+
+def _temporary_folder(owner: Store) -> Path:
+    folder = Path(mkdtemp(prefix="scnen-cds-"))
+    finalize(owner, _remove, folder, os.getpid())
+    return folder
+
+
+def _remove(folder: Path, pid: int) -> None:
+    """Remove a temporary folder, but not from a worker that was forked since."""
+    if os.getpid() == pid:
+        shutil.rmtree(folder, ignore_errors=True)
