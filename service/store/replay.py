@@ -17,7 +17,9 @@ if TYPE_CHECKING:
 
 __all__ = ["ReplayIds", "SQLiteReplayIds"]
 
-#: So often what has expired is taken out.
+#: What has expired is kept for so long: by the clock of another host it may still last.
+_MARGIN_S: Final = 86_400.0
+#: So often what is older is taken out.
 _PURGE_EACH_S: Final = 60.0
 _BUSY_S: Final = 5.0
 _TABLE: Final = (
@@ -111,7 +113,8 @@ class SQLiteReplayIds:
         now = time.time()
         if now >= self._next_purge:
             self._next_purge = now + _PURGE_EACH_S
-            connection.execute("DELETE FROM replay_ids WHERE until < ?", (now,))
+            old = now - _MARGIN_S
+            connection.execute("DELETE FROM replay_ids WHERE until < ?", (old,))
 
 
 class ReplayIds:
@@ -157,7 +160,8 @@ class ReplayIds:
             now = time.time()
             if now >= self._next_purge:
                 self._next_purge = now + _PURGE_EACH_S
-                connection.execute(table.delete().where(table.c.until < now))
+                old = now - _MARGIN_S
+                connection.execute(table.delete().where(table.c.until < old))
         return added == 1
 
 

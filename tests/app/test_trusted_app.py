@@ -2,6 +2,7 @@
 
 import json
 import logging
+import time
 from datetime import UTC, datetime
 
 import jwt
@@ -66,6 +67,7 @@ def start(monkeypatch, tmp_path):
         given = {
             "SCNEN_PUBLIC_URL": BASE,
             "SCNEN_SECRET_KEY": SECRET,
+            "SCNEN_DATA_DIR": str(tmp_path),
             "SCNEN_CLIENTS_FILE": str(file),
             **variables,
         }
@@ -266,11 +268,18 @@ def test_keys_in_the_hospitals_network_are_fine(start):
     start(entry(keys={"jwks_url": "https://10.20.0.7/jwks"}))
 
 
-def test_without_a_memory_of_tokens_nothing_starts(start, monkeypatch):
-    """Each worker would take the same token once."""
+def test_the_store_remembers_the_tokens(start, example_request):
+    """Without another memory: one for all workers, in the folder of the data."""
     start()
-    with pytest.raises(SettingsError, match="no replay store"):
+    now = time.time()
+    header = {"Authorization": f"Bearer {token(iat=now, exp=now + 300)}"}
+    sent = [
         create_app(Settings.from_env())
+        .test_client()
+        .post(DISCHARGE, json=example_request, headers=header)
+        for _ in range(2)
+    ]
+    assert [answer.status_code for answer in sent] == [200, 401]
 
 
 # Logs -------------------------------------------------------------------------
