@@ -1,9 +1,8 @@
 """The protocol over HTTP: one Flask blueprint, and JSON for every failure."""
 
 import logging
-import re
 from collections.abc import Callable, Collection, Sequence
-from functools import lru_cache, partial
+from functools import partial
 from traceback import walk_tb
 from typing import TYPE_CHECKING
 
@@ -12,9 +11,8 @@ from flask import Blueprint, Flask, Response, request
 from flask.blueprints import BlueprintSetupState
 from werkzeug.datastructures import Headers
 from werkzeug.exceptions import HTTPException
-from werkzeug.http import parse_options_header
 
-from cds_hooks.bodies import read_body
+from cds_hooks.bodies import read_json
 from cds_hooks.clients import Client
 from cds_hooks.dumping import (
     dump_discovery,
@@ -54,7 +52,6 @@ FeedbackCallback = Callable[[str, Sequence[Feedback], "Caller | None"], None]
 
 _LOG = logging.getLogger("cds_hooks")
 _ROOT = "/cds-services"
-_UTF_8 = ("utf-8", "utf8")  # the second is no registered name, but often sent
 _NO_STORE = (("Cache-Control", "no-store"),)
 _BY_STATUS = {
     error.status: error
@@ -131,7 +128,7 @@ def create_blueprint(
     def call(service_id: str) -> Response:
         caller = admit(f"{_ROOT}/{service_id}")
         hosted = registry.at(service_id)
-        body = _read_json(max_body_bytes)
+        body = read_json(request.environ, max_body_bytes)
         service = _choose(hosted.values(), body)
         loaded = load_request(
             body,
@@ -148,7 +145,7 @@ def create_blueprint(
         registry.at(service_id)
         if on_feedback is None:
             raise NotFound("this service takes no feedback")
-        body = _read_json(max_body_bytes)
+        body = read_json(request.environ, max_body_bytes)
         return _take_feedback(
             service_id, body, lambda items: on_feedback(service_id, items, caller)
         )
@@ -229,27 +226,6 @@ def _allow_origins(blueprint: Blueprint, origins: str | Collection[str]) -> None
         app.wsgi_app = allow_origins(app.wsgi_app, root, allowed)  # type: ignore[assignment, method-assign] # as Flask documents it
 
     blueprint.record_once(register)
-
-
-def _read_json(max_bytes: int) -> object:
-    environ = request.environ
-    encoding = environ.get("HTTP_CONTENT_ENCODING") or "identity"
-    if not _is_json(environ.get("CONTENT_TYPE")) or encoding.lower() != "identity":
-        raise UnsupportedMediaType
-    try:
-        return orjson.loads(read_body(environ, max_bytes))
-    except orjson.JSONDecodeError:
-        raise BadRequest("body: must be JSON in UTF-8, without NaN") from None
-
-
-@lru_cache(maxsize=64)
-def _is_json(content_type: str | None) -> bool:
-    """Whether a media type is JSON, such as application/fhir+json, in UTF-8."""
-    media_type, parameters = parse_options_header(content_type)
-    return (
-        re.fullmatch(r"application/(?:[\w.+-]+\+)?json", media_type.lower()) is not None
-        and parameters.get("charset", "utf-8").lower() in _UTF_8
-    )
 
 
 def _choose(services: Collection[Service], body: object) -> Service:

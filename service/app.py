@@ -20,10 +20,12 @@ from cds_hooks.key_fetching import fetch_keys
 from cds_hooks.key_rings import Fetch
 from cds_hooks.trust import Caller, ReplayStore
 from service import __version__
+from service.admin import only_with_token
 from service.callers import allowed_origins, build_trust
 from service.config import Settings
 from service.observability import ready_report, set_level, watch
 from service.open_mode import only_this_machine
+from service.outcome_routes import create_outcome_routes
 from service.parts import Clock, Parts, build_parts, wall_clock
 from service.web import create_pages
 
@@ -108,6 +110,9 @@ def create_app(
     app.register_blueprint(
         create_pages(parts.model, parts.advice.mode_now, parts.policy)
     )
+    if parts.store is not None:
+        only_admin = only_with_token(settings.admin_token, is_open=settings.is_open)
+        app.register_blueprint(create_outcome_routes(parts.store, only_admin))
     register_error_handlers(app)
     watch(app, frozenset(service.id for service in parts.registry))
     _add_health(app, parts)

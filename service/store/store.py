@@ -3,7 +3,7 @@
 import logging
 import os
 import shutil
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from importlib import import_module
 from pathlib import Path
@@ -162,6 +162,41 @@ class Store:
         new: int = keeping.keep_feedback(self.database, client, service, items, now)
         self._running().carrier.look()
         return new
+
+    def keep_outcomes(
+        self, rows: Sequence[Mapping[str, str | None]], *, recorded_by: str
+    ) -> list[Any]:
+        """
+        Keep what was found at the follow-up; each row is on the disk by itself.
+
+        Parameters
+        ----------
+        rows : sequence of Mapping
+            As `service.store.outcomes.record_outcome` takes them.
+        recorded_by : str
+            Who records them: a name of a system or a role.
+
+        Returns
+        -------
+        list of bool or OutcomeError
+            For each row whether it was new, or why it cannot be recorded.
+
+        Raises
+        ------
+        StoreError
+            If the database does not take them. Sent again, none is kept twice.
+        """
+        keeping = import_module("service.store.outcomes")
+        keys = self._settings.previous_secret_keys
+        return list(
+            keeping.import_outcomes(
+                self.database,
+                rows,
+                names=[self.names, *map(Pseudonyms, keys)],
+                recorded_by=recorded_by,
+                now=datetime.now(UTC),
+            )
+        )
 
     @property
     def database(self) -> "Database":  # numpydoc ignore=RT01
