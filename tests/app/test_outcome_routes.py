@@ -89,7 +89,7 @@ def test_bad_outcomes_are_named_and_good_ones_kept(send, patient, store):
         {"tenant": "canary", "patient_id": "canary", "outcome": "not-examined"},
     )
     assert answer.status_code == 400
-    note, *problems = details(answer)
+    *problems, note = details(answer)
     assert note.startswith("1 of the outcomes are recorded; correct and send only")
     named = [text.partition(":")[0] for text in problems]
     assert sorted(named) == [
