@@ -9,6 +9,7 @@ from pathlib import Path
 
 from cds_hooks.addresses import normalised_origin
 from cds_hooks.capabilities import Trigger
+from cds_hooks.clients import STAGES
 from cds_hooks.errors import InvalidClient
 from cds_hooks.hooks import HOOKS
 from cds_hooks.items import Item, Reader
@@ -87,6 +88,7 @@ def client_fields(known: Known) -> dict[str, Reader]:
     return {
         "name": lambda item: item.made(_name),
         "preset": lambda item: item.choice(known.presets),
+        "stage": lambda item: item.choice(STAGES),
         **trust_fields(known.folder),
         "fhir_servers": lambda item: item.tuple_of(read_server),
         "prefetch_keys": lambda item: _prefetch_keys(item, known.prefetch_keys),

@@ -3,9 +3,9 @@
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Final
+from typing import Final, NamedTuple
 
-from cds_hooks import DataUnavailable, HookRequest, Response
+from cds_hooks import Card, DataUnavailable, HookRequest, Response
 from service.assessment import Assessment, Assessor, OutputMode
 from service.cards import CardComposer
 from service.clients import capabilities_of, signs_at
@@ -14,6 +14,7 @@ from service.orders import Subject
 from service.records import Gathered, RecordReader
 
 __all__ = [
+    "Advice",
     "FollowUpAdvice",
     "refuse_half_silence",
     "refuse_unread",
@@ -23,6 +24,28 @@ __all__ = [
 
 #: What else than these names another server says nothing of who was operated on.
 _OPERATIONS: Final = frozenset({"Procedure", "Encounter"})
+
+
+class Advice(NamedTuple):
+    """
+    The answer to a call, with what it rests on.
+
+    Attributes
+    ----------
+    response : Response
+        The cards that are shown, maybe none.
+    assessment : Assessment or None
+        What was found and scored; None if nobody was assessed.
+    quiet : str or None
+        Why no card is shown; None if one is.
+    withheld : tuple of Card
+        Cards that were composed and are not shown.
+    """
+
+    response: Response
+    assessment: Assessment | None
+    quiet: str | None
+    withheld: tuple[Card, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -68,6 +91,27 @@ class FollowUpAdvice:
             If the procedures, or the observations of an eligible operation, could
             not be had, or there is nothing to say of half of the record.
         """
+        return self.advise(request).response
+
+    def advise(self, request: HookRequest) -> Advice:
+        """
+        Answer a hook call, and say what the answer rests on.
+
+        Parameters
+        ----------
+        request : HookRequest
+            The loaded call.
+
+        Returns
+        -------
+        Advice
+            The answer.
+
+        Raises
+        ------
+        DataUnavailable
+            As when called.
+        """
         subject = subject_of(request)
         gathered = self.reader.read(request)
         assessment = self._assess(request, subject, gathered)
@@ -78,9 +122,10 @@ class FollowUpAdvice:
             capabilities_of(request.client),
             gathered.fhir_version,
         )
-        if not cards:
-            refuse_half_silence(assessment)
-        return Response(cards=cards)
+        if cards:
+            return Advice(Response(cards=cards), assessment, None)
+        refuse_half_silence(assessment)
+        return Advice(Response(cards=()), assessment, _why_quiet(assessment))
 
     def mode_now(self) -> OutputMode:
         """
@@ -215,6 +260,14 @@ def refuse_half_silence(assessment: Assessment) -> None:
             " call's, and nothing can be said of the rest; if it is the same server,"
             " list that base URL under also_known_as in the register of clients"
         )
+
+
+def _why_quiet(assessment: Assessment) -> str:
+    if assessment.not_assessed is not None:
+        return assessment.not_assessed.value
+    if any(item.asks_for_values for item in assessment.vertebrae):
+        return "policy-asks-for-no-values"
+    return "below-threshold"
 
 
 def _refuse_silence(assessment: Assessment, gathered: Gathered) -> None:

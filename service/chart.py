@@ -6,6 +6,7 @@ from datetime import datetime
 
 from cds_hooks import DataUnavailable, HookRequest, Response
 from service.advice import (
+    Advice,
     FollowUpAdvice,
     refuse_half_silence,
     refuse_unread,
@@ -17,7 +18,7 @@ from service.followup import ChartReader, Quiet
 from service.followup_cards import ChartComposer
 from service.records import RecordReader
 
-__all__ = ["ChartAdvice"]
+__all__ = ["ChartAdvice", "is_at_discharge"]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -65,8 +66,29 @@ class ChartAdvice:
             If the procedures, or the observations after an eligible operation, could
             not be had, or there is nothing to say of half of the record.
         """
-        if _is_at_discharge(request):
-            return self.discharge(request)
+        return self.advise(request).response
+
+    def advise(self, request: HookRequest) -> Advice:
+        """
+        Answer a hook call, and say what the answer rests on.
+
+        Parameters
+        ----------
+        request : HookRequest
+            The loaded call.
+
+        Returns
+        -------
+        Advice
+            The answer.
+
+        Raises
+        ------
+        DataUnavailable
+            As when called.
+        """
+        if is_at_discharge(request):
+            return self.discharge.advise(request)
         gathered = self.reader.read(request)
         refuse_without_procedures(gathered)
         subject = subject_of(request)
@@ -86,10 +108,24 @@ class ChartAdvice:
         )
         if not cards:
             refuse_half_silence(view.assessment)
-        return Response(cards=cards)
+        quiet = None if view.quiet is None else view.quiet.value
+        return Advice(Response(cards=cards), view.assessment, quiet)
 
 
-def _is_at_discharge(request: HookRequest) -> bool:
+def is_at_discharge(request: HookRequest) -> bool:
+    """
+    Tell whether a client says that it fires at a discharge.
+
+    Parameters
+    ----------
+    request : HookRequest
+        A call at ``patient-view``.
+
+    Returns
+    -------
+    bool
+        Whether the advice of the discharge is wanted.
+    """
     return (
         request.client is not None
         and request.encounter_id is not None

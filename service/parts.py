@@ -13,11 +13,11 @@ from cds_hooks import (
     ClientRegister,
     Registry,
 )
-from service.advice import FollowUpAdvice
+from service.advice import Advice, FollowUpAdvice
 from service.assessment import Assessor, OutputMode
-from service.callers import check_callers
+from service.callers import check_callers, check_stages
 from service.cards import CardComposer
-from service.chart import ChartAdvice
+from service.chart import ChartAdvice, is_at_discharge
 from service.clients import find_client, load_clients, signs_at
 from service.config import Settings, SettingsError
 from service.fhir.client import FHIRAccess
@@ -30,15 +30,18 @@ from service.fhir.terminology import (
 )
 from service.followup import ChartReader
 from service.followup_cards import ChartComposer
+from service.gate import Gate, Rules
 from service.model.artifact import (
     ArtifactError,
     RiskModel,
     bundled_models,
     load_model,
 )
+from service.notice import OffNotice
 from service.policy import Policy, PolicyError, default_policy, load_policy
 from service.readers import open_access, record_readers
 from service.services import services
+from service.switch import StopSwitch
 
 __all__ = ["Clock", "Parts", "build_parts", "wall_clock"]
 
@@ -74,6 +77,8 @@ class Parts:
         Whom open mode takes a caller for whose FHIR server is not registered.
     access : FHIRAccess
         The way to the clients' FHIR servers; whoever ends first closes it.
+    switch : StopSwitch
+        What is switched off.
     """
 
     model: RiskModel
@@ -85,6 +90,7 @@ class Parts:
     clients: ClientRegister
     open_client: Client
     access: FHIRAccess
+    switch: StopSwitch
 
     def client_of(self, fhir_server: str | None) -> Client:
         """
@@ -105,6 +111,10 @@ class Parts:
         return registered or self.open_client
 
 
+def _nobody(_: object) -> None:
+    """Take no notice."""
+
+
 def wall_clock(time_zone: str) -> Clock:
     """
     Make the clock of a hospital.
@@ -123,7 +133,13 @@ def wall_clock(time_zone: str) -> Clock:
     return lambda: datetime.now(zone)
 
 
-def build_parts(settings: Settings, clock: Clock | None = None) -> Parts:
+def build_parts(
+    settings: Settings,
+    clock: Clock | None = None,
+    *,
+    on_advice: Callable[[Advice], None] = _nobody,
+    on_fetch: Callable[[str], None] = _nobody,
+) -> Parts:
     """
     Read model, policy and terminology, and put the service together.
 
@@ -133,6 +149,8 @@ def build_parts(settings: Settings, clock: Clock | None = None) -> Parts:
         The checked settings.
     clock : callable
         Gives the time of a call.
+    on_advice, on_fetch : callable, optional
+        Learn of each advice that a service gives, and of each query to a FHIR server.
 
     Returns
     -------
@@ -151,7 +169,8 @@ def build_parts(settings: Settings, clock: Clock | None = None) -> Parts:
     mode = _mode(settings.output_mode, model)
     policy = _policy(settings.policy_file)
     maps = _maps(settings)
-    clients = _clients(settings)
+    clients = _clients(settings, policy)
+    switch = StopSwitch(settings.stop_file)
     open_client = _open_client(settings, clients)
     terminologies = _terminologies(maps, (*clients, open_client))
     terminology = terminologies[None]
@@ -164,13 +183,16 @@ def build_parts(settings: Settings, clock: Clock | None = None) -> Parts:
             policy=policy,
             terminology=each,
             mode=mode,
+            is_stopped=switch.is_on,
         )
         for signs, each in terminologies.items()
     }
     composer = CardComposer(**_composing(settings, model, policy), mode=mode)
     charts = {signs: ChartReader(each) for signs, each in assessors.items()}
     access = open_access(settings)
-    discharge_reader, chart_reader = record_readers(settings, terminology, access)
+    discharge_reader, chart_reader = record_readers(
+        settings, terminology, access, on_fetch
+    )
     advice = FollowUpAdvice(discharge_reader, assessors, composer, clock)
     chart = ChartAdvice(
         advice,
@@ -179,7 +201,14 @@ def build_parts(settings: Settings, clock: Clock | None = None) -> Parts:
         ChartComposer(**_composing(settings, model, policy)),
         clock,
     )
-    registry = Registry(services(advice, chart, terminology))
+    rules = Rules(switch.order, _notice(settings), settings.is_open, on_advice)
+    registry = Registry(
+        services(
+            Gate(advice.advise, lambda _: True, rules),
+            Gate(chart.advise, is_at_discharge, rules),
+            terminology,
+        )
+    )
     return Parts(
         model=model,
         mode=mode,
@@ -190,6 +219,7 @@ def build_parts(settings: Settings, clock: Clock | None = None) -> Parts:
         clients=clients,
         open_client=open_client,
         access=access,
+        switch=switch,
     )
 
 
@@ -216,6 +246,15 @@ def _composing(settings: Settings, model: RiskModel, policy: Policy) -> dict[str
         "secret_key": settings.secret_key.encode(),
         "locale": settings.locale,
     }
+
+
+def _notice(settings: Settings) -> OffNotice:
+    return OffNotice(
+        public_url=settings.public_url,
+        canonical_base=settings.canonical_base,
+        secret_key=settings.secret_key.encode(),
+        locale=settings.locale,
+    )
 
 
 def _model(name: str, today: date) -> RiskModel:
@@ -266,7 +305,7 @@ def _maps(settings: Settings) -> Maps:
         raise SettingsError(f"SCNEN_CONCEPTMAPS_DIR: {error}") from error
 
 
-def _clients(settings: Settings) -> ClientRegister:
+def _clients(settings: Settings, policy: Policy) -> ClientRegister:
     if settings.clients_file is None and settings.is_open:
         return ClientRegister()
     if settings.clients_file is None:
@@ -280,6 +319,7 @@ def _clients(settings: Settings) -> ClientRegister:
         raise SettingsError(f"SCNEN_CLIENTS_FILE: {error}") from error
     if not settings.is_open:
         check_callers(settings.clients_file, register)
+        check_stages(settings.clients_file, register, policy)
     return register
 
 
