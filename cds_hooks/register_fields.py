@@ -88,11 +88,11 @@ def client_fields(known: Known) -> dict[str, Reader]:
     return {
         "name": lambda item: item.made(_name),
         "preset": lambda item: item.choice(known.presets),
-        "stage": lambda item: item.choice(STAGES),
         **trust_fields(known.folder),
         "fhir_servers": lambda item: item.tuple_of(read_server),
         "prefetch_keys": lambda item: _prefetch_keys(item, known.prefetch_keys),
         "site": lambda item: _site(item, known.site_fields),
+        "stage": lambda item: item.choice(STAGES),
         **readers,
     }
 
