@@ -12,10 +12,14 @@ from cds_hooks.errors import InvalidClient
 from cds_hooks.fhir_servers import FHIRServer
 
 __all__ = [
+    "STAGES",
     "Client",
     "ClientRegister",
     "KeySource",
 ]
+
+#: ``silent``: its calls are computed and logged, and answered without cards.
+STAGES = ("silent", "live")
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,6 +95,8 @@ class Client:
         Short name for logs, options and metrics: lower-case letters, digits, hyphens.
     preset : str
         Name of the preset that it started from.
+    stage : str
+        ``silent`` or ``live``: whether it is shown cards. Open mode shows them anyway.
     title : str
         Name for people.
     issuer : str or None
@@ -136,6 +142,7 @@ class Client:
 
     name: str
     preset: str = "generic"
+    stage: str = "silent"
     title: str = ""
     issuer: str | None = None
     keys: KeySource | None = None

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from cds_hooks.addresses import normalised_origin
 from cds_hooks.capabilities import Trigger
+from cds_hooks.clients import STAGES
 from cds_hooks.errors import InvalidClient
 from cds_hooks.hooks import HOOKS
 from cds_hooks.items import Item, Reader
@@ -91,6 +92,7 @@ def client_fields(known: Known) -> dict[str, Reader]:
         "fhir_servers": lambda item: item.tuple_of(read_server),
         "prefetch_keys": lambda item: _prefetch_keys(item, known.prefetch_keys),
         "site": lambda item: _site(item, known.site_fields),
+        "stage": lambda item: item.choice(STAGES),
         **readers,
     }
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Final, NamedTuple
 
-from cds_hooks import DataUnavailable, HookRequest, Response
+from cds_hooks import Card, DataUnavailable, HookRequest, Response
 from service.assessment import Assessment, Assessor, OutputMode
 from service.cards import CardComposer
 from service.clients import capabilities_of, signs_at
@@ -33,16 +33,19 @@ class Advice(NamedTuple):
     Attributes
     ----------
     response : Response
-        The cards, maybe none.
-    assessment : Assessment
-        What was found and scored.
+        The cards that are shown, maybe none.
+    assessment : Assessment or None
+        What was found and scored; None if nobody was assessed.
     quiet : str or None
-        Why there is no card; None if there is one.
+        Why no card is shown; None if one is.
+    withheld : tuple of Card
+        Cards that were composed and are not shown.
     """
 
     response: Response
-    assessment: Assessment
+    assessment: Assessment | None
     quiet: str | None
+    withheld: tuple[Card, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -116,10 +119,10 @@ class FollowUpAdvice:
         cards = self.composer.compose(
             assessment, subject, capabilities_of(request.client), gathered.fhir_version
         )
-        if not cards:
-            refuse_half_silence(assessment)
-        quiet = None if cards else _why_quiet(assessment)
-        return Advice(Response(cards=cards), assessment, quiet)
+        if cards:
+            return Advice(Response(cards=cards), assessment, None)
+        refuse_half_silence(assessment)
+        return Advice(Response(cards=()), assessment, _why_quiet(assessment))
 
     def mode_now(self) -> OutputMode:
         """

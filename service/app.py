@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import Any
 
 import orjson
-from flask import Flask, Response
+from flask import Flask, Response, request
+from prometheus_client import CONTENT_TYPE_PLAIN_0_0_4
 
 from cds_hooks import Feedback, load_request
 from cds_hooks.blueprint import (
@@ -21,13 +22,16 @@ from cds_hooks.key_rings import Fetch
 from cds_hooks.trust import Caller, ReplayStore
 from service import __version__
 from service.admin import only_with_token
+from service.advice import Advice
 from service.callers import allowed_origins, build_trust
 from service.config import Settings
-from service.observability import ready_report, set_level, watch
+from service.metrics import Metrics
+from service.observability import WITHHELD, ready_report, set_level, watch
 from service.open_mode import only_this_machine
 from service.outcome_routes import create_outcome_routes
 from service.parts import Clock, Parts, build_parts, wall_clock
 from service.web import create_pages
+from service.wording import Wording
 
 __all__ = ["create_app", "example_request_file"]
 
@@ -77,7 +81,14 @@ def create_app(
         If a file that a setting names is refused, or, outside of open mode, no client
         could prove itself.
     """
-    parts = build_parts(settings, clock, is_recording=True)
+    metrics = Metrics(Wording(settings.locale).words["override"])
+    parts = build_parts(
+        settings,
+        clock,
+        is_recording=True,
+        on_advice=_tell(metrics),
+        on_fetch=metrics.count_fetch,
+    )
     now = clock or wall_clock(settings.time_zone)
     if replays is None and parts.store is not None:
         replays = parts.store.replay_ids
@@ -100,7 +111,7 @@ def create_app(
     app.register_blueprint(
         create_blueprint(
             parts.registry,
-            on_feedback=_keep_feedback(parts),
+            on_feedback=_keep_feedback(parts, metrics),
             client_of=parts.client_of,
             trust=trust,
             is_discovery_private=settings.is_discovery_private,
@@ -108,14 +119,21 @@ def create_app(
         )
     )
     app.register_blueprint(
-        create_pages(parts.model, parts.advice.mode_now, parts.policy)
+        create_pages(
+            parts.model, parts.advice.mode_now, parts.policy, parts.switch.order
+        )
     )
     if parts.store is not None:
         only_admin = only_with_token(settings.admin_token, is_open=settings.is_open)
         app.register_blueprint(create_outcome_routes(parts.store, only_admin))
     register_error_handlers(app)
-    watch(app, frozenset(service.id for service in parts.registry))
+    watch(
+        app,
+        frozenset(service.id for service in parts.registry),
+        metrics.count_answer,
+    )
     _add_health(app, parts)
+    _add_metrics(app, parts, metrics, settings)
     _add_description(app)
     return app
 
@@ -138,7 +156,16 @@ def _rehearse(parts: Parts) -> None:
     parts.advice(load_request(body, body["hook"]))
 
 
-def _keep_feedback(parts: Parts) -> FeedbackCallback:
+def _tell(metrics: Metrics) -> Callable[[Advice], None]:
+    def tell(advice: Advice) -> None:
+        metrics.count_advice(advice)
+        if advice.withheld:
+            request.environ[WITHHELD] = advice.quiet
+
+    return tell
+
+
+def _keep_feedback(parts: Parts, metrics: Metrics) -> FeedbackCallback:
     """Keep what clinicians did; the client is told so once it is on the disk."""
     store = parts.store
 
@@ -147,6 +174,7 @@ def _keep_feedback(parts: Parts) -> FeedbackCallback:
             # In open mode nobody says who sends feedback.
             client = caller.client if caller else parts.open_client
             store.keep_feedback(client.name, service_id, items)
+        metrics.count_feedback(items)
         outcomes = Counter(item.outcome for item in items)
         _log.info("feedback", extra={"service": service_id, **outcomes})
 
@@ -161,6 +189,9 @@ def _add_health(app: Flask, parts: Parts) -> None:
             "approved": parts.policy.approval.is_given,
         },
         "terminology": lambda: {"codes": len(parts.terminology.query_codes)},
+        "switch": lambda: {
+            "stopped": order.stop.value if (order := parts.switch.order()) else None
+        },
     }
     if parts.store is not None:
         pings["store"] = parts.store.health
@@ -175,12 +206,31 @@ def _add_health(app: Flask, parts: Parts) -> None:
         return _json(report, 200 if is_ready else 503)
 
 
+def _add_metrics(
+    app: Flask, parts: Parts, metrics: Metrics, settings: Settings
+) -> None:
+    metrics.watch_output(parts.model, parts.advice.mode_now, parts.switch.order)
+    if (store := parts.store) is not None:
+        store.on_lost = metrics.count_lost
+        metrics.watch_store(
+            lambda: store.health()["database"] == "up",
+            lambda: store.health()["waiting_bytes"],
+        )
+    check = only_with_token(settings.metrics_token, is_open=settings.is_open)
+
+    @app.get("/metrics")
+    def collect() -> Response:
+        check()
+        text = metrics.exposition()
+        return Response(text, content_type=CONTENT_TYPE_PLAIN_0_0_4)
+
+
 def _model_health(parts: Parts) -> dict[str, str]:
     return {
         "id": parts.model.id,
         "version": parts.model.version,
         "digest": parts.model.digest,
-        "mode": parts.mode.value,
+        "mode": parts.advice.mode_now().value,
     }
 
 

@@ -1,7 +1,7 @@
 """The use case: a patient's resources become an assessment of each vertebra."""
 # The results are not frozen: that would take as long as the arithmetic behind them.
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -217,6 +217,8 @@ class Assessor:
         Which codes mean what.
     mode : OutputMode
         What kind of number is given.
+    is_stopped : callable, optional
+        Whether no probability may be given now.
     """
 
     def __init__(
@@ -227,12 +229,14 @@ class Assessor:
         policy: Policy,
         terminology: Terminology,
         mode: OutputMode,
+        is_stopped: Callable[[], bool] = bool,
     ) -> None:
         self.model = model
         self.second_model = second_model
         self.policy = policy
         self.terminology = terminology
         self.mode = mode
+        self.is_stopped = is_stopped
 
     def assess(
         self,
@@ -313,9 +317,10 @@ class Assessor:
         Returns
         -------
         OutputMode
-            The chosen mode; no probability any more once a calibration has expired.
+            The chosen mode; no probability any more once a calibration has expired, or
+            while probabilities are switched off.
         """
-        valid = self.model.is_valid_on(moment.date())
+        valid = self.model.is_valid_on(moment.date()) and not self.is_stopped()
         return self.mode if valid else OutputMode.RELATIVE
 
     def _assess(

@@ -10,8 +10,9 @@ from cds_hooks.key_rings import Fetch
 from cds_hooks.proxies import Proxies
 from cds_hooks.trust import ReplayStore, Trust
 from service.config import Settings, SettingsError
+from service.policy import Policy
 
-__all__ = ["allowed_origins", "build_trust", "check_callers"]
+__all__ = ["allowed_origins", "build_trust", "check_callers", "check_stages"]
 
 
 def build_trust(
@@ -100,6 +101,33 @@ def check_callers(file: Path, register: ClientRegister) -> None:
             f"SCNEN_CLIENTS_FILE: {file}: no client has issuer and keys, or"
             " certificates, so nobody could call. Add them (docs/clients.md), or serve"
             " this machine with --open."
+        )
+
+
+def check_stages(file: Path, register: ClientRegister, policy: Policy) -> None:
+    """
+    Refuse to show cards under thresholds that two people have not approved.
+
+    Parameters
+    ----------
+    file : pathlib.Path
+        Where the register stands.
+    register : ClientRegister
+        The clients.
+    policy : Policy
+        The policy.
+
+    Raises
+    ------
+    SettingsError
+        If a client is live and the policy is not approved by two.
+    """
+    live = [client.name for client in register if client.stage == "live"]
+    if live and not policy.approval.is_by_two:
+        raise SettingsError(
+            f"SCNEN_CLIENTS_FILE: {file}: {live[0]} is live, but the policy is not"
+            " approved by two people. Name them and the day under approval in"
+            " SCNEN_POLICY_FILE, or set stage: silent."
         )
 
 

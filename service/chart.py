@@ -18,7 +18,7 @@ from service.followup import ChartReader, Quiet
 from service.followup_cards import ChartComposer
 from service.records import RecordReader
 
-__all__ = ["ChartAdvice"]
+__all__ = ["ChartAdvice", "is_at_discharge"]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -87,7 +87,7 @@ class ChartAdvice:
         DataUnavailable
             As when called.
         """
-        if _is_at_discharge(request):
+        if is_at_discharge(request):
             return self.discharge.advise(request)
         gathered = self.reader.read(request)
         refuse_without_procedures(gathered)
@@ -108,11 +108,24 @@ class ChartAdvice:
         )
         if not cards:
             refuse_half_silence(view.assessment)
-        quiet = view.quiet.value if view.quiet else None
+        quiet = None if view.quiet is None else view.quiet.value
         return Advice(Response(cards=cards), view.assessment, quiet)
 
 
-def _is_at_discharge(request: HookRequest) -> bool:
+def is_at_discharge(request: HookRequest) -> bool:
+    """
+    Tell whether a client says that it fires at a discharge.
+
+    Parameters
+    ----------
+    request : HookRequest
+        A call at ``patient-view``.
+
+    Returns
+    -------
+    bool
+        Whether the advice of the discharge is wanted.
+    """
     return (
         request.client is not None
         and request.encounter_id is not None

@@ -23,6 +23,7 @@ __all__ = [
     "checked_public_url",
     "is_open_by_environment",
     "processes_by_environment",
+    "stop_file_by_environment",
 ]
 
 #: Every variable that is read, and what it may hold. `docs/configuration.md` says more.
@@ -64,6 +65,7 @@ VARIABLES: Mapping[str, str] = {
     "SCNEN_SPOOL_LIMIT_MB": "a whole number from 1",
     "SCNEN_KEEP_DECISIONS_DAYS": "a whole number from 1",
     "SCNEN_KEEP_COMMENTS_DAYS": "a whole number from 1",
+    "SCNEN_STOP_FILE": "the path of a file, maybe to come, in an existing folder",
     "SCNEN_OPEN": "true or false",
     "SCNEN_LOG_LEVEL": "one of debug, info, warning, error",
     "SCNEN_LOCALE": "en, or a language with a catalogue in service/locales",
@@ -138,6 +140,8 @@ class Settings:
         Proxies whose headers are believed.
     certificate_header : str
         Header in which they pass on a client's certificate.
+    stop_file : pathlib.Path or None
+        The kill switch: a file that turns the advice off while it exists.
     is_open : bool
         Whether requests without client authentication are answered.
     log_level : str
@@ -166,6 +170,7 @@ class Settings:
     is_discovery_private: bool
     proxies: tuple[IPv4Network | IPv6Network, ...]
     certificate_header: str
+    stop_file: Path | None
     is_open: bool
     log_level: str
     locale: str
@@ -254,6 +259,7 @@ class Settings:
                 default="X-Client-Certificate",
                 validate=_is_header,
             ),
+            stop_file=stop_file_by_environment(),
             is_open=is_open,
             log_level=_read(
                 env.str,
@@ -285,6 +291,26 @@ def is_open_by_environment() -> bool:
     """
     is_open: bool = _read(Env().bool, "SCNEN_OPEN", default=False)
     return is_open
+
+
+def stop_file_by_environment() -> Path | None:
+    """
+    Tell where the kill switch is.
+
+    Returns
+    -------
+    pathlib.Path or None
+        ``SCNEN_STOP_FILE``; None if it is not set.
+
+    Raises
+    ------
+    SettingsError
+        If its folder does not exist, so that nobody could use it.
+    """
+    path: Path | None = _read(
+        Env().path, "SCNEN_STOP_FILE", default=None, validate=_is_in_folder
+    )
+    return path
 
 
 def processes_by_environment() -> tuple[int, int]:
@@ -513,6 +539,12 @@ def _is_from_1_to_64(value: int) -> None:
 def _is_file(value: Path) -> None:
     if not value.is_file():
         raise ValidationError("no such file")
+
+
+def _is_in_folder(value: Path) -> None:
+    if value.is_dir():
+        raise ValidationError("a folder")
+    _is_folder(value.parent)
 
 
 def _is_folder(value: Path) -> None:

@@ -130,6 +130,7 @@ class ChartReader:
             policy=replace(self.policy, windows=windows),
             terminology=assessor.terminology,
             mode=assessor.mode,
+            is_stopped=assessor.is_stopped,
         )
 
     def read(

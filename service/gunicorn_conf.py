@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from service.config import processes_by_environment
+from service.metrics import SHARED_FOLDER, forget, make_shared_folder
 from service.observability import JSONFormatter
 from service.workers import PlacedLogger, SyncWorker, ThreadWorker
 
@@ -45,6 +46,11 @@ control_socket_disable = True
 #: Heartbeats go to memory where there is such a place: a disk can make them late.
 _MEMORY = Path("/dev/shm")  # noqa: S108 holds no data, only time stamps
 worker_tmp_dir = str(_MEMORY) if _MEMORY.is_dir() else None
+#: So do the counts that the workers share. Gunicorn sets it before it loads the
+#: application; its option --env would replace it.
+raw_env = [
+    f"{SHARED_FOLDER}={make_shared_folder(_MEMORY if _MEMORY.is_dir() else None)}"
+]
 
 #: Gunicorn's access log would write paths and headers. The application logs one line
 #: for each request without them.
@@ -92,6 +98,20 @@ def on_starting(server: Any) -> None:  # noqa: ANN401 gunicorn has no types
         Gunicorn's master.
     """
     server.worker_class = SyncWorker if server.cfg.threads == 1 else ThreadWorker
+
+
+def child_exit(_server: object, worker: Any) -> None:  # noqa: ANN401 as above
+    """
+    Take note of a worker that ended, however it did.
+
+    Parameters
+    ----------
+    _server : object
+        Gunicorn's master.
+    worker : gunicorn.workers.base.Worker
+        The worker.
+    """
+    forget(worker.pid)
 
 
 def when_ready(_server: object) -> None:

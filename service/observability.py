@@ -18,7 +18,17 @@ if TYPE_CHECKING:
     from _typeshed import OptExcInfo
     from _typeshed.wsgi import StartResponse, WSGIEnvironment
 
-__all__ = ["LOGGED_FIELDS", "JSONFormatter", "ready_report", "set_level", "watch"]
+__all__ = [
+    "LOGGED_FIELDS",
+    "WITHHELD",
+    "JSONFormatter",
+    "ready_report",
+    "set_level",
+    "watch",
+]
+
+#: Where in the environment of a request stands why its cards were not shown.
+WITHHELD = "scnen_cds.withheld"
 
 _log = logging.getLogger("service.requests")
 
@@ -34,6 +44,9 @@ LOGGED_FIELDS = (
     "tenant",
     "token_id",
     "refusal",
+    "withheld",
+    "stop",
+    "reason",
     "accepted",
     "overridden",
 )
@@ -105,7 +118,11 @@ def set_level(level: str) -> None:
         logging.getLogger(name).setLevel(level.upper())
 
 
-def watch(app: Flask, known_services: frozenset[str]) -> None:
+def watch(
+    app: Flask,
+    known_services: frozenset[str],
+    on_answer: Callable[[Mapping[str, Any], int, float], None] | None = None,
+) -> None:
     """
     Give every request an id and log one line for it.
 
@@ -115,6 +132,9 @@ def watch(app: Flask, known_services: frozenset[str]) -> None:
         The application.
     known_services : frozenset of str
         Service ids that may stand in the log; other path segments are input.
+    on_answer : callable, optional
+        Learns what the log line says of the request, the status, and the time in
+        seconds.
     """
     answer = app.wsgi_app
 
@@ -130,11 +150,14 @@ def watch(app: Flask, known_services: frozenset[str]) -> None:
             exc_info: "OptExcInfo | None" = None,
         ) -> Callable[[bytes], object]:
             headers.append(("X-Request-ID", request_id))
+            told, code = _describe(environ, known_services), int(status[:3])
+            seconds = time.perf_counter() - began
+            if on_answer is not None:
+                on_answer(told, code, seconds)
             if _log.isEnabledFor(logging.INFO):
-                told = _describe(environ, known_services)
                 told["request_id"] = request_id
-                told["status"] = int(status[:3])
-                told["duration_ms"] = round((time.perf_counter() - began) * 1000, 2)
+                told["status"] = code
+                told["duration_ms"] = round(seconds * 1000, 2)
                 _log.handle(logging.makeLogRecord(told))
             return start_response(status, headers, exc_info)
 
@@ -163,6 +186,7 @@ def _describe(
         "method": request.method if rule else None,
         "route": rule.rule if rule else None,
         "service": service if service in known_services else None,
+        "withheld": environ.get(WITHHELD),
         **_caller(environ),
     }
 

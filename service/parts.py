@@ -15,11 +15,11 @@ from cds_hooks import (
     Registry,
     Response,
 )
-from service.advice import FollowUpAdvice
+from service.advice import Advice, FollowUpAdvice
 from service.assessment import Assessor, OutputMode
-from service.callers import check_callers
+from service.callers import check_callers, check_stages
 from service.cards import CardComposer
-from service.chart import ChartAdvice
+from service.chart import ChartAdvice, is_at_discharge
 from service.clients import find_client, load_clients, signs_at
 from service.config import Settings, SettingsError
 from service.fhir.client import FHIRAccess
@@ -32,17 +32,20 @@ from service.fhir.terminology import (
 )
 from service.followup import ChartReader
 from service.followup_cards import ChartComposer
+from service.gate import Gate, Rules
 from service.model.artifact import (
     ArtifactError,
     RiskModel,
     bundled_models,
     load_model,
 )
+from service.notice import OffNotice
 from service.policy import Policy, PolicyError, default_policy, load_policy
 from service.readers import open_access, record_readers
 from service.recording import RecordedAdvice
 from service.services import services
 from service.store.store import Store
+from service.switch import StopSwitch
 
 __all__ = ["Clock", "Parts", "build_parts", "wall_clock"]
 
@@ -80,6 +83,8 @@ class Parts:
         The way to the clients' FHIR servers; whoever ends first closes it.
     store : Store or None
         Where calls are recorded; None where nothing is served.
+    switch : StopSwitch
+        What is switched off.
     """
 
     model: RiskModel
@@ -91,6 +96,7 @@ class Parts:
     clients: ClientRegister
     open_client: Client
     access: FHIRAccess
+    switch: StopSwitch
     store: Store | None = None
 
     def client_of(self, fhir_server: str | None) -> Client:
@@ -112,6 +118,10 @@ class Parts:
         return registered or self.open_client
 
 
+def _nobody(_: object) -> None:
+    """Take no notice."""
+
+
 def wall_clock(time_zone: str) -> Clock:
     """
     Make the clock of a hospital.
@@ -131,7 +141,12 @@ def wall_clock(time_zone: str) -> Clock:
 
 
 def build_parts(
-    settings: Settings, clock: Clock | None = None, *, is_recording: bool = False
+    settings: Settings,
+    clock: Clock | None = None,
+    *,
+    is_recording: bool = False,
+    on_advice: Callable[[Advice], None] = _nobody,
+    on_fetch: Callable[[str], None] = _nobody,
 ) -> Parts:
     """
     Read model, policy and terminology, and put the service together.
@@ -144,6 +159,8 @@ def build_parts(
         Gives the time of a call.
     is_recording : bool, optional
         Whether calls of the services are recorded in the store.
+    on_advice, on_fetch : callable, optional
+        Learn of each advice that a service gives, and of each query to a FHIR server.
 
     Returns
     -------
@@ -162,7 +179,8 @@ def build_parts(
     mode = _mode(settings.output_mode, model)
     policy = _policy(settings.policy_file)
     maps = _maps(settings)
-    clients = _clients(settings)
+    clients = _clients(settings, policy)
+    switch = StopSwitch(settings.stop_file)
     open_client = _open_client(settings, clients)
     terminologies = _terminologies(maps, (*clients, open_client))
     terminology = terminologies[None]
@@ -175,13 +193,16 @@ def build_parts(
             policy=policy,
             terminology=each,
             mode=mode,
+            is_stopped=switch.is_on,
         )
         for signs, each in terminologies.items()
     }
     composer = CardComposer(**_composing(settings, model, policy), mode=mode)
     charts = {signs: ChartReader(each) for signs, each in assessors.items()}
     access = open_access(settings)
-    discharge_reader, chart_reader = record_readers(settings, terminology, access)
+    discharge_reader, chart_reader = record_readers(
+        settings, terminology, access, on_fetch
+    )
     advice = FollowUpAdvice(discharge_reader, assessors, composer, clock)
     chart = ChartAdvice(
         advice,
@@ -190,14 +211,16 @@ def build_parts(
         ChartComposer(**_composing(settings, model, policy)),
         clock,
     )
+    rules = Rules(switch.order, _notice(settings), settings.is_open)
+    gates = {
+        "scnen-discharge": Gate(advice.advise, lambda _: True, rules),
+        "scnen-chart": Gate(chart.advise, is_at_discharge, rules),
+    }
     store = _store(settings, policy) if is_recording else None
-    registry = Registry(
-        services(
-            _recorded("scnen-discharge", advice, store, clock),
-            _recorded("scnen-chart", chart, store, clock),
-            terminology,
-        )
+    discharge, opened = (
+        _recorded(name, gate, store, on_advice, clock) for name, gate in gates.items()
     )
+    registry = Registry(services(discharge, opened, terminology))
     return Parts(
         model=model,
         mode=mode,
@@ -209,6 +232,7 @@ def build_parts(
         open_client=open_client,
         access=access,
         store=store,
+        switch=switch,
     )
 
 
@@ -223,13 +247,14 @@ def _store(settings: Settings, policy: Policy) -> Store:
 
 def _recorded(
     service: str,
-    advice: FollowUpAdvice | ChartAdvice,
+    gate: Gate,
     store: Store | None,
+    on_advice: Callable[[Advice], None],
     clock: Clock,
 ) -> Callable[[HookRequest], Response]:
     if store is None:
-        return advice
-    return RecordedAdvice(service, advice.advise, store, clock)
+        return gate
+    return RecordedAdvice(service, gate.advise, store, on_advice=on_advice, clock=clock)
 
 
 def _terminologies(
@@ -255,6 +280,15 @@ def _composing(settings: Settings, model: RiskModel, policy: Policy) -> dict[str
         "secret_key": settings.secret_key.encode(),
         "locale": settings.locale,
     }
+
+
+def _notice(settings: Settings) -> OffNotice:
+    return OffNotice(
+        public_url=settings.public_url,
+        canonical_base=settings.canonical_base,
+        secret_key=settings.secret_key.encode(),
+        locale=settings.locale,
+    )
 
 
 def _model(name: str, today: date) -> RiskModel:
@@ -305,7 +339,7 @@ def _maps(settings: Settings) -> Maps:
         raise SettingsError(f"SCNEN_CONCEPTMAPS_DIR: {error}") from error
 
 
-def _clients(settings: Settings) -> ClientRegister:
+def _clients(settings: Settings, policy: Policy) -> ClientRegister:
     if settings.clients_file is None and settings.is_open:
         return ClientRegister()
     if settings.clients_file is None:
@@ -319,6 +353,7 @@ def _clients(settings: Settings) -> ClientRegister:
         raise SettingsError(f"SCNEN_CLIENTS_FILE: {error}") from error
     if not settings.is_open:
         check_callers(settings.clients_file, register)
+        check_stages(settings.clients_file, register, policy)
     return register
 
 

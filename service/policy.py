@@ -200,6 +200,12 @@ class Approval:
         """Whether somebody has approved the policy."""
         return bool(self.approved_by) and self.approved_on is not None
 
+    @property
+    def is_by_two(self) -> bool:  # numpydoc ignore=RT01
+        """Whether two people have: what a client that is shown cards needs."""
+        people = {" ".join(name.split()).casefold() for name in self.approved_by}
+        return self.is_given and len(people) > 1
+
 
 @dataclass(frozen=True, slots=True)
 class Policy:

@@ -1,6 +1,6 @@
 """The ways to patients' records, built from the settings."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from cds_hooks.addresses import origin_of
@@ -44,7 +44,10 @@ def open_access(settings: Settings, limits: Limits | None = None) -> FHIRAccess:
 
 
 def record_readers(
-    settings: Settings, terminology: Terminology, access: FHIRAccess
+    settings: Settings,
+    terminology: Terminology,
+    access: FHIRAccess,
+    on_fetch: Callable[[str], object] = bool,
 ) -> tuple[RecordReader, RecordReader]:
     """
     Make the readers of both services: they share connections and breakers.
@@ -57,6 +60,8 @@ def record_readers(
         Which codes mean what.
     access : FHIRAccess
         The way to the clients' FHIR servers.
+    on_fetch : callable, optional
+        Learns of each query to one: ``ok``, or the value of its fault.
 
     Returns
     -------
@@ -75,6 +80,7 @@ def record_readers(
             is_open=settings.is_open,
             origins=_own_origins(settings),
             open_version=settings.open_fhir_version,
+            on_fetch=on_fetch,
         )
         for templates in (
             prefetch_templates(terminology),

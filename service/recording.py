@@ -6,7 +6,7 @@ from datetime import datetime
 from time import perf_counter
 from typing import Any, Final
 
-from cds_hooks import Card, CDSHooksError, HookRequest, Response, Unavailable
+from cds_hooks import CDSHooksError, HookRequest, Response, Unavailable
 from service import __version__
 from service.advice import Advice
 from service.store.decisions import (
@@ -38,6 +38,8 @@ class RecordedAdvice:
         Gives the advice on a call.
     store : Store
         Where decisions are kept.
+    on_advice : callable
+        Learns of each advice, as it gets out.
     clock : callable
         Gives the time of the call, with its zone.
     """
@@ -47,11 +49,14 @@ class RecordedAdvice:
         service: str,
         advise: Callable[[HookRequest], Advice],
         store: Store,
+        *,
+        on_advice: Callable[[Advice], None],
         clock: Callable[[], datetime],
     ) -> None:
         self._service = service
         self._advise = advise
         self._store = store
+        self._on_advice = on_advice
         self._clock = clock
 
     def __call__(self, request: HookRequest) -> Response:
@@ -83,29 +88,35 @@ class RecordedAdvice:
         except Exception as error:
             self._record(row | _refusal(error), began)
             raise
-        cards = card_rows(
-            advice.response.cards, caller.tenant, request.encounter_id, names
+        rows = card_rows(
+            (*advice.response.cards, *advice.withheld),
+            caller.tenant,
+            request.encounter_id,
+            names,
         )
-        shown = self._shown(advice.response.cards, cards)
+        advice = self._without_overridden(advice, rows)
+        for withheld in rows[len(rows) - len(advice.withheld) :]:
+            withheld["is_withheld"] = 1
         row |= assessment_row(advice.assessment)
-        row["status"], row["cards"] = _OK, cards
-        row["reason"] = "overridden" if cards and not shown else advice.quiet
+        row["status"], row["cards"], row["reason"] = _OK, rows, advice.quiet
         self._record(row, began)
-        if len(shown) == len(cards):
-            return advice.response
-        return replace(advice.response, cards=shown)
+        self._on_advice(advice)
+        return advice.response
 
-    def _shown(
-        self, cards: tuple[Card, ...], rows: list[dict[str, Any]]
-    ) -> tuple[Card, ...]:
-        """Leave out what was overridden, and mark it."""
-        overridden = self._store.overridden
-        if not overridden:
-            return cards
-        for row in rows:
-            row["is_withheld"] = int(row["showing"] in overridden)
-        pairs = zip(cards, rows, strict=True)
-        return tuple(card for card, row in pairs if not row["is_withheld"])
+    def _without_overridden(self, advice: Advice, rows: list[dict[str, Any]]) -> Advice:
+        """Withhold what was overridden; the rows are put into the order of that."""
+        overridden, cards = self._store.overridden, advice.response.cards
+        if not overridden or advice.withheld:
+            return advice
+        pairs = list(zip(cards, rows, strict=True))
+        # What is shown stays in front.
+        pairs.sort(key=lambda pair: pair[1]["showing"] in overridden)
+        rows[:] = [row for _, row in pairs]
+        shown = tuple(c for c, row in pairs if row["showing"] not in overridden)
+        withheld = tuple(c for c, row in pairs if row["showing"] in overridden)
+        quiet = "overridden" if withheld and not shown else advice.quiet
+        response = replace(advice.response, cards=shown)
+        return Advice(response, advice.assessment, quiet, withheld)
 
     def _record(self, row: dict[str, Any], began: float) -> None:
         row["latency_ms"] = round((perf_counter() - began) * 1000, 3)

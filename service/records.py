@@ -116,6 +116,8 @@ class RecordReader:
     open_version : str or None, optional
         Open mode: FHIR version of a client whose server is not registered; the client
         says it if not given.
+    on_fetch : callable, optional
+        Learns of each query to a server: ``ok``, or the value of its fault.
     """
 
     def __init__(
@@ -127,6 +129,7 @@ class RecordReader:
         is_open: bool = False,
         origins: Collection[str] = (),
         open_version: str | None = None,
+        on_fetch: Callable[[str], object] = bool,
     ) -> None:
         self._templates = templates
         self._access = access
@@ -134,6 +137,7 @@ class RecordReader:
         self._is_open = is_open
         self._origins = tuple(origins)
         self._open_version = open_version if is_open else None
+        self._on_fetch = on_fetch
 
     def read(self, request: HookRequest) -> Gathered:
         """
@@ -185,6 +189,7 @@ class RecordReader:
             if (query := resolve(self._templates[key], request.context)) is not None
         }
         for key, fetched in fhir.fetch(queries).items():
+            self._on_fetch(fetched.fault.value if fetched.fault else "ok")
             if fetched.fault is None:
                 found[key] = _Found(fetched.data)
             else:

@@ -9,6 +9,7 @@ from flask import Blueprint, Response, render_template, url_for
 from service.assessment import OutputMode
 from service.model.artifact import RiskModel
 from service.policy import Policy
+from service.switch import Order
 
 __all__ = ["create_pages"]
 
@@ -42,7 +43,10 @@ class _Row:
 
 
 def create_pages(
-    model: RiskModel, mode_now: Callable[[], OutputMode], policy: Policy
+    model: RiskModel,
+    mode_now: Callable[[], OutputMode],
+    policy: Policy,
+    order: Callable[[], Order | None],
 ) -> Blueprint:
     """
     Build the pages about one model.
@@ -55,6 +59,8 @@ def create_pages(
         Tells what kind of number is given now.
     policy : Policy
         When a card is given.
+    order : callable
+        Tells what is switched off.
 
     Returns
     -------
@@ -78,6 +84,7 @@ def create_pages(
             is_relative=mode_now() is OutputMode.RELATIVE,
             mode_in_words=_MODES[mode_now()],
             policy=policy,
+            order=order(),
             rows=rows,
             stylesheet=url_for("pages.static", filename="page.css"),
         )

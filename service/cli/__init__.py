@@ -17,6 +17,8 @@ _COMMANDS = (
     "fire",
     "doctor",
     "score",
+    "stop",
+    "resume",
     "services",
     "clients",
     "terminology",

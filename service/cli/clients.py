@@ -19,6 +19,10 @@ from service.terminal.layout import paint
 __all__ = ["clients", "write_facts"]
 
 _WIDEST = 100
+_STAGES = {
+    "silent": "silent: computed and logged, no cards (open mode shows them)",
+    "live": "live: cards are shown; the policy needs the approval of two people",
+}
 
 
 @click.group
@@ -75,7 +79,13 @@ def check(*, file: Path, may_fetch: bool) -> None:  # numpydoc ignore=PR01
     for client in register:
         click.echo(f"\n{client.name}: {client.title} (preset {client.preset})")
         parts = (_trust(client), _access(client), _cards(client.capabilities))
-        write_facts([*chain.from_iterable(parts), *_open_questions(client)])
+        write_facts(
+            [
+                ("stage", _STAGES[client.stage]),
+                *chain.from_iterable(parts),
+                *_open_questions(client),
+            ]
+        )
     sources = [(c.name, c.keys) for c in register if c.keys is not None]
     are_read = [_show_keys(name, keys, may_fetch=may_fetch) for name, keys in sources]
     if not all(are_read):

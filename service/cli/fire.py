@@ -262,6 +262,10 @@ def _show(page: Page, client: Client, call: Call, reply: Reply) -> None:
     cards = reply.body["cards"]
     page.write_cards(cards, is_plain=client.capabilities.detail == "plain")
     if not cards:
-        page.write_markdown("No card: nothing that the service would speak of.")
+        may_be_silent = client.can_prove_itself and client.stage != "live"
+        page.write_markdown(
+            "No card: nothing that the service would speak of"
+            + (", or the client's stage there is silent." if may_be_silent else ".")
+        )
     click.echo()
     page.write_markdown(f"HTTP {reply.status} in {reply.milliseconds:.1f} ms.")

@@ -117,6 +117,6 @@ def _explain(parts: Parts, request: HookRequest) -> dict[str, Any]:
     try:
         return explain(parts.advice.assess(request))
     except DataUnavailable:
-        model = describe_model(parts.model, parts.mode)
+        model = describe_model(parts.model, parts.advice.mode_now())
         reason = Reason.UNAVAILABLE.value
         return {"model": model, "assessments": [], "not_assessed": reason}

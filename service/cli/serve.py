@@ -27,10 +27,10 @@ _THIS_MACHINE = "Open mode asks nobody who he is, so it only serves this machine
 
 
 class _Server(BaseApplication):  # type: ignore[misc] # untyped base
-    """Gunicorn with the project's configuration and an application already built."""
+    """Gunicorn with the project's configuration and settings already read."""
 
-    def __init__(self, app: Flask, options: dict[str, Any]) -> None:
-        self._app = app
+    def __init__(self, settings: Settings, options: dict[str, Any]) -> None:
+        self._settings = settings
         self._options = options
         super().__init__()
 
@@ -41,8 +41,8 @@ class _Server(BaseApplication):  # type: ignore[misc] # untyped base
             self.cfg.set(name, chosen[name])
 
     def load(self) -> Flask:
-        """Give gunicorn the application."""
-        return self._app
+        """Build the application, once gunicorn has said where the workers count."""
+        return create_app(self._settings)
 
 
 @click.command
@@ -110,7 +110,7 @@ def serve(  # click shows the text as help: numpydoc ignore=PR01
         "logconfig_dict": _logging(settings.log_level),
         "when_ready": _announce(url, is_open=is_open),
     }
-    _Server(create_app(settings), options).run()
+    _Server(settings, options).run()
 
 
 def _address(host: str, *, is_open: bool) -> str:

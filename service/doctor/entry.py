@@ -7,6 +7,11 @@ from service.doctor.findings import Finding, Findings, fault, ok, warning
 __all__ = ["check_entry"]
 
 _VIEW = "patient-view"
+_SILENT = warning(
+    "stage",
+    "silent: its calls are computed and logged, and it is shown no card",
+    "Set `stage: live` after the silent period, under a policy approved by two people.",
+)
 
 
 def check_entry(case: Case) -> Findings:
@@ -21,12 +26,14 @@ def check_entry(case: Case) -> Findings:
     Yields
     ------
     Finding
-        On entry, hooks, FHIR server and trust.
+        On entry, hooks, FHIR server, trust, and a silent stage.
     """
     yield _presence(case)
     yield _hooks(case)
     yield _fhir_server(case)
     yield _trust(case)
+    if case.client.can_prove_itself and case.client.stage != "live":
+        yield _SILENT
 
 
 def _presence(case: Case) -> Finding:

@@ -72,6 +72,8 @@ class Store:
         What cards said in which encounters, and were overridden for it.
     replay_ids : SQLiteReplayIds or ReplayIds
         Takes tokens, each once.
+    on_lost : callable
+        Learns of each decision that could not be recorded.
     """
 
     def __init__(
@@ -83,6 +85,7 @@ class Store:
     ) -> None:
         self.names = Pseudonyms(secret_key)
         self.overridden: frozenset[str] = frozenset()
+        self.on_lost: Callable[[], None] = lambda: None
         self._settings = settings
         self._comes_back_for = comes_back_for
         self._folder = settings.data_dir or _temporary_folder(self)
@@ -300,6 +303,7 @@ class Store:
         if self._settings.unrecorded == "refuse":
             raise StoreError(f"the decision cannot be recorded: {cause}")
         total = self._missed.add(cause)
+        self.on_lost()
         if total % _ALARM_EACH == 1:
             _log.critical(
                 "the store: a decision could not be recorded (%s), %d since start: look"

@@ -36,9 +36,10 @@ def gunicorn(monkeypatch):
     started = []
 
     def take(server):
+        # The master builds the application before anything listens or forks.
+        assert server.wsgi() is server.wsgi()
         started.append(server)
         server.cfg.when_ready(None)
-        assert server.load() is server.wsgi()
 
     monkeypatch.setattr(serve_module._Server, "run", take)
     return started

@@ -4,6 +4,7 @@ import json
 import logging
 import time
 from datetime import UTC, datetime
+from importlib.resources import files
 
 import jwt
 import pytest
@@ -23,6 +24,13 @@ ISSUER = "https://ehr.example.org/fhir"
 SECRET = "correct-horse-battery-staple-0001"  # noqa: S105 of a test
 KEY = DevelopmentKey.new("ES384")
 DISCHARGE = "/cds-services/scnen-discharge"
+#: The policy that ships with the service, approved as of a day.
+POLICY = (
+    files("service")
+    .joinpath("data/policy/default.yaml")
+    .read_text("utf-8")
+    .replace("approved_on: null", "approved_on: 2026-02-01")
+)
 #: Each route that needs no client's token, and why.
 PUBLIC = {
     "/healthz/live": "an orchestrator asks",
@@ -51,6 +59,7 @@ def entry(**fields):
         "name": "north",
         "issuer": ISSUER,
         "keys": {"jwks": {"keys": [KEY.public_jwk]}},
+        "stage": "live",
         **fields,
     }
 
@@ -59,16 +68,19 @@ def entry(**fields):
 def start(monkeypatch, tmp_path):
     """Build the application for some clients and settings."""
 
-    def build(*clients, replays=None, **variables):
+    def build(*clients, replays=None, approved="[A. One, B. Two]", **variables):
         for name in [*VARIABLES, *NOT_YET]:
             monkeypatch.delenv(name, raising=False)
         file = tmp_path / "clients.yaml"
         file.write_text(yaml.safe_dump({"clients": list(clients or [entry()])}))
+        policy = tmp_path / "policy.yaml"
+        policy.write_text(POLICY.replace("approved_by: []", f"approved_by: {approved}"))
         given = {
             "SCNEN_PUBLIC_URL": BASE,
             "SCNEN_SECRET_KEY": SECRET,
             "SCNEN_DATA_DIR": str(tmp_path),
             "SCNEN_CLIENTS_FILE": str(file),
+            "SCNEN_POLICY_FILE": str(policy),
             **variables,
         }
         for name, value in given.items():
@@ -378,3 +390,62 @@ def test_without_a_setting_only_open_mode_answers(guarded):
     assert guarded(None).get("/metrics", headers=headers).status_code == 401
     assert guarded(None, is_open=True).get("/metrics").status_code == 200
     assert guarded(SECRET, is_open=True).get("/metrics").status_code == 401
+
+
+def test_a_new_client_is_silent(start, example_request, caplog):
+    """Computed and logged, answered without cards; the log line says what was kept."""
+    silent = entry()
+    del silent["stage"]
+    client = start(silent).test_client()
+    with caplog.at_level(logging.INFO, "service.requests"):
+        answer = client.post(DISCHARGE, json=example_request, headers=bearer())
+    assert (answer.status_code, answer.json) == (200, {"cards": []})
+    assert caplog.records[-1].withheld == "silent"
+
+
+def test_a_withheld_card_is_counted(start, example_request):
+    """The silent period tells how many cards going live would bring."""
+    client = start(entry(stage="silent"), SCNEN_METRICS_TOKEN=SECRET).test_client()
+    client.post(DISCHARGE, json=example_request, headers=bearer())
+    collected = client.get("/metrics", headers={"Authorization": f"Bearer {SECRET}"})
+    assert 'withheld_total{kind="ScnenRiskHigh",why="silent"} 1.0' in collected.text
+    assert "scnen_cards_total{" not in collected.text
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        pytest.param({"SCNEN_POLICY_FILE": None}, id="nobody"),
+        pytest.param({"approved": "[A. One]"}, id="one"),
+        pytest.param({"approved": "[A. One, a. one, A.  One]"}, id="the same twice"),
+    ],
+)
+def test_nobody_is_live_under_a_policy_that_two_have_not_approved(start, given):
+    """The message names the client and both ways out."""
+    remedy = "north is live, but.*Name them.*under approval.*or set stage: silent"
+    with pytest.raises(SettingsError, match=remedy):
+        start(**given)
+
+
+def test_a_silent_client_needs_no_approval(start):
+    """It is how a policy is tried before anybody signs it."""
+    assert start(entry(stage="silent"), SCNEN_POLICY_FILE=None)
+
+
+def test_refused_tokens_are_counted_and_replays_among_them(start, example_request):
+    """By what the trust found, whatever was called."""
+    client = start(SCNEN_METRICS_TOKEN=SECRET).test_client()
+    for _ in range(3):
+        client.post(DISCHARGE, json=example_request, headers=bearer())
+    client.post(f"{DISCHARGE}/feedback", json={})
+    text = client.get("/metrics", headers={"Authorization": f"Bearer {SECRET}"}).text
+    assert "scnen_token_refusals_total 3.0" in text
+    assert "scnen_replay_refusals_total 2.0" in text
+    assert 'scnen_calls_total{service="scnen-discharge",status="401"} 2.0' in text
+
+
+def test_metrics_need_their_own_token(start):
+    """Neither nobody's nor a client's."""
+    client = start(SCNEN_METRICS_TOKEN=SECRET).test_client()
+    for header in ({}, bearer("/metrics"), {"Authorization": "Bearer wrong"}):
+        assert client.get("/metrics", headers=header).status_code == 401

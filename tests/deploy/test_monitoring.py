@@ -4,10 +4,21 @@ import json
 import re
 import shutil
 import subprocess
+from datetime import UTC, datetime
 from pathlib import Path
+from types import SimpleNamespace
+from uuid import UUID
 
 import pytest
 import yaml
+from prometheus_client.parser import text_string_to_metric_families
+
+from cds_hooks import Card, Coding, Feedback, Response, Source
+from service.advice import Advice
+from service.assessment import OutputMode
+from service.fhir.findings import Reason
+from service.metrics import Metrics
+from service.model.artifact import bundled_models, load_model
 
 ROOT = Path(__file__).parents[2]
 FOLDER = ROOT / "deploy/prometheus"
@@ -16,12 +27,22 @@ RULES = yaml.safe_load((FOLDER / "alerts.yaml").read_text("utf-8"))["groups"][0]
 ]
 DASHBOARD = json.loads((ROOT / "deploy/grafana/dashboard.json").read_text("utf-8"))
 
+MODEL = load_model(bundled_models()["liu-nomogram"])
+SOURCE = Source(label="s", topic=Coding("ScnenInputMissing", "urn:x", "x"))
+CARD = Card(summary="s", indicator="info", source=SOURCE, uuid=str(UUID(int=4)))
+#: One vertebra that a value would let be scored.
+GAP = {"segment": SimpleNamespace(reason=Reason.NOT_RECORDED)}
+ASSESSED = SimpleNamespace(
+    vertebrae=(SimpleNamespace(band=None, asks_for_values=True, missing=GAP),)
+)
+
 #: The metrics of the service with the labels that a query may use.
 METRICS = {
     "scnen_calls_total": {"service", "status"},
     "scnen_call_seconds_bucket": {"service", "le"},
     "scnen_fhir_fetches_total": {"result"},
     "scnen_cards_total": {"kind", "band"},
+    "scnen_withheld_total": {"kind", "why"},
     "scnen_missing_total": {"predictor", "reason"},
     "scnen_overrides_total": {"reason"},
     "scnen_replay_refusals_total": set(),
@@ -30,6 +51,7 @@ METRICS = {
     "scnen_spool_lost_total": set(),
     "scnen_store_up": set(),
     "scnen_model_info": {"id", "version", "digest", "mode"},
+    "scnen_stopped": {"mode"},
 }
 
 
@@ -84,6 +106,26 @@ def test_prometheus_can_read_every_query_of_the_dashboard(tmp_path):
     file.write_text(yaml.safe_dump({"groups": [{"name": "queries", "rules": rules}]}))
     done = promtool("check", "rules", file)
     assert done.returncode == 0, done.stderr + done.stdout
+
+
+def test_the_service_has_these_metrics_with_these_labels():
+    """What is asked for is what it counts."""
+    metrics = Metrics(())
+    metrics.watch_store(lambda: True, lambda: 0)
+    metrics.watch_output(MODEL, lambda: OutputMode.ANCHORED, lambda: None)
+    told = {"method": "POST", "route": "/cds-services/<service_id>", "service": "s"}
+    metrics.count_answer(told, 200, 0.1)
+    metrics.count_fetch("ok")
+    metrics.count_advice(Advice(Response(cards=(CARD,)), None, None))
+    metrics.count_advice(Advice(Response(cards=()), ASSESSED, "silent", (CARD,)))
+    metrics.count_feedback([Feedback("c", "overridden", datetime.now(UTC))])
+    found = {
+        sample.name: set(sample.labels)
+        for family in text_string_to_metric_families(metrics.exposition().decode())
+        for sample in family.samples
+        if not sample.name.endswith(("_created", "_sum", "_count"))
+    }
+    assert found == METRICS
 
 
 def test_every_metric_that_is_asked_for_exists():

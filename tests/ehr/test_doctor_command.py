@@ -129,6 +129,20 @@ def test_a_registered_client_with_its_server_is_well(doctor, register, tmp_path)
     assert_is(found["trust"], "ok")
 
 
+@pytest.mark.parametrize(("stage", "is_told"), [("silent", True), ("live", False)])
+def test_a_silent_stage_is_warned_about(doctor, register, tmp_path, stage, is_told):
+    """Nobody looks for a fault where cards are withheld on purpose."""
+    _, public = DevelopmentKey.new("ES384").save(tmp_path)
+    options = register(
+        "    issuer: https://ehr.example.org\n"
+        f"    keys: {{jwks_file: {public}}}\n    stage: {stage}\n"
+    )
+    found = doctor(*options, client="north")
+    assert ("stage" in found) is is_told
+    if is_told:
+        assert_is(found["stage"], "warning", "shown no card", "stage: live")
+
+
 def test_audiences_of_another_service_are_a_fault(doctor, register, tmp_path):
     """Every token would be refused."""
     _, public = DevelopmentKey.new("ES384").save(tmp_path)

@@ -78,9 +78,17 @@ def entries(jwks_file):
         "keys": {"jwks_file": jwks_file},
         "audiences": [f"{BASE}/cds-services/{name}" for name in SERVICES],
     }
+    known["stage"] = "live"
     north = {"name": "north", "issuer": "https://ehr.north.example.org", **known}
     south = {"name": "south", "issuer": "https://ehr.south.example.org", **known}
     return [north, {**south, "certificates": []}]
+
+
+def approved_policy():
+    """The policy that ships with the service, as if two people had approved it."""
+    text = (ROOT / "service/data/policy/default.yaml").read_text("utf-8")
+    text = text.replace("approved_by: []", "approved_by: [A. One, B. Two]")
+    return text.replace("approved_on: null", "approved_on: 2026-02-01")
 
 
 @pytest.fixture(scope="module")
@@ -96,12 +104,15 @@ def trusting(tmp_path_factory):
     clients[1]["certificates"] = [fingerprint(der)]
     register = folder / "clients.yaml"
     register.write_text(json.dumps({"clients": clients}))
+    policy = folder / "policy.yaml"
+    policy.write_text(approved_policy())
     port, log = free_port(), folder / "log"
     env = {n: v for n, v in os.environ.items() if not n.startswith("SCNEN_")}
     env |= {
         "SCNEN_PUBLIC_URL": BASE,
         "SCNEN_SECRET_KEY": "correct-horse-battery-staple-0001",
         "SCNEN_CLIENTS_FILE": str(register),
+        "SCNEN_POLICY_FILE": str(policy),
         "SCNEN_PROXIES": "127.0.0.1",
         "REPLAYS": str(folder / "replays.db"),
     }
