@@ -268,6 +268,18 @@ def test_keys_in_the_hospitals_network_are_fine(start):
     start(entry(keys={"jwks_url": "https://10.20.0.7/jwks"}))
 
 
+def test_a_shared_database_that_is_down_lets_no_token_in(start, example_request):
+    """Replicas remember tokens there: 503, although its decisions could wait."""
+    start(SCNEN_DATABASE_URL="postgresql://scnen@127.0.0.1:9/scnen")
+    app = create_app(Settings.from_env(), clock=lambda: NOW)
+    client = app.test_client()
+    answer = client.post(DISCHARGE, json=example_request, headers=bearer())
+    is_ready = client.get("/healthz/ready").status_code == 200
+    app.extensions["scnen_cds"].store.close()
+    assert answer.status_code == 503
+    assert is_ready
+
+
 def test_the_store_remembers_the_tokens(start, example_request):
     """Without another memory: one for all workers, in the folder of the data."""
     start()
