@@ -185,7 +185,12 @@ class Carrier:
         if self._alarmed_at is None or now - self._alarmed_at >= _ALARM_S:
             self._alarmed_at = now
             _log.error(
-                "the store: decisions wait, %d kB of them: %s",
-                spooled_bytes(self._folder) // 1024,
-                fault,
+                "the store: decisions wait, %s kB of them: %s", self._kilobytes(), fault
             )
+
+    def _kilobytes(self) -> int | str:
+        """Count what waits; a folder that cannot be read must not end the thread."""
+        try:
+            return spooled_bytes(self._folder) // 1024
+        except OSError:
+            return "nobody knows how many"

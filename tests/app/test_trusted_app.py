@@ -280,6 +280,21 @@ def test_keys_in_the_hospitals_network_are_fine(start):
     start(entry(keys={"jwks_url": "https://10.20.0.7/jwks"}))
 
 
+def test_a_shared_database_that_is_down_lets_no_token_in(
+    start, example_request, tmp_path
+):
+    """Replicas remember tokens there: 503, although its decisions could wait."""
+    url = f"postgresql://scnen@/scnen?host={tmp_path}"
+    unused = start(SCNEN_DATABASE_URL=url)
+    app = create_app(Settings.from_env(), clock=lambda: NOW)
+    client = app.test_client()
+    answer = client.post(DISCHARGE, json=example_request, headers=bearer())
+    ready = client.get("/healthz/ready")
+    for each in (unused, app):
+        each.extensions["scnen_cds"].store.close()
+    assert (answer.status_code, ready.status_code) == (503, 200)
+
+
 def test_the_store_remembers_the_tokens(start, example_request):
     """Without another memory: one for all workers, in the folder of the data."""
     start()

@@ -1,8 +1,10 @@
 """Restarts under load: no call is lost, whichever way the processes are replaced."""
 
+import socket
 import threading
 import time
 from collections import Counter
+from contextlib import ExitStack
 
 import pytest
 import requests
@@ -10,9 +12,6 @@ import requests
 from service.app import example_request_file
 
 pytestmark = pytest.mark.server
-
-#: For how long nginx leaves an instance alone after a failure: `fail_timeout`.
-_LEFT_ALONE_S = 2.0
 
 
 class Load:
@@ -57,6 +56,20 @@ class Load:
             return type(error).__name__
         return f"{answer.status_code}, {answer.content.count(b'indicator')} card"
 
+    def wait_for_answer_of(self, instance):
+        """
+        Wait until a call that is made from now on has been answered by it.
+
+        nginx leaves an instance alone for `fail_timeout` after a failure, counted in
+        whole seconds. Until then the other one is the only one that it asks.
+        """
+        begun = len(self._proxy.log)
+        answered = f'"upstream":"127.0.0.1:{instance.port}","upstream_status":"200"'
+        end = time.monotonic() + 30
+        while answered not in self._proxy.log[begun:]:
+            assert time.monotonic() < end
+            time.sleep(0.02)
+
     def wait_for_more(self, calls=20):
         """Wait until so many more calls have been answered."""
         wanted = self.answers.total() + calls
@@ -74,9 +87,25 @@ def test_no_call_is_lost_when_instances_restart_one_after_the_other(proxy, insta
             instance.stop()
             load.wait_for_more()
             instance.start()
-            time.sleep(_LEFT_ALONE_S)
+            load.wait_for_answer_of(instance)
             load.wait_for_more()
     assert list(load.answers) == ["200, 1 card"]
+
+
+def test_no_call_is_lost_when_an_instance_takes_no_connection(start_proxy, instances):
+    """Its host is gone, or its backlog full: a second is lost, no call."""
+    with ExitStack() as stack:
+        silent = stack.enter_context(socket.create_server(("127.0.0.1", 0), backlog=0))
+        for _ in range(4):
+            waiting = stack.enter_context(socket.socket())
+            waiting.settimeout(0)
+            waiting.connect_ex(silent.getsockname())
+        port = silent.getsockname()[1]
+        proxy = stack.enter_context(start_proxy(port, instances[1].port))
+        with Load(proxy) as load:
+            load.wait_for_more(60)
+    assert list(load.answers) == ["200, 1 card"]
+    assert f"127.0.0.1:{port}, 127.0.0.1:" in proxy.log
 
 
 def test_no_call_is_lost_when_the_only_instance_replaces_its_workers(

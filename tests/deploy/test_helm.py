@@ -1,5 +1,6 @@
 """The chart: rendered by Helm itself, valid for Kubernetes, hardened throughout."""
 
+import re
 from pathlib import Path
 
 import helm_python
@@ -8,6 +9,9 @@ import pytest
 import yaml
 
 from service import __version__, gunicorn_conf
+from service.callers import check_callers
+from service.clients import load_clients
+from service.config import NOT_YET, VARIABLES, Settings, processes_by_environment
 
 ROOT = Path(__file__).parents[2]
 CHART = ROOT / "deploy/helm/scnen-cds"
@@ -87,6 +91,7 @@ def test_every_manifest_follows_the_schema_of_kubernetes(values, version):
         ({"networkPolicy": {"databaseTo": []}}, "databaseTo"),
         ({"settings": {"SCNEN_OPEN": "true"}}, "SCNEN_OPEN"),
         ({"settings": {"SCNEN_SECRET_KEY": "x"}}, "SCNEN_SECRET_KEY"),
+        ({"settings": {"SCNEN_WORKERS": "4"}}, "SCNEN_WORKERS"),
         ({"replicaCount": 3}, "replicaCount"),
     ],
 )
@@ -216,6 +221,34 @@ def test_the_migration_runs_before_the_new_pods():
     hook = manifests["ConfigMap", used]["metadata"]["annotations"]
     weight = "helm.sh/hook-weight"
     assert int(hook[weight]) < int(job["metadata"]["annotations"][weight])
+
+
+def test_the_service_takes_the_settings_of_the_pod(tmp_path, monkeypatch):
+    """As the container reads them, with the documented address of the database."""
+    for name in [*VARIABLES, *NOT_YET]:
+        monkeypatch.delenv(name, raising=False)
+    page = (ROOT / "docs/deploy.md").read_text("utf-8")
+    url = re.search(r"`(postgresql\S*://scnen:\S*)`", page)[1]
+    file = tmp_path / "file"
+    file.write_text("of at least 32 characters, for all", encoding="utf-8")
+    (pod, *_) = pods(workers=3, threads=8)
+    for each in pod["containers"][0]["env"]:
+        value = each.get("value", url)
+        if each["name"].endswith("_FILE"):
+            value = str(file)
+        elif each["name"] == "SCNEN_DATA_DIR":
+            value = str(tmp_path)
+        monkeypatch.setenv(each["name"], value)
+    assert Settings.from_env().store.database_url == url
+    assert processes_by_environment() == (3, 8)
+
+
+def test_somebody_can_call_with_the_register_of_the_example(tmp_path):
+    """What a site starts from is not refused at start."""
+    file = tmp_path / "clients.yaml"
+    data = rendered()["ConfigMap", "prod-scnen-cds"]["data"]
+    file.write_text(data["clients.yaml"], encoding="utf-8")
+    check_callers(file, load_clients(file))
 
 
 def test_a_new_register_of_clients_restarts_the_pods():

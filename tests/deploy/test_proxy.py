@@ -86,6 +86,13 @@ def test_what_a_client_says_about_itself_is_not_passed_on(proxy):
     assert "203.0.113.9" not in json.dumps(seen)
 
 
+@pytest.mark.parametrize("name", ["X-Client-Certificate", "X_Client_Certificate"])
+def test_a_client_cannot_name_its_own_certificate(proxy, name):
+    """The service believes the header when the proxy sends it, so it never comes."""
+    seen = mirror(proxy, headers={name: "CN=ehr.hospital.example"})
+    assert "ehr.hospital.example" not in json.dumps(seen)
+
+
 def test_the_bearer_token_reaches_the_service(proxy):
     """The service authenticates the client, not the proxy."""
     seen = mirror(proxy, headers={"Authorization": "Bearer a.b.c"})

@@ -255,6 +255,26 @@ def test_a_database_that_goes_and_comes_back_gets_it_all(
     assert "takes decisions again" in caplog.text
 
 
+def test_a_folder_that_cannot_be_read_for_a_while_ends_nothing(
+    url, open_store, decision, caplog, monkeypatch
+):
+    """What was recorded meanwhile is carried as soon as it can be read again."""
+    store = open_store(url)
+    store.record(decision(1))
+    until(lambda: count_of(url) == 1)
+
+    def refused(_folder):
+        raise PermissionError
+
+    with monkeypatch.context() as broken:
+        broken.setattr("service.store.carrier.adopt", refused)
+        broken.setattr("service.store.carrier.spooled_bytes", refused)
+        until(lambda: "nobody knows how many kB" in caplog.text)
+        store.record(decision(2))
+    until(lambda: count_of(url) == 2)
+    until(lambda: "takes decisions again" in caplog.text)
+
+
 def test_a_slow_database_makes_no_call_wait(url, open_store, decision):
     """Somebody holds a lock: decisions are recorded, and written when it is gone."""
     store = open_store(url)

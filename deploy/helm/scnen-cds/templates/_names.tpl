@@ -57,6 +57,8 @@ env:
   - {name: SCNEN_PUBLIC_URL, value: {{ .Values.publicUrl | quote }}}
   - {name: SCNEN_PROXIES, value: {{ join "," .Values.proxies | quote }}}
   - {name: SCNEN_TIME_ZONE, value: {{ .Values.timeZone | quote }}}
+  - {name: SCNEN_WORKERS, value: {{ .Values.workers | quote }}}
+  - {name: SCNEN_THREADS, value: {{ .Values.threads | quote }}}
   - {name: SCNEN_CLIENTS_FILE, value: /etc/scnen-cds/clients.yaml}
   {{- if .Values.policy }}
   - {name: SCNEN_POLICY_FILE, value: /etc/scnen-cds/policy.yaml}
