@@ -198,8 +198,8 @@ def missed(result: Mapping[str, Any]) -> list[str]:
     return [f"{goal} {GOALS[goal]:g}" for goal, is_met in met.items() if not is_met]
 
 
-def _write_inputs(folder: Path, server: Server) -> tuple[Path, Path, str]:
-    """Bodies for wrk, the floor's fixed answer, and a description of both."""
+def write_inputs(folder: Path, server: Server) -> tuple[Path, Path, str, int]:
+    """Bodies for wrk, the floor's answer, a description of both, calls it took."""
     with open_session(server.url) as session:
         (service,) = (
             item
@@ -226,6 +226,7 @@ def _write_inputs(folder: Path, server: Server) -> tuple[Path, Path, str]:
         f"{len(sent)} patients, bodies {min(map(len, sent)) / 1000:.1f} to"
         f" {max(map(len, sent)) / 1000:.1f} kB, {cards} cards,"
         f" answers of {median(map(len, answers)) / 1000:.1f} kB",
+        len(sent),
     )
 
 
@@ -240,7 +241,7 @@ def run(rounds: int, seconds: float, folder: Path) -> dict[str, Any]:
                 starts.append(server.cold_start_s)
         service = stack.enter_context(gunicorn("service.wsgi:app", is_open, log))
         starts.append(service.cold_start_s)
-        bodies, answer, text = _write_inputs(folder, service)
+        bodies, answer, text, _ = write_inputs(folder, service)
         fixed = {"FLOOR_ANSWER_FILE": str(answer)}
         floor = stack.enter_context(gunicorn("floor:app", fixed, folder / "floor.log"))
         path = "/cds-services/scnen-discharge"
