@@ -17,7 +17,7 @@ import time
 from pathlib import Path
 from typing import Any
 
-from bench_http import gunicorn, memory_mb, wrk, write_inputs
+from bench_http import gunicorn, memory_mb, write_inputs, wrk
 
 RESULT = Path(__file__).with_name("result-soak.json")
 SLICES = 6

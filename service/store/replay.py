@@ -1,5 +1,6 @@
 """Tokens that were used: each counts once, for all workers and replicas together."""
 
+import logging
 import sqlite3
 import time
 from collections.abc import Callable
@@ -10,18 +11,23 @@ from pathlib import Path
 from threading import Lock
 from typing import TYPE_CHECKING, Final
 
-from service.store.faults import StoreUnavailable
+from service.store.faults import StoreError, StoreUnavailable
 
 if TYPE_CHECKING:
     from service.store.database import Database
 
-__all__ = ["ReplayIds", "SQLiteReplayIds"]
+__all__ = ["ReplayIds", "SQLiteReplayIds", "SharedReplayIds"]
 
+_log = logging.getLogger("service.store")
+
+#: So long a database that did not answer is left alone: each call would wait for it.
+_PAUSE_S: Final = 5.0
 #: What has expired is kept for so long: by the clock of another host it may still last.
 _MARGIN_S: Final = 86_400.0
 #: So often what is older is taken out.
 _PURGE_EACH_S: Final = 60.0
 _BUSY_S: Final = 5.0
+_RETRY_S: Final = 0.01
 _TABLE: Final = (
     "CREATE TABLE IF NOT EXISTS replay_ids"
     " (id TEXT PRIMARY KEY, until INTEGER NOT NULL) WITHOUT ROWID"
@@ -103,10 +109,9 @@ class SQLiteReplayIds:
                 isolation_level=None,
                 check_same_thread=False,
             )
-            self._opened = getpid(), connection
-            connection.execute("PRAGMA journal_mode=WAL")
+            _prepare(connection)
             connection.execute(f"PRAGMA synchronous={self._synchronous}")
-            connection.execute(_TABLE)
+            self._opened = getpid(), connection
         return self._opened[1]
 
     def _purge(self, connection: sqlite3.Connection) -> None:
@@ -163,6 +168,91 @@ class ReplayIds:
                 old = now - _MARGIN_S
                 connection.execute(table.delete().where(table.c.until < old))
         return added == 1
+
+
+class SharedReplayIds:
+    """
+    The tokens in the database, and in the host's own file in front of it.
+
+    While the database does not answer the file decides alone: cards go on, no token is
+    taken twice by one host, and that another host may have taken it is alarmed.
+
+    Parameters
+    ----------
+    here : SQLiteReplayIds
+        The memory of the host.
+    everywhere : ReplayIds
+        The memory of all replicas.
+    clock : callable, optional
+        Seconds that never go back.
+    """
+
+    def __init__(
+        self,
+        here: SQLiteReplayIds,
+        everywhere: ReplayIds,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._here = here
+        self._everywhere = everywhere
+        self._clock = clock
+        self._ask_again_at = -float("inf")
+
+    def use(self, issuer: str, jti: str, until: float) -> bool:
+        """
+        Take a token, once.
+
+        Parameters
+        ----------
+        issuer, jti : str
+            What tells it from all others.
+        until : float
+            When it may be forgotten, in seconds since 1970.
+
+        Returns
+        -------
+        bool
+            Whether it was not there yet, as far as can be told.
+
+        Raises
+        ------
+        StoreUnavailable
+            If not even the host's file can be used: then the call is refused.
+        """
+        if not self._here.use(issuer, jti, until):
+            return False
+        if self._clock() < self._ask_again_at:
+            return True
+        try:
+            return self._everywhere.use(issuer, jti, until)
+        except StoreError as error:
+            self._ask_again_at = self._clock() + _PAUSE_S
+            _log.error(
+                "the store: the database does not remember tokens (%s); until it does"
+                " a token counts once for each host",
+                type(error).__name__,
+            )
+            return True
+
+    def close(self) -> None:
+        """Close the file; the next use opens it again."""
+        self._here.close()
+
+
+def _prepare(connection: sqlite3.Connection) -> None:
+    """Make the file ready; while another process does, SQLite refuses at once."""
+    end = time.monotonic() + _BUSY_S
+    while True:
+        try:
+            connection.execute("PRAGMA journal_mode=WAL")
+            connection.execute(_TABLE)
+        except sqlite3.OperationalError:
+            if time.monotonic() > end:
+                connection.close()
+                raise
+            time.sleep(_RETRY_S)
+        else:
+            return
 
 
 def _name(issuer: str, jti: str) -> str:

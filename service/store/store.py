@@ -19,7 +19,7 @@ from service.store.carrier import Carrier
 from service.store.decisions import new_id
 from service.store.faults import StoreError
 from service.store.pseudonyms import Pseudonyms
-from service.store.replay import ReplayIds, SQLiteReplayIds
+from service.store.replay import ReplayIds, SharedReplayIds, SQLiteReplayIds
 from service.store.settings import StoreSettings
 from service.store.spool import Spool, spooled_bytes
 
@@ -70,7 +70,7 @@ class Store:
         Hashes identifiers.
     overridden : frozenset of str
         What cards said in which encounters, and were overridden for it.
-    replay_ids : SQLiteReplayIds or ReplayIds
+    replay_ids : SQLiteReplayIds or SharedReplayIds
         Takes tokens, each once.
     on_lost : callable
         Learns of each decision that could not be recorded.
@@ -232,8 +232,7 @@ class Store:
     def close(self) -> None:
         """End in this process; what the database takes is written before."""
         process = self._process
-        if isinstance(self.replay_ids, SQLiteReplayIds):
-            self.replay_ids.close()
+        self.replay_ids.close()
         if process is not None and process.pid == os.getpid():
             process.carrier.close()
             self._process = None
@@ -268,14 +267,14 @@ class Store:
         finalize(self, carrier.close)
         return _Process(os.getpid(), spool, carrier)
 
-    def _replay_ids(self) -> SQLiteReplayIds | ReplayIds:
-        """Choose: a file that does not wait for the disk, or the shared database."""
+    def _replay_ids(self) -> SQLiteReplayIds | SharedReplayIds:
+        """Choose: the host's file, alone or in front of the shared database."""
         url, use = self._settings.database_url, _weakly(self)
+        is_safe = self._settings.durability == "power"
+        here = SQLiteReplayIds(self._folder / _REPLAY_IDS, survives_power_cut=is_safe)
         if url is None or url.startswith("sqlite:"):
-            is_safe = self._settings.durability == "power"
-            path = self._folder / _REPLAY_IDS
-            return SQLiteReplayIds(path, survives_power_cut=is_safe)
-        return ReplayIds(lambda: use().database)
+            return here
+        return SharedReplayIds(here, ReplayIds(lambda: use().database))
 
     def look_for_overrides(self) -> None:
         """

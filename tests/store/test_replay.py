@@ -8,7 +8,7 @@ import pytest
 
 from service.store.database import Database
 from service.store.faults import StoreUnavailable
-from service.store.replay import ReplayIds, SQLiteReplayIds
+from service.store.replay import ReplayIds, SharedReplayIds, SQLiteReplayIds
 from service.store.settings import StoreSettings
 from service.store.store import Store
 
@@ -79,6 +79,39 @@ def test_what_expired_a_while_ago_is_still_known(ids, soon):
     ids._next_purge = 0
     ids.use(ISSUER, "new", soon)
     assert not ids.use(ISSUER, "old", soon)
+
+
+class Shared:
+    """A database that answers, or does not."""
+
+    def __init__(self):
+        self.used, self.asked, self.is_down = set(), 0, False
+
+    def use(self, _issuer, jti, _until):
+        self.asked += 1
+        if self.is_down:
+            raise StoreUnavailable("down")
+        is_new = jti not in self.used
+        self.used.add(jti)
+        return is_new
+
+
+def test_a_host_decides_alone_while_the_shared_memory_is_down(tmp_path, soon, caplog):
+    """With an alarm; it is asked again after a pause, since each call would wait."""
+    shared, now = Shared(), [0.0]
+    here = SQLiteReplayIds(tmp_path / "here.sqlite3")
+    ids = SharedReplayIds(here, shared, clock=lambda: now[0])
+    shared.used.add("elsewhere")
+    assert ids.use(ISSUER, "1", soon)
+    assert not ids.use(ISSUER, "elsewhere", soon)
+    shared.is_down = True
+    assert [ids.use(ISSUER, jti, soon) for jti in "1223"] == [False, True, False, True]
+    assert shared.asked == 3
+    assert caplog.text.count("a token counts once for each host") == 1
+    shared.is_down, now[0] = False, 5.0
+    shared.used.add("4")
+    assert not ids.use(ISSUER, "4", soon)
+    ids.close()
 
 
 @pytest.mark.parametrize("kind", ["sqlite", "postgresql"])
