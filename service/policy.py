@@ -16,6 +16,7 @@ from service.policy_fields import (
     section,
     whole_numbers,
 )
+from service.policy_stopping import Stopping, read_stopping
 
 __all__ = [
     "Approval",
@@ -224,6 +225,8 @@ class Policy:
         What to answer when a value is missing.
     overridden : Overridden
         What becomes of a card that a user has overridden.
+    stopping : Stopping
+        When the advice is to be stopped.
     approval : Approval
         Who approved it.
     """
@@ -236,6 +239,7 @@ class Policy:
     chart: Chart
     missing_card: MissingCard
     overridden: Overridden
+    stopping: Stopping
     approval: Approval
 
 
@@ -290,6 +294,7 @@ def _parse(document: object) -> Policy:
         chart=_chart(root["chart"]),
         missing_card=_missing_card(root["missing_card"]),
         overridden=_overridden(root["overridden"]),
+        stopping=read_stopping(root["stopping"]),
         approval=_approval(root["approval"]),
     )
     _check_bands(policy.bands)
