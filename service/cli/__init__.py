@@ -22,6 +22,7 @@ _COMMANDS = (
     "terminology",
     "model",
     "store",
+    "monitor",
 )
 
 
