@@ -57,7 +57,7 @@ def capacity_text(found: Capacity) -> str:
         [
             *_sentences(head),
             "",
-            "By the policy in use: each discharge below gets a card.",
+            "By the policy in use:",
             _expected(found.by_policy),
             "",
             "If `high` began at:",
@@ -65,9 +65,9 @@ def capacity_text(found: Capacity) -> str:
             "",
             *_sentences(
                 (
-                    "A review is suggested for each discharge counted by its risk or"
-                    " points. Blocks: at least so many, the cases that the model"
-                    " expects among them, since each needs a block to be confirmed;"
+                    "Each gets a card: a review is suggested by risk or points, a value"
+                    " is asked for unless the policy never does. Blocks: one for each"
+                    " case that the model expects among them, if all are reviewed;"
                     " blocks that confirm nothing come on top.",
                     "Intervals: 95 %, exact Poisson for the average month, Wilson for"
                     " shares. Single months vary more, and seasons are not in it.",

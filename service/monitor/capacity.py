@@ -7,7 +7,7 @@ from datetime import date
 from typing import Final
 
 from service.model.cohort import gamma_quantile
-from service.monitor.calls import Discharge
+from service.monitor.calls import Call, Discharge
 from service.policy import Bands
 
 __all__ = [
@@ -49,8 +49,8 @@ class Expected:
     per_month, month_interval : float, tuple of float
         In an average month, with its 95 % interval (exact Poisson).
     blocks_per_month : float or None
-        Blocks that the model expects at least: each case that is to be confirmed by the
-        study's criteria needs one. None where there is no risk.
+        Cases that the model expects among them, each of which needs a block to be
+        confirmed by the study's criteria. None where there is no risk.
     """
 
     what: str
@@ -126,19 +126,10 @@ def estimate(asked: Sequence[Discharge], bands: Bands) -> Capacity:
     days = sorted(call.at.date() for call in best)
     basis = _Basis(len(best), (days[-1] - days[0]).days + 1)
     risks = [call.risk for call in best if call.risk is not None]
-    placed = [
-        call.percentile
-        for call in best
-        if call.risk is None and call.percentile is not None
-    ]
     unscored = [
         call
         for call in best
         if call.vertebrae and call.risk is None and call.percentile is None
-    ]
-    # A score with bounds lacks a value that can be asked for.
-    asking = [
-        call for call in unscored if any("bounds" in each for each in call.vertebrae)
     ]
     return Capacity(
         days[0],
@@ -149,20 +140,29 @@ def estimate(asked: Sequence[Discharge], bands: Bands) -> Capacity:
         basis.interval(basis.discharges),
         len(unscored),
         [
-            basis.of_risks(f"high (from {bands.high:.1%})", risks, bands.high),
-            basis.of_risks(
-                f"above average and high (from {bands.above_average:.1%})",
-                risks,
-                bands.above_average,
-            ),
+            *basis.of_bands(risks, bands),
             basis.of_count(
                 f"points only, from percentile {bands.relative_percentile:g}",
-                sum(each >= bands.relative_percentile for each in placed),
+                sum(_is_placed(call, bands.relative_percentile) for call in best),
             ),
-            basis.of_count("a value is missing or contradicts another", len(asking)),
+            basis.of_count("a value is missing or unclear", sum(map(_asks, unscored))),
         ],
         [basis.of_risks(f"from {low:.0%}", risks, low) for low in _PONDERED],
     )
+
+
+def _is_placed(call: Call, percentile: float) -> bool:
+    """Tell whether points without a probability reach a percentile."""
+    return (
+        call.risk is None
+        and call.percentile is not None
+        and call.percentile >= percentile
+    )
+
+
+def _asks(call: Call) -> bool:
+    """Tell whether a value can be asked for: then there are bounds of the score."""
+    return any("bounds" in each for each in call.vertebrae)
 
 
 @dataclass(frozen=True, slots=True)
@@ -191,6 +191,13 @@ class _Basis:
             self.interval(count),
             blocks_per_month,
         )
+
+    def of_bands(self, risks: Sequence[float], bands: Bands) -> list[Expected]:
+        high, lower = bands.high, bands.above_average
+        return [
+            self.of_risks(f"high (from {high:.1%})", risks, high),
+            self.of_risks(f"above average and high (from {lower:.1%})", risks, lower),
+        ]
 
     def of_risks(self, what: str, risks: Sequence[float], low: float) -> Expected:
         reached = [risk for risk in risks if risk >= low]

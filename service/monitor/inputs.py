@@ -69,12 +69,14 @@ def against_table_1(found: Sequence[Difference], cells: Cells) -> Section:
     for each in found:
         is_share = "=" in each.what
         study = _moments(each.study_mean, each.study_sd, is_share=is_share)
-        if each.mean is None or cells.is_small(each.n) or each.what in hidden:
+        is_hidden = cells.is_small(each.n) or each.what in hidden
+        if each.mean is None or each.interval is None or is_hidden:
             n = cells.count(each.n)
             rows.append((each.what, n, _NONE, study, _NONE, _NONE, ""))
             continue
         here = _moments(each.mean, each.sd or 0.0, is_share=is_share)
-        rows.append((each.what, str(each.n), here, study, *_in_sds(each)))
+        words = _in_sds(each.difference or 0.0, each.interval)
+        rows.append((each.what, str(each.n), here, study, *words))
     return Section(
         "Inputs against Table 1 of the study",
         (
@@ -101,13 +103,11 @@ def _hidden_shares(found: Sequence[Difference], cells: Cells) -> set[str]:
     }
 
 
-def _in_sds(each: Difference) -> tuple[str, str, str]:
-    if each.difference is None or each.interval is None:
-        return _NONE, _NONE, ""
-    low, high = each.interval
-    is_notable = abs(each.difference) >= _NOTABLE and not low <= 0 <= high
+def _in_sds(difference: float, interval: tuple[float, float]) -> tuple[str, str, str]:
+    low, high = interval
+    is_notable = abs(difference) >= _NOTABLE and not low <= 0 <= high
     word = "notable" if is_notable else ""
-    return f"{each.difference:+.2f}", f"{low:+.2f} to {high:+.2f}", word
+    return f"{difference:+.2f}", f"{low:+.2f} to {high:+.2f}", word
 
 
 def _moments(mean: float, sd: float, *, is_share: bool) -> str:
