@@ -31,6 +31,9 @@ _COLUMNS: Final = (
     decisions.c.latency_ms,
 )
 
+#: A long period must not run into the time limit of a single statement.
+_AT_ONCE: Final = 500
+
 
 @dataclass(frozen=True, slots=True)
 class Selection:
@@ -86,7 +89,8 @@ def observed(database: Database, selection: Selection) -> Observed:
     with database.reading() as connection:
         cards = _cards(connection, selection)
         wanted = select(*_COLUMNS).where(*selection.of_decisions)
-        rows = connection.execute(wanted.order_by(decisions.c.at, decisions.c.id))
+        wanted = wanted.order_by(decisions.c.at, decisions.c.id)
+        rows = connection.execute(wanted.execution_options(yield_per=_AT_ONCE))
         return Observed(
             [_call(row, cards.get(row.id, [])) for row in rows],
             _answers(connection, selection),
@@ -102,6 +106,7 @@ def _cards(connection: Connection, selection: Selection) -> dict[str, list[CardR
         .join(decisions, decision_cards.c.decision_id == decisions.c.id)
         .where(*selection.of_decisions)
         .order_by(decision_cards.c.position)
+        .execution_options(yield_per=_AT_ONCE)
     )
     for row in connection.execute(wanted):
         orders = {name: "+".join(filter(None, made)) for name, made in row.suggestions}
