@@ -50,6 +50,8 @@ def capacity_text(found: Capacity) -> str:
         f"Rests on {found.discharges} discharges in {found.days} days"
         f" ({found.first} to {found.last}): {found.discharges_per_month:.1f} a month"
         f" ({low:.1f} to {high:.1f}).",
+        f"{found.not_assessed} discharges were not assessed (refused, or switched off):"
+        " what they would bring comes on top.",
         f"{found.without_number} eligible discharges have no score; they are in no"
         " count of risks.",
     )

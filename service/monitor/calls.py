@@ -59,7 +59,7 @@ class Call:
     reason : str or None
         Why no card was shown, or why it was refused.
     model : str or None
-        Digest of the model.
+        Digest of the model; None if nobody was assessed.
     risk, percentile : float or None
         Of the vertebra with the highest score: probability in [0, 1]; 0 to 100.
     band : str or None
@@ -88,6 +88,18 @@ class Call:
     vertebrae: Sequence[Mapping[str, Any]]
     latency_ms: float
     cards: Sequence[CardRow] = ()
+
+    @property
+    def is_assessed(self) -> bool:  # numpydoc ignore=RT01
+        """Whether a patient was assessed: not if refused, nor while switched off."""
+        return self.model is not None
+
+    @property
+    def shown(self) -> tuple[CardRow, ...]:  # numpydoc ignore=RT01
+        """The cards that were shown; that the advice is switched off is no advice."""
+        if not self.is_assessed:
+            return ()
+        return tuple(card for card in self.cards if card.is_shown)
 
     @property
     def is_discharge(self) -> bool:  # numpydoc ignore=RT01
@@ -187,8 +199,7 @@ class Discharge:
     @property
     def cards(self) -> dict[str, CardRow]:  # numpydoc ignore=RT01
         """The cards that were shown, each once however often, by uuid."""
-        shown = (card for call in self.calls for card in call.cards if card.is_shown)
-        return {card.card: card for card in shown}
+        return {card.card: card for call in self.calls for card in call.shown}
 
 
 def discharges(calls: Iterable[Call]) -> list[Discharge]:

@@ -77,6 +77,9 @@ class Capacity:
         Looked at, each once.
     discharges_per_month, month_interval : float, tuple of float
         In an average month.
+    not_assessed : int
+        Discharges that were refused, or asked about while the advice was switched off:
+        what they would have brought is in no count.
     without_number : int
         Eligible discharges without score, most often for missing values.
     by_policy : list of Expected
@@ -91,6 +94,7 @@ class Capacity:
     discharges: int
     discharges_per_month: float
     month_interval: tuple[float, float]
+    not_assessed: int
     without_number: int
     by_policy: list[Expected]
     if_high_began_at: list[Expected]
@@ -138,6 +142,7 @@ def estimate(asked: Sequence[Discharge], bands: Bands) -> Capacity:
         basis.discharges,
         basis.per_month(basis.discharges),
         basis.interval(basis.discharges),
+        sum(not call.is_assessed for call in best),
         len(unscored),
         [
             *basis.of_bands(risks, bands),

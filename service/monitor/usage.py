@@ -17,6 +17,8 @@ __all__ = [
 ]
 
 _OK: Final = 200
+#: The kill switch: the answer says that nobody was assessed.
+_OFF: Final = "switched off"
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +33,8 @@ class Usage:
     discharges : int
         Discharges asked about, each once however often.
     states : dict of str to int
-        Discharges ``scored``, ``not scored``, ``not eligible``, ``refused``.
+        Discharges ``scored``, ``not scored``, ``not eligible``, ``refused``, and
+        ``switched off``: nobody was assessed.
     silence : dict of str to int
         Discharges without a card that was shown, by reason.
     refused : dict of str to int
@@ -98,19 +101,14 @@ def usage_of(calls: Sequence[Call], asked: Sequence[Discharge]) -> Usage:
         card.topic or "none" for each in asked for card in each.cards.values()
     )
     chart = [call for call in calls if not call.is_discharge]
-    shown = {
-        card.card: card.topic or "none"
-        for call in chart
-        for card in call.cards
-        if card.is_shown
-    }
+    shown = {card.card: card.topic or "none" for call in chart for card in call.shown}
     return Usage(
         calls=len(calls),
         chart_calls=len(chart),
         discharges=len(asked),
         states=sorted_counts(map(_state, asked)),
         silence=sorted_counts(
-            each.best.reason or "none" for each in asked if not each.cards
+            each.best.reason or _OFF for each in asked if not each.cards
         ),
         refused=sorted_counts(str(call.status) for call in calls if call.status != _OK),
         cards=sorted_counts(cards.elements()),
@@ -123,6 +121,8 @@ def _state(discharge: Discharge) -> str:
     best = discharge.best
     if best.status != _OK:
         return "refused"
+    if not best.is_assessed:
+        return _OFF
     if not best.vertebrae:
         return "not eligible"
     is_scored = best.risk is not None or best.percentile is not None
@@ -149,10 +149,7 @@ def sorted_counts(items: Iterable[str]) -> dict[str, int]:
 def _shown(calls: Iterable[Call]) -> dict[tuple[str, str], Mapping[str, str]]:
     """Give each card that was shown, once, with what its suggestions would make."""
     return {
-        (call.client, card.card): card.orders
-        for call in calls
-        for card in call.cards
-        if card.is_shown
+        (call.client, card.card): card.orders for call in calls for card in call.shown
     }
 
 

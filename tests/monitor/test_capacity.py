@@ -93,6 +93,15 @@ def test_points_without_a_probability_are_counted_by_their_percentile(make):
     assert found.without_number == 0
 
 
+def test_discharges_that_were_not_assessed_are_told(make):
+    """Refused, or asked about while switched off: the estimate is short of them."""
+    off = discharges(
+        make.call(n, tenant="south", model=None, risk=None, vertebrae=[])
+        for n in range(2)
+    )
+    assert estimate(days(make, [0.3] * 20) + off, BANDS).not_assessed == 2
+
+
 def test_too_few_discharges_are_refused(make):
     """19 say nothing of a month."""
     with pytest.raises(TooFewError, match="19 discharges are too few"):

@@ -56,6 +56,7 @@ def _decision(number, at):
         "patient_hash": "a" * 32,
         "encounter_hash": f"{number:032d}",
         "status": 200,
+        "model_digest": "sha256:1",
         "risk": 0.31,
         "band": "high",
         "vertebrae": [{"level": "L1", "found": {}, "missing": {}}],

@@ -49,6 +49,19 @@ def test_a_discharge_that_was_refused_is_neither_eligible_nor_not(make):
     assert make.report(calls).usage.states == {"refused": 1}
 
 
+def test_the_notice_of_the_kill_switch_is_no_card_of_advice(make):
+    """Nobody was assessed; whoever overrides the notice meets no stopping rule."""
+    nothing = {"model": None, "vertebrae": [], "risk": None, "percentile": None}
+    report = make.report(
+        [make.call(cards=[make.card(topic=None)], **nothing)],
+        [make.answer(outcome="overridden")],
+    )
+    assert report.usage.states == {"switched off": 1}
+    assert report.usage.silence == {"switched off": 1}
+    assert report.usage.cards_per_100 == 0
+    assert report.verdicts == []
+
+
 def test_an_eligible_discharge_without_a_number_is_not_scored(make):
     """Most often values are missing."""
     calls = [make.call(risk=None, percentile=None, cards=[make.card()])]
