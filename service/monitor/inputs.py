@@ -131,22 +131,34 @@ def distribution(found: Stability, cells: Cells) -> Section:
         The words.
     """
     title = f"Distribution of {found.predictor}"
-    if found.index is None or found.chance is None:
-        return Section(title, ("No values.",))
     counts = {each.label: each.count for each in found.bins}
     expected = {each.label: each.expected for each in found.bins}
-    grade = "little" if found.index < _NOTABLE else "moderate"
-    if found.index >= _LARGE:
-        grade = "large"
-    is_chance = found.index <= found.chance
+    n = sum(counts.values())
+    if found.index is None or found.chance is None or cells.is_small(n):
+        return Section(title, ("No values." if n == 0 else "Too few values.",))
+    # The bins that are shown and the number together would tell those that are hidden.
+    is_told = all(
+        said == str(counts[name]) for name, said in cells.parts(counts).items()
+    )
+    index = f" {found.index:.2f}" if is_told else ""
     return Section(
         title,
         (
-            f"Population stability index {found.index:.2f}, by convention {grade} (0.1,"
-            f" 0.25); chance alone exceeds {found.chance:.2f} in one of twenty such"
-            f" samples{', so it may be chance' if is_chance else ''}.",
+            f"Population stability index{index}: {_grade(found.index, found.chance)}."
+            f" Chance alone exceeds {found.chance:.2f} in one of twenty samples of"
+            f" {n}.",
             "Bins: fifths of the cohort rebuilt from Table 1, or the categories; the"
             " mark is the study's share.",
         ),
-        bars=bars(counts, sum(counts.values()), cells, expected),
+        bars=bars(counts, n, cells, expected),
     )
+
+
+def _grade(index: float, chance: float) -> str:
+    """Put an index into words; the convention says nothing of small samples."""
+    if index <= chance:
+        return "no more than chance does"
+    grade = "large" if index >= _LARGE else "moderate"
+    if index < _NOTABLE:
+        grade = "little"
+    return f"by convention {grade} drift ({_NOTABLE}, {_LARGE})"

@@ -85,13 +85,23 @@ def _rules(verdicts: Sequence[Verdict], cells: Cells) -> Section:
             )
         )
     is_alarm = any(each.is_met for each in verdicts)
-    advice = (
-        "A rule is met: switch the advice off now (the kill switch, docs/safety.md),"
-        " tell those who approved the policy, and look at the charts behind it."
-        if is_alarm
-        else "No rule is met. Look at charts behind overrides nevertheless."
-    )
-    return Section(title, (advice,), tuple(rows), is_alarm=is_alarm)
+    return Section(title, (_advice(verdicts),), tuple(rows), is_alarm=is_alarm)
+
+
+def _advice(verdicts: Sequence[Verdict]) -> str:
+    """Say what to do; a rule that cannot be judged yet is no all-clear."""
+    if any(each.is_met for each in verdicts):
+        return (
+            "A rule is met: switch the advice off now (the kill switch,"
+            " docs/safety.md), tell those who approved the policy, and look at the"
+            " charts behind it."
+        )
+    if unjudged := sum(each.is_met is None for each in verdicts):
+        return (
+            f"No verdict on {unjudged} of {len(verdicts)}: too few cards were answered."
+            " That is no all-clear: look at charts behind the cards."
+        )
+    return "No rule is met. Look at charts behind overrides nevertheless."
 
 
 def _usage(report: Report, cells: Cells) -> Section:

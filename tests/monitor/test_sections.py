@@ -74,13 +74,20 @@ def test_a_rule_that_is_met_says_so_and_what_to_do(busy):
     assert busy.must_stop
 
 
-def test_a_rule_that_is_not_met_says_so(make):
-    """Too few answers are a word of their own."""
+def test_a_rule_that_cannot_be_judged_is_no_all_clear(make):
+    """Too few answers are a verdict of their own."""
     calls = [make.call(cards=[make.card()])]
     text = words(sections(make.report(calls, [make.answer()])))
-    assert "No rule is met." in text
-    assert "too few answers" in text
+    assert "No verdict on 2 of 2: too few cards were answered." in text
+    assert "No rule is met" not in text
     assert "1 of 50 needed" in text
+
+
+def test_a_rule_that_is_not_met_says_so(make):
+    """Fifty cards, all accepted."""
+    calls = [make.call(n, cards=[make.card(f"card-{n}")]) for n in range(50)]
+    answers = [make.answer(n) for n in range(50)]
+    assert "No rule is met." in words(sections(make.report(calls, answers)))
 
 
 def test_the_hospital_sees_every_count(busy):
@@ -110,13 +117,45 @@ def test_drift_is_called_notable(busy):
 def test_a_large_index_that_is_not_chance_is_called_large(busy):
     """All 57 cement ratios in one fifth."""
     text = words(sections(busy))
-    assert "by convention large (0.1, 0.25)" in text
+    assert "by convention large drift (0.1, 0.25)" in text
 
 
 def test_an_index_within_chance_is_not_believed(make):
     """Two patients say little about a distribution."""
     text = words(sections(make.report([make.call(1), make.call(2)])))
-    assert "so it may be chance" in text
+    assert "no more than chance does" in text
+
+
+@pytest.mark.parametrize(
+    ("size", "words_there"), [(2, "Too few values."), (0, "No values.")]
+)
+def test_the_page_says_nothing_of_a_few_patients(make, size, words_there):
+    """Neither an index nor what chance does, which depends on their number."""
+    report = make.report([make.call(n) for n in range(size)])
+    text = words(sections(report, hides=True))
+    assert words_there in text
+    assert "Population stability index" not in text
+
+
+def test_an_index_does_not_tell_the_bins_that_are_hidden(busy):
+    """3 of 57 by the one method: the page gives the grade, the hospital the number."""
+    assert "Population stability index: " in words(sections(busy, hides=True))
+    assert "Population stability index: " not in words(sections(busy))
+
+
+@pytest.mark.parametrize(
+    ("share", "grade"), [(0.65, "large"), (0.50, "moderate"), (0.42, "little")]
+)
+def test_drift_beyond_chance_is_graded_by_the_convention(make, share, grade):
+    """Shares of thoracic fractures far from, near, and close to 75 of 237."""
+    thoracic = {"segment": ["thoracic", "1", 0]}
+    calls = []
+    for n in range(1000):
+        found = thoracic if n < 1000 * share else make.vertebra["found"]
+        calls.append(make.call(n, vertebrae=[make.vertebra | {"found": found}]))
+    text = words(sections(make.report(calls)))
+    part = text.partition("Distribution of segment")[2]
+    assert f"by convention {grade} drift" in part
 
 
 def test_missing_values_are_listed_with_their_reasons(busy):
