@@ -16,6 +16,7 @@ from service.policy_fields import (
     section,
     whole_numbers,
 )
+from service.policy_stopping import Stopping, read_stopping
 
 __all__ = [
     "Approval",
@@ -230,6 +231,8 @@ class Policy:
         What to answer when a value is missing.
     overridden : Overridden
         What becomes of a card that a user has overridden.
+    stopping : Stopping
+        When the advice is to be stopped.
     approval : Approval
         Who approved it.
     """
@@ -242,6 +245,7 @@ class Policy:
     chart: Chart
     missing_card: MissingCard
     overridden: Overridden
+    stopping: Stopping
     approval: Approval
 
 
@@ -296,6 +300,7 @@ def _parse(document: object) -> Policy:
         chart=_chart(root["chart"]),
         missing_card=_missing_card(root["missing_card"]),
         overridden=_overridden(root["overridden"]),
+        stopping=read_stopping(root["stopping"]),
         approval=_approval(root["approval"]),
     )
     _check_bands(policy.bands)

@@ -24,6 +24,7 @@ _COMMANDS = (
     "terminology",
     "model",
     "store",
+    "monitor",
 )
 
 

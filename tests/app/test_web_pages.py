@@ -103,3 +103,11 @@ def test_origins_of_the_register_do_not_limit_cors_before_clients_are_authentica
     app = create_app(Settings.from_env(is_open=True))
     answer = app.test_client().get("/cds-services", headers=FOREIGN)
     assert answer.headers["Access-Control-Allow-Origin"] == "*"
+
+
+def test_the_page_of_the_model_says_how_to_report_a_problem(client):
+    """A card links to it: that is where somebody looks who doubts one."""
+    page = client.get("/model").text
+    assert "If something is wrong" in page
+    assert "report it" in page
+    assert "docs/safety.md" in page

@@ -52,6 +52,15 @@ def test_the_default_policy_has_the_studys_incidence_and_no_approval():
     assert not policy.approval.is_given
 
 
+def test_the_stopping_rules_are_those_set_beforehand():
+    """More than 90 % overridden, or more than 20 % "not applicable", over 50 cards."""
+    rules = default_policy().stopping
+    assert rules.answered_cards == 50
+    assert rules.overridden_share == 0.9
+    assert rules.not_applicable_share == 0.2
+    assert rules.not_applicable_reasons == {"cds-not-applicable"}
+
+
 def test_a_sites_policy_names_who_approved_it(load):
     """Names and day go together."""
     policy = load(
@@ -75,6 +84,11 @@ def test_a_sites_policy_names_who_approved_it(load):
         ("eligibility.minimum_age_years", 12, "must be a whole number from 18"),
         ("eligibility.in_progress_counts", "no", "must be true or false"),
         ("follow_up.horizon_days", 30, "review_until_days <= horizon_days"),
+        ("stopping", None, "stopping: must be an object"),
+        ("stopping.answered_cards", 0, "stopping.answered_cards: must be a whole"),
+        ("stopping.overridden_share", 90, "overridden_share: must lie between 0 and 1"),
+        ("stopping.not_applicable_share", 0, "must lie between 0 and 1"),
+        ("stopping.not_applicable_reasons", [], "must be a list, not empty"),
         ("chart", None, "chart: must be an object"),
         ("chart.nag", True, "chart.nag: unknown"),
         ("chart.findings_from_days", -1, "chart.findings_from_days: must be a whole"),
@@ -89,7 +103,7 @@ def test_a_sites_policy_names_who_approved_it(load):
             "sometimes",
             "must be one of once-per-encounter, always, never",
         ),
-        ("overridden", True, "overridden: must be a mapping"),
+        ("overridden", True, "overridden: must be an object"),
         ("overridden.stays_away", "yes", "overridden.stays_away: must be true or"),
         ("overridden.comes_back_for", "x", "comes_back_for: must be a list of codes"),
         ("overridden.comes_back_for", [7], "comes_back_for: must be a list of codes"),

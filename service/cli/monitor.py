@@ -1,0 +1,189 @@
+"""``scnen-cds monitor``: how the service is used, on whom, and when to stop."""
+
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import click
+import orjson
+
+from service.cli.monitor_text import capacity_text, report_text
+from service.cli.store_place import open_place
+from service.config import Settings
+from service.model.artifact import (
+    ArtifactError,
+    RiskModel,
+    bundled_models,
+    load_model,
+)
+from service.monitor.calls import discharges
+from service.monitor.capacity import TooFewError, estimate
+from service.monitor.page import render
+from service.monitor.report import summarise
+from service.monitor.sections import sections
+from service.policy import Policy, PolicyError, default_policy, load_policy
+from service.store.monitoring import Selection, observed
+
+__all__ = ["monitor"]
+
+#: Without --since: a quarter, as long as committees meet.
+_DAYS = 90
+#: With --check, a stopping rule that is met.
+_MET = 3
+
+
+@click.group
+def monitor() -> None:
+    """
+    Report on use, inputs and follow-up; estimate what a month brings.
+
+    The commands read the store and change nothing: run them with the environment of the
+    service. docs/monitoring.md says how to read them.
+
+    \b
+    Examples:
+      scnen-cds monitor report
+      scnen-cds monitor report --check
+      scnen-cds monitor capacity --since 2026-03-01
+    """  # noqa: D301 click keeps the lines below \\b as they are
+
+
+def _selecting(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Add the options that say which calls."""
+    day = click.DateTime(["%Y-%m-%d"])
+    for option in (
+        click.option("--tenant", help="Only this tenant's calls."),
+        click.option("--client", help="Only this client's calls."),
+        click.option("--until", type=day, help="Last day (UTC). [default: today]"),
+        click.option("--since", type=day, help="First day. [default: 90 days]"),
+    ):
+        command = option(command)
+    return command
+
+
+@monitor.command
+@_selecting
+@click.option("--json", "is_json", is_flag=True, help="JSON, with all counts.")
+@click.option(
+    "--out",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="Write an HTML page, with small counts hidden, to this file.",
+)
+@click.option("--check", is_flag=True, help="Exit with 3 if a stopping rule is met.")
+@click.pass_context
+def report(
+    context: click.Context,
+    /,
+    *,
+    is_json: bool,
+    out: Path | None,
+    check: bool,
+    **which: Any,  # noqa: ANN401 the options of `_selecting`
+) -> None:  # numpydoc ignore=PR01
+    """
+    Say how the service was used, on whom, and whether a stopping rule is met.
+
+    The text and the JSON hold all counts: they are for the hospital. The page of --out
+    hides counts from 1 to 4.
+
+    \b
+    Examples:
+      scnen-cds monitor report --since 2026-01-01 --out report.html
+      scnen-cds monitor report --check || page-the-committee
+    """  # noqa: D301 as above
+    selection = _selection(**which)
+    with open_place() as place:
+        found = summarise(
+            observed(place.database, selection),
+            (selection.since, selection.until),
+            _model(place.settings),
+            _policy(place.settings),
+            client=selection.client,
+            tenant=selection.tenant,
+        )
+    if out is not None:
+        _write(out, render(sections(found, hides=True)))
+    if is_json:
+        click.echo(orjson.dumps(found, option=orjson.OPT_INDENT_2))
+    elif out is None:
+        click.echo(report_text(sections(found)))
+    if check and found.must_stop:
+        click.echo("a stopping rule is met: see docs/safety.md", err=True)
+        context.exit(_MET)
+
+
+@monitor.command
+@_selecting
+@click.option("--json", "is_json", is_flag=True, help="JSON.")
+def capacity(
+    *,
+    is_json: bool,
+    **which: Any,  # noqa: ANN401 the options of `_selecting`
+) -> None:  # numpydoc ignore=PR01
+    """
+    Estimate the cards, reviews and blocks of a month, also from a silent period.
+
+    It counts risks, not cards that were shown, so it does not matter whether any was.
+    Fewer than 20 discharges are refused.
+
+    \b
+    Example:
+      scnen-cds monitor capacity --client north --since 2026-03-01
+    """  # noqa: D301 as above
+    selection = _selection(**which)
+    with open_place() as place:
+        calls = observed(place.database, selection).calls
+        policy = _policy(place.settings)
+    try:
+        found = estimate(discharges(calls), policy.bands)
+    except TooFewError as error:
+        raise click.ClickException(str(error)) from error
+    click.echo(
+        orjson.dumps(found, option=orjson.OPT_INDENT_2)
+        if is_json
+        else capacity_text(found)
+    )
+
+
+def _selection(
+    *,
+    since: datetime | None,
+    until: datetime | None,
+    client: str | None,
+    tenant: str | None,
+) -> Selection:
+    """Take whole days of UTC; the last one is part of the period."""
+    now = datetime.now(UTC)
+    end = until.replace(tzinfo=UTC) + timedelta(days=1) if until else now
+    begin = since.replace(tzinfo=UTC) if since else end - timedelta(days=_DAYS)
+    if begin >= end:
+        raise click.UsageError("--since: must not lie after --until or in the future")
+    return Selection(begin, end, client, tenant)
+
+
+def _policy(settings: Settings) -> Policy:
+    if settings.policy_file is None:
+        return default_policy()
+    try:
+        return load_policy(settings.policy_file)
+    except PolicyError as error:
+        raise click.ClickException(f"SCNEN_POLICY_FILE: {error}") from error
+
+
+def _model(settings: Settings) -> RiskModel:
+    path = bundled_models().get(settings.model, Path(settings.model))
+    try:
+        return load_model(path, today=datetime.now(UTC).date())
+    except ArtifactError as error:
+        raise click.ClickException(f"SCNEN_MODEL: {error}") from error
+
+
+def _write(file: Path, text: str) -> None:
+    try:
+        file.write_text(text, "utf-8")
+    except OSError as error:
+        raise click.ClickException(
+            f"--out: {file} cannot be written: {error.strerror}"
+        ) from error
+    click.echo(f"written to {file}", err=True)
