@@ -8,10 +8,13 @@ from typing import Any, Final
 
 from service.cards import TOPICS
 from service.fhir.findings import Reason
+from service.notice import OFF_TOPIC
 
 __all__ = ["Answer", "Call", "CardRow", "Discharge", "Found", "Observed", "discharges"]
 
 _SERVICE: Final = "scnen-discharge"
+#: Cards of a discharge; one says that everything is switched off.
+_DISCHARGE_TOPICS: Final = frozenset({*TOPICS, OFF_TOPIC})
 #: Why a discharge gets no card; the chart has other words for its silence.
 _DISCHARGE_REASONS: Final = frozenset(
     {*map(str, Reason), "below-threshold", "policy-asks-for-no-values"}
@@ -107,7 +110,7 @@ class Call:
         return (
             self.service == _SERVICE
             or self.reason in _DISCHARGE_REASONS
-            or any(card.topic in TOPICS for card in self.cards)
+            or any(card.topic in _DISCHARGE_TOPICS for card in self.cards)
         )
 
 

@@ -83,6 +83,7 @@ def test_a_withheld_card_is_no_card(make):
         ("below-threshold", None, True),
         ("under-age", None, True),
         (None, "ScnenRiskHigh", True),
+        (None, "ScnenSwitchedOff", True),
         ("not-yet-due", None, False),
         (None, "ScnenReviewDue", False),
     ],
