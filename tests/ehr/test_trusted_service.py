@@ -27,8 +27,7 @@ from .conftest import words
 
 pytestmark = pytest.mark.server
 
-HERE = Path(__file__).parent
-ROOT = HERE.parents[1]
+ROOT = Path(__file__).parents[2]
 BASE = "https://cds.example.org"
 SERVICES = ("scnen-discharge", "scnen-chart")
 DISCHARGE = "/cds-services/scnen-discharge"
@@ -106,6 +105,8 @@ def trusting(tmp_path_factory):
     register.write_text(json.dumps({"clients": clients}))
     policy = folder / "policy.yaml"
     policy.write_text(approved_policy())
+    data = folder / "data"
+    data.mkdir()
     port, log = free_port(), folder / "log"
     env = {n: v for n, v in os.environ.items() if not n.startswith("SCNEN_")}
     env |= {
@@ -114,11 +115,11 @@ def trusting(tmp_path_factory):
         "SCNEN_CLIENTS_FILE": str(register),
         "SCNEN_POLICY_FILE": str(policy),
         "SCNEN_PROXIES": "127.0.0.1",
-        "REPLAYS": str(folder / "replays.db"),
+        "SCNEN_DATA_DIR": str(data),
     }
     command = [sys.executable, "-m", "gunicorn", "-c", "python:service.gunicorn_conf"]
     command += ["--bind", f"127.0.0.1:{port}", "--workers", "2"]
-    command += ["--pythonpath", str(HERE), "trusted_wsgi:make_app()"]
+    command += ["service.wsgi:app"]
     with log.open("w") as written:
         process = subprocess.Popen(command, cwd=ROOT, env=env, stderr=written)
     try:
