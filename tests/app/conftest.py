@@ -14,6 +14,7 @@ import requests
 
 from service.app import create_app, example_request_file
 from service.config import NOT_YET, VARIABLES, Settings
+from service.metrics import SHARED_FOLDER
 
 ROOT = Path(__file__).parents[2]
 COMMAND = [sys.executable, "-m", "service", "serve", "--open", "--port", "0"]
@@ -115,7 +116,8 @@ def server(start):
 @pytest.fixture
 def app(monkeypatch):
     """The application in open mode with default settings."""
-    for name in [*VARIABLES, *NOT_YET]:
+    # A gunicorn in this process may have left its own folder of counts behind.
+    for name in [*VARIABLES, *NOT_YET, SHARED_FOLDER]:
         monkeypatch.delenv(name, raising=False)
     return create_app(Settings.from_env(is_open=True))
 
