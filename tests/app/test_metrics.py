@@ -25,6 +25,12 @@ needs_proc = pytest.mark.skipif(
 )
 
 
+@pytest.fixture(autouse=True)
+def alone(monkeypatch):
+    """A gunicorn in this process may have left its own folder of counts behind."""
+    monkeypatch.delenv(SHARED_FOLDER, raising=False)
+
+
 def call(server, body=BODY, path="scnen-discharge"):
     """Fire the hook of the example."""
     url = f"{server.url}/cds-services/{path}"
