@@ -232,7 +232,7 @@ def refuse_unread(assessment: Assessment) -> None:
 
 def refuse_half_silence(assessment: Assessment) -> None:
     """
-    Refuse to be silent where records were left aside that name another server.
+    Refuse to be silent where records were left aside: another server's, or unread.
 
     Parameters
     ----------
@@ -242,8 +242,15 @@ def refuse_half_silence(assessment: Assessment) -> None:
     Raises
     ------
     DataUnavailable
-        If there were such records, and they could have made a difference.
+        If there were records that name another server, or Procedures beside the
+        eligible ones that could not be read: they could have made a difference.
     """
+    rejected = assessment.extraction.rejected
+    if any(source.startswith("Procedure") for source, _ in rejected):
+        raise DataUnavailable(
+            "prefetch.procedures: holds entries that are no valid Procedure, and"
+            " nothing can be said of the others; send valid FHIR resources"
+        )
     elsewhere = assessment.extraction.elsewhere
     is_without = assessment.not_assessed is Reason.NO_ELIGIBLE_OPERATION
     counts = ", ".join(

@@ -176,6 +176,15 @@ def test_a_procedure_that_cannot_be_read_is_not_silence(ask, unreadable):
         ask("01", {"procedures": bundle})
 
 
+def test_nor_is_one_beside_an_operation_of_low_risk(ask, bundle_of):
+    """It may be the operation, or the vertebra, that the risk is of."""
+    bundle = bundle_of("03", "procedures")
+    assert ask("03").cards == ()
+    bad = bundle | {"entry": [*bundle["entry"], {"x": 1}]}
+    with pytest.raises(DataUnavailable, match="nothing can be said of the others"):
+        ask("03", {"procedures": bad})
+
+
 @pytest.mark.parametrize("key", ["procedures", "observations", "conditions"])
 def test_an_entry_that_cannot_be_read_is_said_on_the_card(ask, bundle_of, key):
     """One bad entry costs only itself, and not in silence."""
