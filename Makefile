@@ -68,15 +68,17 @@ messages: $(VENV)/setup.stamp ## List the words of the cards for translators
 	$(VENV)/bin/pybabel -q extract -F service/locales/babel.cfg --no-location --no-wrap \
 	  --sort-output --omit-header -o service/locales/cards.pot service/templates/cards
 
-lock: ## Resolve the packages anew and write both lock files
+lock: ## Resolve the packages anew and write the lock files
 	@set -eu; tools=$$(mktemp -d); trap 'rm -rf "$$tools"' EXIT; \
 	$(call find_python) ; \
 	"$$python" -m venv "$$tools"; "$$tools/bin/pip" install --quiet uv; \
 	compile() { "$$tools/bin/uv" pip compile --quiet --upgrade --universal \
 	  --python-version 3.11 --generate-hashes --no-strip-extras --no-emit-index-url --no-header "$$@"; }; \
 	compile pyproject.toml --output-file requirements.lock; \
-	compile pyproject.toml --group dev --constraints requirements.lock \
-	  --output-file requirements-dev.lock
+	compile pyproject.toml --all-extras --constraints requirements.lock \
+	  --output-file requirements-validation.lock; \
+	compile pyproject.toml --all-extras --group dev \
+	  --constraints requirements-validation.lock --output-file requirements-dev.lock
 
 # Sets $python to the first interpreter that is new enough and can make an environment.
 define find_python

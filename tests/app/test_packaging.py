@@ -109,7 +109,10 @@ def test_the_example_request_is_the_first_bundled_patient():
     assert json.loads(example_request_file().read_bytes()) == built
 
 
-@pytest.mark.parametrize("name", ["requirements.lock", "requirements-dev.lock"])
+LOCKS = ["requirements.lock", "requirements-validation.lock", "requirements-dev.lock"]
+
+
+@pytest.mark.parametrize("name", LOCKS)
 def test_locks_pin_by_hash_and_name_no_host(name):
     """The same bytes from any mirror."""
     text = (ROOT / name).read_text("utf-8")
@@ -133,7 +136,8 @@ def pins(name):
 
 def test_the_tools_are_locked_on_top_of_the_run_time():
     """What is tested is what runs."""
-    assert pins("requirements.lock") <= pins("requirements-dev.lock")
+    server, statistics, tools = map(pins, LOCKS)
+    assert server <= statistics <= tools
 
 
 def test_the_lock_holds_what_the_project_asks_for():
