@@ -3,8 +3,10 @@
 import time
 from collections.abc import Callable, Iterator
 from functools import partial
+from typing import TYPE_CHECKING
 
-import requests
+if TYPE_CHECKING:
+    from requests import Response
 
 __all__ = ["FetchError", "fetch_keys"]
 
@@ -53,6 +55,9 @@ def fetch_keys(
     """
     if not url.lower().startswith("https://"):
         raise FetchError("is not https")
+    # Here, not above: no start waits for it.
+    import requests  # noqa: PLC0415
+
     end = clock() + _TOGETHER_S
     with requests.Session() as session:
         session.trust_env = False
@@ -76,7 +81,7 @@ def _is_over(clock: Callable[[], float], end: float) -> bool:
     return clock() > end
 
 
-def _body(response: requests.Response, is_over: Callable[[], bool]) -> bytes:
+def _body(response: "Response", is_over: Callable[[], bool]) -> bytes:
     body = bytearray()
     for piece in _pieces(response):
         body += piece
@@ -87,7 +92,7 @@ def _body(response: requests.Response, is_over: Callable[[], bool]) -> bytes:
     return bytes(body)
 
 
-def _pieces(response: requests.Response) -> Iterator[bytes]:
+def _pieces(response: "Response") -> Iterator[bytes]:
     """Read what there is, not until a piece is full: a slow server is noticed."""
     while piece := response.raw.read1(_PIECE, decode_content=False):
         yield piece
