@@ -13,7 +13,7 @@ import pytest
 import requests
 
 from service.app import create_app, example_request_file
-from service.config import NOT_YET, VARIABLES, Settings
+from service.config import VARIABLES, Settings
 from service.metrics import SHARED_FOLDER
 
 ROOT = Path(__file__).parents[2]
@@ -117,7 +117,7 @@ def server(start):
 def app(monkeypatch):
     """The application in open mode with default settings."""
     # A gunicorn in this process may have left its own folder of counts behind.
-    for name in [*VARIABLES, *NOT_YET, SHARED_FOLDER]:
+    for name in [*VARIABLES, SHARED_FOLDER]:
         monkeypatch.delenv(name, raising=False)
     return create_app(Settings.from_env(is_open=True))
 

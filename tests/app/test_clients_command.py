@@ -17,7 +17,7 @@ from cds_hooks.register import PRESETS, preset
 from cds_hooks.register_fields import Known, client_fields
 from service.cli import main
 from service.clients import PREFETCH_KEYS, find_client, load_clients
-from service.config import NOT_YET, VARIABLES, Settings
+from service.config import VARIABLES, Settings
 from service.parts import build_parts
 
 clients_module = import_module("service.cli.clients")
@@ -36,7 +36,7 @@ KEY = {
 @pytest.fixture(autouse=True)
 def _bare_environment(monkeypatch):
     """No setting of the machine that runs the tests leaks in."""
-    for name in [*VARIABLES, *NOT_YET]:
+    for name in VARIABLES:
         monkeypatch.delenv(name, raising=False)
 
 

@@ -5,7 +5,6 @@ from ipaddress import ip_network
 import pytest
 
 from service.config import (
-    NOT_YET,
     VARIABLES,
     Settings,
     SettingsError,
@@ -20,7 +19,7 @@ KEY = "correct-horse-battery-staple-0001"
 @pytest.fixture(autouse=True)
 def _bare_environment(monkeypatch):
     """No setting of the machine that runs the tests leaks in."""
-    for name in [*VARIABLES, *NOT_YET]:
+    for name in VARIABLES:
         monkeypatch.delenv(name, raising=False)
 
 
@@ -173,15 +172,6 @@ def test_an_unknown_setting_is_refused_with_the_nearest(monkeypatch, name, neare
     """A misspelt setting does not silently leave the default in place."""
     monkeypatch.setenv(name, "relative")
     with pytest.raises(SettingsError, match=f"{name}: unknown setting. {nearest}"):
-        Settings.from_env(is_open=True)
-
-
-def test_a_setting_of_later_versions_is_refused(monkeypatch):
-    """Nobody believes that something is in use that is not there yet."""
-    later = {"SCNEN_TOMORROW": "this version knows no tomorrow"}
-    monkeypatch.setattr("service.config.NOT_YET", later)
-    monkeypatch.setenv("SCNEN_TOMORROW", "yes")
-    with pytest.raises(SettingsError, match="SCNEN_TOMORROW: not used yet, this vers"):
         Settings.from_env(is_open=True)
 
 

@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from service.app import create_app
-from service.config import NOT_YET, VARIABLES, Settings, SettingsError
+from service.config import VARIABLES, Settings, SettingsError
 from service.model.artifact import bundled_models, canonical_digest
 from service.parts import build_parts, wall_clock
 
@@ -15,7 +15,7 @@ from service.parts import build_parts, wall_clock
 @pytest.fixture
 def settings(monkeypatch):
     """Settings of open mode, all defaults."""
-    for name in [*VARIABLES, *NOT_YET]:
+    for name in VARIABLES:
         monkeypatch.delenv(name, raising=False)
     return Settings.from_env(is_open=True)
 

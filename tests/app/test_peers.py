@@ -7,7 +7,7 @@ import pytest
 
 from service import parts as parts_module
 from service.app import create_app
-from service.config import NOT_YET, VARIABLES, Settings
+from service.config import VARIABLES, Settings
 from service.fire import hook_request
 from service.patients import bundled_patients
 
@@ -19,7 +19,7 @@ PATH = "/cds-services/scnen-discharge"
 @pytest.fixture(scope="module")
 def client():
     with pytest.MonkeyPatch.context() as patch:
-        for name in [*VARIABLES, *NOT_YET]:
+        for name in VARIABLES:
             patch.delenv(name, raising=False)
         return create_app(
             Settings.from_env(is_open=True), clock=lambda: NOW

@@ -5,7 +5,7 @@ import threading
 
 import pytest
 
-from service.config import NOT_YET, VARIABLES, Settings
+from service.config import VARIABLES, Settings
 from service.fhir.client import Fault
 from service.readers import open_access
 
@@ -36,7 +36,7 @@ def refusing():
 def test_the_proxy_of_the_settings_is_asked(monkeypatch, refusing):
     """And nobody in its place when it refuses."""
     url, asked = refusing
-    for name in [*VARIABLES, *NOT_YET]:
+    for name in VARIABLES:
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("SCNEN_FHIR_PROXY", url)
     with open_access(Settings.from_env(is_open=True)) as access:

@@ -11,7 +11,7 @@ from gunicorn.config import Config
 
 from service import __version__, gunicorn_conf
 from service.cli import main
-from service.config import NOT_YET, VARIABLES
+from service.config import VARIABLES
 from service.workers import SyncWorker, ThreadWorker
 
 serve_module = import_module("service.cli.serve")
@@ -20,7 +20,7 @@ serve_module = import_module("service.cli.serve")
 @pytest.fixture(autouse=True)
 def _bare_environment(monkeypatch):
     """No setting of the machine that runs the tests leaks in."""
-    for name in [*VARIABLES, *NOT_YET]:
+    for name in VARIABLES:
         monkeypatch.delenv(name, raising=False)
 
 

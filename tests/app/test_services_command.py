@@ -11,7 +11,7 @@ from click.testing import CliRunner
 from cds_hooks.register import PRESETS
 from service.app import create_app
 from service.cli import main
-from service.config import NOT_YET, VARIABLES, Settings
+from service.config import VARIABLES, Settings
 from service.parts import build_parts
 from service.services import chart_templates
 
@@ -25,7 +25,7 @@ SMART_V2 = re.compile(r"user/[A-Z][A-Za-z]+\.c?r?u?d?s?")
 @pytest.fixture(autouse=True)
 def _bare_environment(monkeypatch):
     """No setting of the machine that runs the tests leaks in."""
-    for name in [*VARIABLES, *NOT_YET]:
+    for name in VARIABLES:
         monkeypatch.delenv(name, raising=False)
 
 

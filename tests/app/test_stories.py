@@ -10,7 +10,7 @@ from click.testing import CliRunner
 
 from service.app import create_app
 from service.cli import main
-from service.config import NOT_YET, VARIABLES, Settings
+from service.config import VARIABLES, Settings
 from service.fire import hook_request
 from service.patients import bundled_patients
 from service.rehearsal import settings_for
@@ -105,7 +105,7 @@ class Rehearsal:
         key = tuple(sorted(settings.items()))
         if key not in self._served:
             with pytest.MonkeyPatch.context() as patch:
-                for name in [*VARIABLES, *NOT_YET]:
+                for name in VARIABLES:
                     patch.delenv(name, raising=False)
                 for name, value in settings.items():
                     patch.setenv(name, value)

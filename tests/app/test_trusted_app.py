@@ -14,7 +14,7 @@ from flask import Flask
 from cds_hooks.blueprint import register_error_handlers
 from service.admin import only_with_token
 from service.app import create_app
-from service.config import NOT_YET, VARIABLES, Settings, SettingsError
+from service.config import VARIABLES, Settings, SettingsError
 from service.ehr import DevelopmentKey
 from service.observability import LOGGED_FIELDS, JSONFormatter
 
@@ -69,7 +69,7 @@ def start(monkeypatch, tmp_path):
     """Build the application for some clients and settings."""
 
     def build(*clients, replays=None, approved="[A. One, B. Two]", **variables):
-        for name in [*VARIABLES, *NOT_YET]:
+        for name in VARIABLES:
             monkeypatch.delenv(name, raising=False)
         file = tmp_path / "clients.yaml"
         file.write_text(yaml.safe_dump({"clients": list(clients or [entry()])}))

@@ -7,7 +7,7 @@ from click.testing import CliRunner
 
 from service.app import example_request_file
 from service.cli.score import score
-from service.config import NOT_YET, VARIABLES
+from service.config import VARIABLES
 
 EXAMPLE = json.loads(example_request_file().read_bytes())
 NOW = "2026-03-06T10:00:00Z"
@@ -15,7 +15,7 @@ NOW = "2026-03-06T10:00:00Z"
 
 @pytest.fixture
 def run(monkeypatch, tmp_path):
-    for name in [*VARIABLES, *NOT_YET]:
+    for name in VARIABLES:
         monkeypatch.delenv(name, raising=False)
 
     def run(content, *options):

@@ -11,7 +11,7 @@ from fhir.resources.servicerequest import ServiceRequest
 from cds_hooks import Capabilities, Client, DataUnavailable, FHIRServer, load_request
 from cds_hooks.prefetch import resolve
 from cds_hooks.register import preset
-from service.config import NOT_YET, VARIABLES, Settings
+from service.config import VARIABLES, Settings
 from service.fire import hook_request
 from service.parts import build_parts
 from service.patients import bundled_patients
@@ -29,7 +29,7 @@ FAILED = {
 @pytest.fixture(scope="module")
 def parts():
     with pytest.MonkeyPatch.context() as patch:
-        for name in [*VARIABLES, *NOT_YET]:
+        for name in VARIABLES:
             patch.delenv(name, raising=False)
         return build_parts(Settings.from_env(is_open=True), lambda: NOW)
 

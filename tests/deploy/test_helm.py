@@ -11,7 +11,7 @@ import yaml
 from service import __version__, gunicorn_conf
 from service.callers import check_callers
 from service.clients import load_clients
-from service.config import NOT_YET, VARIABLES, Settings, processes_by_environment
+from service.config import VARIABLES, Settings, processes_by_environment
 
 ROOT = Path(__file__).parents[2]
 CHART = ROOT / "deploy/helm/scnen-cds"
@@ -225,7 +225,7 @@ def test_the_migration_runs_before_the_new_pods():
 
 def test_the_service_takes_the_settings_of_the_pod(tmp_path, monkeypatch):
     """As the container reads them, with the documented address of the database."""
-    for name in [*VARIABLES, *NOT_YET]:
+    for name in VARIABLES:
         monkeypatch.delenv(name, raising=False)
     page = (ROOT / "docs/deploy.md").read_text("utf-8")
     url = re.search(r"`(postgresql\S*://scnen:\S*)`", page)[1]

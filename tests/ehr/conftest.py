@@ -12,7 +12,7 @@ import pytest
 from click.testing import CliRunner
 
 from service.cli import main
-from service.config import NOT_YET, VARIABLES
+from service.config import VARIABLES
 from service.local_server import local_server
 from service.patients import bundled_patients
 
@@ -188,7 +188,7 @@ def service():
 @pytest.fixture(autouse=True)
 def _bare_environment(monkeypatch):
     """No setting of the machine that runs the tests leaks in."""
-    for name in [*VARIABLES, *NOT_YET, "FHIR_TOKEN", "NO_COLOR"]:
+    for name in [*VARIABLES, "FHIR_TOKEN", "NO_COLOR"]:
         monkeypatch.delenv(name, raising=False)
 
 

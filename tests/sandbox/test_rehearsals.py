@@ -7,7 +7,7 @@ from click.testing import CliRunner
 
 from cds_hooks.register import PRESETS
 from service.cli import main
-from service.config import NOT_YET, VARIABLES
+from service.config import VARIABLES
 from service.local_server import local_server
 from service.patients import bundled_patients
 
@@ -32,7 +32,7 @@ PARTS = [
 @pytest.fixture(autouse=True)
 def _bare_environment(monkeypatch):
     """No setting of the machine that runs the tests leaks in."""
-    for name in [*VARIABLES, *NOT_YET, "NO_COLOR"]:
+    for name in [*VARIABLES, "NO_COLOR"]:
         monkeypatch.delenv(name, raising=False)
 
 

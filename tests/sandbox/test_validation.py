@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from service.app import create_app
-from service.config import NOT_YET, VARIABLES, Settings
+from service.config import VARIABLES, Settings
 from service.fire import hook_request
 from service.patients import bundled_patients
 from service.sandbox import with_short_references
@@ -141,7 +141,7 @@ def answer(tmp_path_factory):
     register = tmp_path_factory.mktemp("clients") / "clients.yaml"
     register.write_text(json.dumps({"clients": [TAKES_EVERYTHING]}), "utf-8")
     with pytest.MonkeyPatch.context() as patch:
-        for name in [*VARIABLES, *NOT_YET]:
+        for name in VARIABLES:
             patch.delenv(name, raising=False)
         patch.setenv("SCNEN_CLIENTS_FILE", str(register))
         patch.setenv("SCNEN_OPEN_CLIENT", TAKES_EVERYTHING["name"])
