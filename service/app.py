@@ -120,7 +120,11 @@ def create_app(
     )
     app.register_blueprint(
         create_pages(
-            parts.model, parts.advice.mode_now, parts.policy, parts.switch.order
+            parts.model,
+            parts.advice.mode_now,
+            parts.policy,
+            parts.switch.order,
+            safety_contact=settings.safety_contact,
         )
     )
     if parts.store is not None:

@@ -68,6 +68,8 @@ class Settings:
         Proxies whose headers are believed.
     certificate_header : str
         Header in which they pass on a client's certificate.
+    safety_contact : str or None
+        Whom the model page names for safety problems.
     stop_file : pathlib.Path or None
         The kill switch: a file that turns the advice off while it exists.
     is_open : bool
@@ -98,6 +100,7 @@ class Settings:
     is_discovery_private: bool
     proxies: tuple[IPv4Network | IPv6Network, ...]
     certificate_header: str
+    safety_contact: str | None
     stop_file: Path | None
     is_open: bool
     log_level: str
@@ -157,6 +160,7 @@ class Settings:
             certificate_header=read(
                 "SCNEN_CERTIFICATE_HEADER", default="X-Client-Certificate"
             ),
+            safety_contact=read("SCNEN_SAFETY_CONTACT", default=None),
             stop_file=stop_file_by_environment(),
             is_open=is_open,
             log_level=read("SCNEN_LOG_LEVEL", default="info"),

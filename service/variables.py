@@ -16,6 +16,7 @@ from service.store.settings import DURABILITIES, UNRECORDED
 __all__ = ["VARIABLES", "Variable", "is_long_enough", "is_url", "secret_keys"]
 
 _SECRET_MIN_LENGTH = 32
+_LONGEST_LINE = 200
 _HEADER = re.compile(r"[A-Za-z][A-Za-z0-9-]{0,63}")
 #: A client's own header of one of these names would be taken for the proxy's word.
 _OTHER_HEADERS = frozenset({"authorization", "cookie", "host", "origin"})
@@ -90,6 +91,11 @@ def _is_database(value: str) -> None:
         usable = parts.scheme in ("postgresql", "postgres") and bool(named)
     if not usable:
         raise ValidationError("no such database")
+
+
+def _is_one_line(value: str) -> None:
+    if len(value) > _LONGEST_LINE or not value.isprintable():
+        raise ValidationError("not one line")
 
 
 def _is_positive(value: int) -> None:
@@ -286,6 +292,11 @@ VARIABLES: Mapping[str, Variable] = {
     "SCNEN_SPOOL_LIMIT_MB": Variable("a whole number from 1", "int", _is_positive),
     "SCNEN_KEEP_DECISIONS_DAYS": Variable("a whole number from 1", "int", _is_positive),
     "SCNEN_KEEP_COMMENTS_DAYS": Variable("a whole number from 1", "int", _is_positive),
+    "SCNEN_SAFETY_CONTACT": Variable(
+        "whom to tell of a safety problem, on one line of up to 200 characters",
+        "str",
+        _is_one_line,
+    ),
     "SCNEN_STOP_FILE": Variable(
         "the path of a file, maybe to come, in an existing folder",
         "path",

@@ -47,6 +47,8 @@ def create_pages(
     mode_now: Callable[[], OutputMode],
     policy: Policy,
     order: Callable[[], Order | None],
+    *,
+    safety_contact: str | None = None,
 ) -> Blueprint:
     """
     Build the pages about one model.
@@ -61,6 +63,8 @@ def create_pages(
         When a card is given.
     order : callable
         Tells what is switched off.
+    safety_contact : str or None, optional
+        Whom to tell of a safety problem, in this hospital.
 
     Returns
     -------
@@ -79,12 +83,13 @@ def create_pages(
     @pages.get("/model")
     def model_page() -> str:
         return render_template(
-            "model.html.j2",
+            "model.html",
             model=model,
             is_relative=mode_now() is OutputMode.RELATIVE,
             mode_in_words=_MODES[mode_now()],
             policy=policy,
             order=order(),
+            safety_contact=safety_contact,
             rows=rows,
             stylesheet=url_for("pages.static", filename="page.css"),
         )

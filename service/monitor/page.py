@@ -40,4 +40,4 @@ def _template() -> Template:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    return environment.get_template("monitor.html.j2")
+    return environment.get_template("monitor.html")

@@ -200,6 +200,13 @@ def test_the_page_that_cards_link_to_exists(client):
     assert answer.content_type.startswith("text/html")
 
 
+def test_the_page_names_whom_the_hospital_wants_to_be_told(monkeypatch):
+    """Whoever sees a wrong card need not look for a number."""
+    monkeypatch.setenv("SCNEN_SAFETY_CONTACT", "Safety <4711>")
+    page = create_app(Settings.from_env(is_open=True)).test_client().get("/model").text
+    assert "<strong>Safety &lt;4711&gt;</strong>" in page
+
+
 def test_a_body_that_breaks_off_is_the_clients_fault(client):
     """What a server raises while it reads, a broken chunk say, is no fault of ours."""
 

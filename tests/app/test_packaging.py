@@ -76,7 +76,7 @@ def test_the_wheel_holds_data_templates_and_types(wheel):
         "service/data/policy/default.yaml",
         "service/data/examples/encounter-discharge.json",
         "service/templates/cards/sentences.j2",
-        "service/templates/pages/model.html.j2",
+        "service/templates/pages/model.html",
         "service/static/page.css",
     ]:
         assert file in names

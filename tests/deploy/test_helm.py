@@ -21,6 +21,7 @@ EVERYTHING = {
     "serviceMonitor": {"enabled": True},
     "policy": "version: 1",
     "settings": {"SCNEN_OUTPUT_MODE": "relative"},
+    "previousSecretKeys": True,
 }
 WITHOUT_VOLUME = {"spool": {"persistent": False}}
 #: The oldest version that the chart allows, and a recent one.
@@ -41,9 +42,9 @@ def rendered(**values):
 
 def pods(**values):
     """The pod templates of all workloads."""
-    kinds = ("StatefulSet", "Deployment", "Job")
+    kinds = ("StatefulSet", "Deployment", "Job", "CronJob")
     return [
-        manifest["spec"]["template"]["spec"]
+        manifest["spec"].get("jobTemplate", manifest)["spec"]["template"]["spec"]
         for (kind, _), manifest in rendered(**values).items()
         if kind in kinds
     ]
@@ -92,6 +93,12 @@ def test_every_manifest_follows_the_schema_of_kubernetes(values, version):
         ({"settings": {"SCNEN_OPEN": "true"}}, "SCNEN_OPEN"),
         ({"settings": {"SCNEN_SECRET_KEY": "x"}}, "SCNEN_SECRET_KEY"),
         ({"settings": {"SCNEN_WORKERS": "4"}}, "SCNEN_WORKERS"),
+        ({"settings": {"SCNEN_STOP_FILE": "/else/stop"}}, "SCNEN_STOP_FILE"),
+        ({"schedules": {"purge": "daily"}}, "purge"),
+        (
+            {"networkPolicy": {**EXAMPLE["networkPolicy"], "fhirPorts": [0]}},
+            "fhirPorts",
+        ),
         ({"replicaCount": 3}, "replicaCount"),
     ],
 )
@@ -208,6 +215,65 @@ def test_nothing_gets_in_or_out_that_is_not_named():
     assert all(each["to"] for each in policy["egress"][1:])
 
 
+def test_the_way_to_a_proxy_can_be_opened():
+    """FHIR servers are reached through it at a port of its own."""
+    named = {**EXAMPLE["networkPolicy"], "fhirPorts": [3128, 443]}
+    policy = rendered(networkPolicy=named)["NetworkPolicy", "prod-scnen-cds"]["spec"]
+    ports = [port["port"] for port in policy["egress"][-1]["ports"]]
+    assert ports == [3128, 443]
+
+
+def test_a_config_map_that_is_made_later_switches_every_pod_off():
+    """Without it the pods start, with an empty folder where the file would be."""
+    for pod in pods():
+        (stop,) = (each for each in pod["volumes"] if each["name"] == "stop")
+        assert stop["configMap"] == {"name": "prod-scnen-cds-stop", "optional": True}
+        (container,) = pod["containers"]
+        (place,) = (
+            each["mountPath"]
+            for each in container["volumeMounts"]
+            if each["name"] == "stop"
+        )
+        environment = {each["name"]: each.get("value") for each in container["env"]}
+        assert environment["SCNEN_STOP_FILE"] == f"{place}/order"
+
+
+def test_maintenance_needs_nobody_to_remember_it():
+    """Retention and stopping rules, every night, at the hospital's time."""
+    jobs = {
+        name: each["spec"]
+        for (kind, name), each in rendered().items()
+        if kind == "CronJob"
+    }
+    commands = {
+        name: each["jobTemplate"]["spec"]["template"]["spec"]["containers"][0]["args"]
+        for name, each in jobs.items()
+    }
+    assert commands == {
+        "prod-scnen-cds-purge": ["store", "purge"],
+        "prod-scnen-cds-rules": ["monitor", "report", "--check"],
+    }
+    assert {each["timeZone"] for each in jobs.values()} == {EXAMPLE["timeZone"]}
+
+
+def test_maintenance_can_be_left_to_others():
+    """An empty schedule is no job."""
+    kinds = [kind for kind, _ in rendered(schedules={"purge": "", "rules": ""})]
+    assert "CronJob" not in kinds
+
+
+def test_maintenance_reaches_the_database_and_nothing_else():
+    """Its pods are those of no service."""
+    manifests = rendered()
+    policy = manifests["NetworkPolicy", "prod-scnen-cds-maintenance"]["spec"]
+    assert [each["ports"][0]["port"] for each in policy["egress"]] == [53, 5432]
+    assert "ingress" not in policy
+    for name in ("purge", "rules"):
+        job = manifests["CronJob", f"prod-scnen-cds-{name}"]["spec"]["jobTemplate"]
+        labels = job["spec"]["template"]["metadata"]["labels"]
+        assert policy["podSelector"]["matchLabels"] == labels
+
+
 def test_the_migration_runs_before_the_new_pods():
     """A hook of Helm with its own copy of the configuration, there by then."""
     manifests = rendered()
@@ -216,7 +282,9 @@ def test_the_migration_runs_before_the_new_pods():
     pod = job["spec"]["template"]["spec"]
     assert pod["containers"][0]["args"] == ["store", "migrate"]
     (used,) = [
-        each["configMap"]["name"] for each in pod["volumes"] if "configMap" in each
+        each["configMap"]["name"]
+        for each in pod["volumes"]
+        if each["name"] == "configuration"
     ]
     hook = manifests["ConfigMap", used]["metadata"]["annotations"]
     weight = "helm.sh/hook-weight"

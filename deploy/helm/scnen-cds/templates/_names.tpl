@@ -23,7 +23,7 @@ policy.yaml: {{ .Values.policy | quote }}
 {{- end }}
 {{- end }}
 
-{{/* Both kinds of pod run the same image as the same user, without any right. */}}
+{{/* All kinds of pod run the same image as the same user, without any right. */}}
 {{- define "scnen.podSecurity" -}}
 automountServiceAccountToken: false
 enableServiceLinks: false
@@ -67,6 +67,10 @@ env:
   - {name: SCNEN_SECRET_KEY_FILE, value: /run/secrets/scnen-cds/secret-key}
   - {name: SCNEN_ADMIN_TOKEN_FILE, value: /run/secrets/scnen-cds/admin-token}
   - {name: SCNEN_METRICS_TOKEN_FILE, value: /run/secrets/scnen-cds/metrics-token}
+  {{- if .Values.previousSecretKeys }}
+  - {name: SCNEN_PREVIOUS_SECRET_KEYS_FILE, value: /run/secrets/scnen-cds/previous-secret-keys}
+  {{- end }}
+  - {name: SCNEN_STOP_FILE, value: /etc/scnen-cds-stop/order}
   - name: SCNEN_DATABASE_URL
     valueFrom:
       secretKeyRef: {name: {{ .Values.secretName }}, key: database-url}
@@ -75,6 +79,7 @@ env:
   {{- end }}
 volumeMounts:
   - {name: configuration, mountPath: /etc/scnen-cds, readOnly: true}
+  - {name: stop, mountPath: /etc/scnen-cds-stop, readOnly: true}
   - {name: secrets, mountPath: /run/secrets/scnen-cds, readOnly: true}
   - {name: spool, mountPath: /var/lib/scnen-cds}
   - {name: tmp, mountPath: /tmp}
@@ -89,6 +94,12 @@ volumeMounts:
       - {key: secret-key, path: secret-key}
       - {key: admin-token, path: admin-token}
       - {key: metrics-token, path: metrics-token}
+      {{- if .Values.previousSecretKeys }}
+      - {key: previous-secret-keys, path: previous-secret-keys}
+      {{- end }}
+# The kill switch: a ConfigMap that is made when something is switched off.
+- name: stop
+  configMap: {name: {{ include "scnen.name" . }}-stop, optional: true}
 - name: tmp
   emptyDir: {medium: Memory, sizeLimit: 16Mi}
 {{- end }}
