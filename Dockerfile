@@ -3,12 +3,14 @@
 ARG PYTHON_IMAGE=python:3.11-slim-bookworm
 
 FROM ${PYTHON_IMAGE} AS build
+# requirements-tracing.lock has the packages for SCNEN_TRACING on top.
+ARG LOCK=requirements.lock
 WORKDIR /build
-COPY requirements.lock ./
+COPY ${LOCK} ./
 RUN python -m venv --without-pip /opt/scnen-cds \
  && pip --python /opt/scnen-cds/bin/python install --no-cache-dir \
       --disable-pip-version-check --only-binary :all: --require-hashes \
-      -r requirements.lock
+      -r "${LOCK}"
 COPY openapi.yaml LICENSE ./
 COPY cds_hooks cds_hooks
 COPY service service

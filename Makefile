@@ -75,9 +75,11 @@ lock: ## Resolve the packages anew and write the lock files
 	compile() { "$$tools/bin/uv" pip compile --quiet --upgrade --universal \
 	  --python-version 3.11 --generate-hashes --no-strip-extras --no-emit-index-url --no-header "$$@"; }; \
 	compile pyproject.toml --output-file requirements.lock; \
-	compile pyproject.toml --all-extras --constraints requirements.lock \
-	  --output-file requirements-validation.lock; \
-	compile pyproject.toml --all-extras --group dev \
+	compile pyproject.toml --extra tracing --constraints requirements.lock \
+	  --output-file requirements-tracing.lock; \
+	compile pyproject.toml --extra validation --extra cluster \
+	  --constraints requirements-tracing.lock --output-file requirements-validation.lock; \
+	compile pyproject.toml --all-extras --group dev --constraints requirements-tracing.lock \
 	  --constraints requirements-validation.lock --output-file requirements-dev.lock
 
 # Sets $python to the first interpreter that is new enough and can make an environment.

@@ -5,7 +5,7 @@ from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from importlib.resources import files
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import orjson
 from flask import Flask, Response, request
@@ -24,14 +24,18 @@ from service import __version__
 from service.admin import only_with_token
 from service.advice import Advice
 from service.callers import allowed_origins, build_trust
-from service.config import Settings
+from service.config import Settings, SettingsError
 from service.metrics import Metrics
 from service.observability import WITHHELD, ready_report, set_level, watch
 from service.open_mode import only_this_machine
 from service.outcome_routes import create_outcome_routes
 from service.parts import Clock, Parts, build_parts, wall_clock
+from service.tracing import TracingMissingError, collector, tracer_of
 from service.web import create_pages
 from service.wording import Wording
+
+if TYPE_CHECKING:
+    from opentelemetry.sdk.trace import TracerProvider
 
 __all__ = ["create_app", "example_request_file"]
 
@@ -55,6 +59,7 @@ def create_app(
     clock: Clock | None = None,
     replays: ReplayStore | None = None,
     fetch_keys: Fetch = fetch_keys,
+    traces: "TracerProvider | None" = None,
 ) -> Flask:
     """
     Build the WSGI application.
@@ -69,6 +74,8 @@ def create_app(
         Which tokens have come; the store's own memory if not given.
     fetch_keys : callable
         Reads a registered address of keys.
+    traces : TracerProvider, optional
+        Takes spans; if not given, the collector, where the settings want it.
 
     Returns
     -------
@@ -134,7 +141,7 @@ def create_app(
     watch(
         app,
         frozenset(service.id for service in parts.registry),
-        metrics.count_answer,
+        _on_answer(metrics, settings, traces),
     )
     _add_health(app, parts)
     _add_metrics(app, parts, metrics, settings)
@@ -158,6 +165,27 @@ def _rehearse(parts: Parts) -> None:
     """Answer a synthetic request: what is built on first use is built before."""
     body = orjson.loads(example_request_file().read_bytes())
     parts.advice(load_request(body, body["hook"]))
+
+
+def _on_answer(
+    metrics: Metrics, settings: Settings, traces: "TracerProvider | None"
+) -> Callable[[Mapping[str, Any], int, float], None]:
+    """Count an answer, and trace it where the settings want that."""
+    if not settings.is_traced:
+        return metrics.count_answer
+    try:
+        record = tracer_of(traces or collector(__version__))
+    except TracingMissingError:
+        raise SettingsError(
+            "SCNEN_TRACING: the packages are not installed. Install the extra with"
+            " pip install 'scnen-cds[tracing]', or remove the variable."
+        ) from None
+
+    def tell(told: Mapping[str, Any], status: int, seconds: float) -> None:
+        metrics.count_answer(told, status, seconds)
+        record(told, status, seconds)
+
+    return tell
 
 
 def _tell(metrics: Metrics) -> Callable[[Advice], None]:

@@ -76,6 +76,8 @@ class Settings:
         Whether requests without client authentication are answered.
     log_level : str
         Least level that is logged.
+    is_traced : bool
+        Whether spans of requests go to a collector.
     locale : str
         Language of the cards.
     time_zone : str
@@ -104,6 +106,7 @@ class Settings:
     stop_file: Path | None
     is_open: bool
     log_level: str
+    is_traced: bool
     locale: str
     time_zone: str
     store: StoreSettings = field(default_factory=StoreSettings)
@@ -164,6 +167,7 @@ class Settings:
             stop_file=stop_file_by_environment(),
             is_open=is_open,
             log_level=read("SCNEN_LOG_LEVEL", default="info"),
+            is_traced=read("SCNEN_TRACING", default=False),
             locale=read("SCNEN_LOCALE", default="en"),
             time_zone=read("SCNEN_TIME_ZONE", default="UTC"),
             store=_read_store(is_open=is_open),

@@ -311,6 +311,7 @@ VARIABLES: Mapping[str, Variable] = {
     "SCNEN_LOCALE": Variable(
         "en, or a language with a catalogue in service/locales", "str", _is_language
     ),
+    "SCNEN_TRACING": Variable("true or false", "bool"),
     "SCNEN_WORKERS": Variable(
         "a number of processes, 1 to 64", "int", _is_from_1_to_64
     ),

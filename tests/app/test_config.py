@@ -85,6 +85,7 @@ def test_every_setting_is_read(monkeypatch, closed, tmp_path):
         "SCNEN_STOP_FILE": str(tmp_path / "stop"),
         "SCNEN_OPEN": "false",
         "SCNEN_LOG_LEVEL": "warning",
+        "SCNEN_TRACING": "true",
         "SCNEN_LOCALE": "en",
         "SCNEN_TIME_ZONE": "Asia/Shanghai",
         "SCNEN_DATA_DIR": str(tmp_path),
@@ -118,6 +119,7 @@ def test_every_setting_is_read(monkeypatch, closed, tmp_path):
         stop_file=tmp_path / "stop",
         is_open=False,
         log_level="warning",
+        is_traced=True,
         locale="en",
         time_zone="Asia/Shanghai",
         store=StoreSettings(

@@ -109,7 +109,8 @@ def test_the_example_request_is_the_first_bundled_patient():
     assert json.loads(example_request_file().read_bytes()) == built
 
 
-LOCKS = ["requirements.lock", "requirements-validation.lock", "requirements-dev.lock"]
+EXTRAS = ["requirements-tracing.lock", "requirements-validation.lock"]
+LOCKS = ["requirements.lock", *EXTRAS, "requirements-dev.lock"]
 
 
 @pytest.mark.parametrize("name", LOCKS)
@@ -136,8 +137,9 @@ def pins(name):
 
 def test_the_tools_are_locked_on_top_of_the_run_time():
     """What is tested is what runs."""
-    server, statistics, tools = map(pins, LOCKS)
-    assert server <= statistics <= tools
+    server, *extras, tools = map(pins, LOCKS)
+    for extra in extras:
+        assert server <= extra <= tools
 
 
 def test_the_lock_holds_what_the_project_asks_for():
@@ -178,7 +180,8 @@ def test_the_image_is_built_in_stages_from_hashed_packages(stages):
     first, last = stages
     installed = " ".join(argument for keyword, argument in first if keyword == "RUN")
     assert "--require-hashes" in installed
-    assert "-r requirements.lock" in installed
+    assert '-r "${LOCK}"' in installed
+    assert ("ARG", "LOCK=requirements.lock") in first
     assert "--without-pip" in installed
     assert "dev.lock" not in installed
     later = [argument for keyword, argument in last if keyword == "RUN"]
@@ -198,7 +201,7 @@ def test_the_image_copies_no_tests_tools_or_secrets(stages):
         for source in argument.split()[:-1]
     }
     assert copied == {
-        "requirements.lock",
+        "${LOCK}",
         "openapi.yaml",
         "LICENSE",
         "cds_hooks",
@@ -209,7 +212,8 @@ def test_the_image_copies_no_tests_tools_or_secrets(stages):
         for line in (ROOT / ".dockerignore").read_text().splitlines()
         if line[:1] == "!"
     ]
-    assert {line[1:] for line in kept} == copied
+    locks = {"requirements.lock", "requirements-tracing.lock"}
+    assert {line[1:] for line in kept} == copied - {"${LOCK}"} | locks
     names = " ".join(argument for keyword, argument in stages[-1] if keyword == "ENV")
     assert not re.search("SECRET|TOKEN|PASSWORD|KEY", names)
 
