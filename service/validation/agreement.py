@@ -142,11 +142,11 @@ def bland_altman(first: ArrayLike, second: ArrayLike) -> BlandAltman:
     >>> round(bland_altman([10, 12, 14], [11, 12, 16]).bias.value, 6)
     1.0
     """
-    x = _check_readings(
-        np.column_stack((_column("first", first), _column("second", second)))
-    )
+    n = np.size(first)
+    columns = check_finite("first", first, n), check_finite("second", second, n)
+    x = _check_readings(np.column_stack(columns))
     difference = x[:, 1] - x[:, 0]
-    n, bias, sd = x.shape[0], float(difference.mean()), float(difference.std(ddof=1))
+    bias, sd = float(difference.mean()), float(difference.std(ddof=1))
     quantile = float(t.ppf(_UPPER, n - 1))
     reach = quantile * sd * math.sqrt(1 / n + Z_95**2 / (2 * (n - 1)))
     mean_reach = quantile * sd / math.sqrt(n)
@@ -193,10 +193,6 @@ def within_subject_sd(readings: ArrayLike) -> Estimate:
     total = float(((x - x.mean(axis=1, keepdims=True)) ** 2).sum())
     low, high = (math.sqrt(total / chi2.ppf(p, free)) for p in (_UPPER, 1 - _UPPER))
     return Estimate(math.sqrt(total / free), low, high)
-
-
-def _column(name: str, values: ArrayLike) -> _Array:
-    return check_finite(name, values, np.size(values))
 
 
 def _check_readings(readings: ArrayLike) -> _Array:

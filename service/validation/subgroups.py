@@ -2,23 +2,20 @@
 
 References
 ----------
-TRIPOD+AI (2024), items 14 and 23a, doi:10.1136/bmj-2023-078378. Wilson (1927),
-doi:10.1080/01621459.1927.10502953.
+TRIPOD+AI (2024), items 14 and 23a, doi:10.1136/bmj-2023-078378.
 """
 
-import math
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import Final, TypeAlias
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy.stats import binomtest
 
-from service.validation.arrays import check_outcome, check_risk, log_odds
+from service.validation.arrays import check_outcome, check_risk
+from service.validation.calibration import calibration_in_the_large, observed_expected
 from service.validation.discrimination import delong_interval
-from service.validation.estimates import Estimate, NotEstimableError, unknown, wald
-from service.validation.logistic import fit_logistic
+from service.validation.estimates import Estimate, NotEstimableError, unknown
 from service.validation.ranking import MINIMUM_EVENTS
 
 __all__ = ["Grouping", "Subgroup", "by_cuts", "by_label", "subgroups"]
@@ -70,8 +67,7 @@ class Subgroup:
     auc : Estimate
         Area under the ROC curve with DeLong's interval.
     observed_expected : Estimate
-        Observed share over the mean risk; Wilson's interval of the share over the
-        same mean.
+        Observed over expected events; log-scale interval, as for all patients.
     intercept_in_the_large : Estimate
         Log odds to add to the model's for the mean risk to be right; Wald's interval.
     """
@@ -202,7 +198,6 @@ def subgroups(
     """
     y = check_outcome(outcome)
     values = check_risk(risk, y.size)
-    log_odds(values)  # refuses 0 and 1 before any group is hidden
     if grouping.place.shape != y.shape:
         raise ValueError(f"{grouping.name}: must have one group for each patient")
     found = []
@@ -229,8 +224,8 @@ def _subgroup(name: str, label: str, y: _Array, risk: _Array) -> Subgroup:
         n,
         events,
         _auc(y, risk),
-        _observed_expected(y, risk),
-        _intercept(y, risk),
+        observed_expected(y, risk),
+        calibration_in_the_large(y, risk),
     )
 
 
@@ -239,18 +234,3 @@ def _auc(y: _Array, risk: _Array) -> Estimate:
         return delong_interval(y, risk).auc
     except NotEstimableError as problem:
         return unknown(str(problem))
-
-
-def _observed_expected(y: _Array, risk: _Array) -> Estimate:
-    expected = float(risk.mean())
-    share = binomtest(int(y.sum()), y.size).proportion_ci(method="wilson")
-    return Estimate(
-        float(y.mean()) / expected, share.low / expected, share.high / expected
-    )
-
-
-def _intercept(y: _Array, risk: _Array) -> Estimate:
-    fit = fit_logistic(np.ones((y.size, 1)), y, offset=log_odds(risk))
-    if not fit.converged:
-        return unknown(fit.reason)
-    return wald(float(fit.coefficients[0]), math.sqrt(fit.covariance[0, 0]))

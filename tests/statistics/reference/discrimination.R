@@ -50,9 +50,10 @@ subgroup <- function(rows) {
   fit <- glm(y ~ 1, offset = qlogis(p), family = binomial,
              control = glm.control(epsilon = 1e-14))
   ci <- suppressMessages(confint.default(fit))
-  wilson <- as.numeric(prop.test(sum(y), length(y), correct = FALSE)$conf.int)
+  # Riley et al. (2021), doi:10.1002/sim.9025: symmetric on the log scale.
+  error <- sqrt((1 - mean(y)) / sum(y))
   list(n = length(y), events = sum(y), auc = area(y, p),
-       observed_expected = c(mean(y), wilson) / mean(p),
+       observed_expected = mean(y) / mean(p) * exp(qnorm(c(0.5, 0.025, 0.975)) * error),
        intercept = c(unname(coef(fit)), as.numeric(ci)))
 }
 
