@@ -108,6 +108,7 @@ def bootstrap(
     n: int,
     *,
     rng: Generator,
+    strata: NDArray[np.generic] | None = None,
     resamples: int = RESAMPLES,
     jobs: int = 1,
     progress: Progress | None = None,
@@ -127,6 +128,8 @@ def bootstrap(
         How many patients there are, at least 1.
     rng : numpy.random.Generator
         Where the randomness comes from.
+    strata : numpy.ndarray of shape (n,), optional
+        Group of each patient: as many of each are drawn as there are.
     resamples : int
         How many, at least 1.
     jobs : int
@@ -157,10 +160,11 @@ def bootstrap(
     for name, count in (("n", n), ("resamples", resamples), ("jobs", jobs)):
         if count < 1:
             raise ValueError(f"{name}: must be at least 1")
+    groups = _groups(n, strata)
     generators = rng.spawn(resamples)
     batches = [generators[i : i + _BATCH] for i in range(0, resamples, _BATCH)]
     work = Parallel(n_jobs=jobs, return_as="generator")(
-        delayed(_batch)(statistic, n, batch) for batch in batches
+        delayed(_batch)(statistic, groups, batch) for batch in batches
     )
     done: list[_Array | str] = []
     for results in work:
@@ -170,12 +174,23 @@ def bootstrap(
     return _gather(done)
 
 
+def _groups(n: int, strata: NDArray[np.generic] | None) -> list[Rows]:
+    if strata is None:
+        return [np.arange(n)]
+    return [np.flatnonzero(strata == label) for label in np.unique(strata)]
+
+
 def _batch(
-    statistic: Statistic, n: int, generators: Sequence[Generator]
+    statistic: Statistic, groups: Sequence[Rows], generators: Sequence[Generator]
 ) -> list[_Array | str]:
     # Threads that share a sum would add it up in another order than one alone.
     with threadpool_limits(1):
-        return [_one(statistic, each.integers(n, size=n)) for each in generators]
+        return [_one(statistic, _draw(groups, each)) for each in generators]
+
+
+def _draw(groups: Sequence[Rows], generator: Generator) -> Rows:
+    drawn = [rows[generator.integers(rows.size, size=rows.size)] for rows in groups]
+    return np.concatenate(drawn)
 
 
 def _one(statistic: Statistic, rows: Rows) -> _Array | str:
