@@ -7,11 +7,10 @@ from importlib.resources import as_file, files
 from pathlib import Path
 from typing import Any
 
-from cds_hooks.addresses import host_of, is_within
+from cds_hooks.addresses import is_within
 from cds_hooks.capabilities import Capabilities
 from cds_hooks.clients import Client, ClientRegister
 from cds_hooks.errors import ClientFileError
-from cds_hooks.fhir_servers import FHIRServer
 from cds_hooks.items import Item, Reader
 from cds_hooks.register_fields import Known, client_fields, preset_fields
 from cds_hooks.yaml_values import read_values
@@ -178,8 +177,13 @@ def _check(entry: _Entry) -> None:
         )
     _check_trust(entry)
     _check_actions(entry, client.capabilities)
-    for server in client.fhir_servers:
-        _check_literal(entry, server)
+    bases = [server.base_url for server in client.fhir_servers]
+    for base in sorted({base for base in bases if bases.count(base) > 1}):
+        entry.at("fhir_servers").refuse(
+            f"name {base} twice, with something else beside it",
+            "keep one of them: the other would never count",
+            shown=False,
+        )
 
 
 def _check_trust(entry: _Entry) -> None:
@@ -233,22 +237,6 @@ def _check_actions(entry: _Entry, capabilities: Capabilities) -> None:
                 "is never used: selection_behaviors is empty",
                 "name `any` there, or take this out",
             )
-
-
-def _check_literal(entry: _Entry, server: FHIRServer) -> None:
-    """Refuse an address that is not public, unless it is declared to be private."""
-    host = host_of(server.base_url)
-    if isinstance(host, str):
-        is_usable = host != "localhost" and not host.endswith(".localhost")
-    else:
-        is_usable = host.is_global or any(host in n for n in server.private_addresses)
-    if not is_usable:
-        entry.at("fhir_servers").refuse(
-            f"name {server.base_url}, which is not public",
-            "list its network under private_addresses; a server on this machine is"
-            " reached in open mode, without an entry",
-            shown=False,
-        )
 
 
 def _check_together(entries: list[_Entry]) -> None:

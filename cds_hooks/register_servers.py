@@ -2,7 +2,7 @@
 
 from ipaddress import IPv4Network, IPv6Network, ip_network
 
-from cds_hooks.addresses import normalised_url
+from cds_hooks.addresses import host_of, normalised_url
 from cds_hooks.errors import InvalidClient
 from cds_hooks.fhir_servers import FHIRServer
 from cds_hooks.items import Item, Reader
@@ -48,7 +48,22 @@ def read_server(item: Item) -> FHIRServer | None:
         item.fields()["also_known_as"].refuse(
             "repeats the base_url", "list other names only", shown=False
         )
-    return FHIRServer(**{name: value for name, value in read.items() if value})
+    server = FHIRServer(**{name: value for name, value in read.items() if value})
+    if not _may_be_reached(server):
+        item.fields()["base_url"].refuse(
+            "is not public",
+            "list its network under private_addresses; a server on this machine is"
+            " reached in open mode, without an entry",
+        )
+    return server
+
+
+def _may_be_reached(server: FHIRServer) -> bool:
+    """Tell whether a host is a name, or an address that is public or declared."""
+    host = host_of(server.base_url)
+    if isinstance(host, str):
+        return host != "localhost" and not host.endswith(".localhost")
+    return host.is_global or any(host in n for n in server.private_addresses)
 
 
 def _name(text: str) -> str:

@@ -64,7 +64,7 @@ async function load(engine, repository, file) {
     if (bundle.type !== 'transaction') {
       throw new StartError('it is not a transaction Bundle');
     }
-    await repository.resolveConditionalReferences(bundle);
+    await repository.resolveReferences(bundle);
     await handle(engine, repository, { method: 'POST', url: '/', body: bundle });
   } catch (error) {
     const name = basename(file);
@@ -160,7 +160,7 @@ function answering(engine, repository, pageSize) {
     } else {
       if (['POST', 'PUT', 'PATCH'].includes(method)) {
         requireBody(body);
-        await repository.resolveConditionalReferences(body);
+        await repository.resolveReferences(body);
       }
       const path = url.pathname + url.search;
       answer = await handle(engine, repository, { method, url: path, headers, body });

@@ -4,6 +4,7 @@
 const { core, router } = require('./medplum.cjs');
 
 const CONDITIONAL = /^[A-Z][A-Za-z]+\?./;
+const READ = /^[A-Z][A-Za-z]+\/[A-Za-z0-9.-]+$/;
 
 /** Refuses what is not valid R4; a transaction that fails leaves no trace. */
 class Repository extends router.MemoryRepository {
@@ -40,13 +41,15 @@ class Repository extends router.MemoryRepository {
     return { ...bundle, entry: page.length > 0 ? page : undefined };
   }
 
-  /** Writes the reference that is meant in place of each `Type?search`. */
-  async resolveConditionalReferences(node) {
+  /** Writes the reference that is meant in place of full URLs of entries and `Type?search`. */
+  async resolveReferences(node, own = ownNames(node)) {
     for (const [name, value] of Object.entries(node)) {
-      if (name === 'reference' && CONDITIONAL.test(value)) {
+      if (name === 'reference' && own.has(value)) {
+        node[name] = own.get(value);
+      } else if (name === 'reference' && CONDITIONAL.test(value)) {
         node[name] = await this.theOnlyMatch(value);
       } else if (value !== null && typeof value === 'object') {
-        await this.resolveConditionalReferences(value);
+        await this.resolveReferences(value, own);
       }
     }
   }
@@ -67,6 +70,14 @@ class Repository extends router.MemoryRepository {
     const all = [...this.resources].map(([type, held]) => [type, held.size]);
     return Object.fromEntries(all.filter(([, size]) => size > 0).sort());
   }
+}
+
+/** The names here of a transaction's entries that bring their ids; Medplum sees to `urn:uuid`. */
+function ownNames({ type, entry }) {
+  const named = type === 'transaction' && Array.isArray(entry) ? entry : [];
+  return new Map(named.filter((each) => each?.request?.method === 'PUT')
+    .map(({ fullUrl, request }) => [fullUrl, request.url])
+    .filter(([fullUrl, url]) => READ.test(url) && `${fullUrl}`.endsWith(`/${url}`)));
 }
 
 /** Compares by one rule; what has no value comes last. */

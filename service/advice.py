@@ -208,7 +208,7 @@ def refuse_without_procedures(gathered: Gathered) -> None:
 
 def refuse_unread(assessment: Assessment) -> None:
     """
-    Refuse to be silent because of a Procedure that could not be read.
+    Refuse to be silent because of Procedures that are illegible, or all of others.
 
     Parameters
     ----------
@@ -219,8 +219,15 @@ def refuse_unread(assessment: Assessment) -> None:
     ------
     DataUnavailable
         If no operation is eligible, but an entry that could be one was no valid
-        Procedure.
+        Procedure, or none of the Procedures names the patient: a merged record, a
+        subject without a reference, or the wrong prefetch.
     """
+    if assessment.extraction.only_others:
+        raise DataUnavailable(
+            "prefetch.procedures: none of them has the patient of the call as its"
+            " subject, or they name several servers; send the patient's own, or null if"
+            " there are none"
+        )
     if assessment.not_assessed is Reason.NO_ELIGIBLE_OPERATION and any(
         source.startswith("Procedure") for source, _ in assessment.extraction.rejected
     ):

@@ -11,7 +11,7 @@ import orjson
 
 from service.local_server import ServerError, local_program
 
-__all__ = ["fhir_server", "with_short_references"]
+__all__ = ["fhir_server"]
 
 _FOLDER = Path(__file__).parents[1] / "sandbox"
 
@@ -93,42 +93,5 @@ def _node() -> str:
 def _written(bundles: Iterable[Mapping[str, Any]], folder: Path) -> Iterator[str]:
     for number, bundle in enumerate(bundles, 1):
         file = folder / f"{number:03}.json"
-        file.write_bytes(orjson.dumps(with_short_references(bundle)))
+        file.write_bytes(orjson.dumps(bundle))
         yield str(file)
-
-
-def with_short_references(bundle: Mapping[str, Any]) -> dict[str, Any]:
-    """
-    Name what a transaction Bundle holds by type and id.
-
-    FHIR wants a server to know the full URLs of a transaction's entries as its own.
-    This one does so for ``urn:uuid`` only, and takes all others for another server's.
-
-    Parameters
-    ----------
-    bundle : mapping
-        The Bundle.
-
-    Returns
-    -------
-    dict
-        The same, with absolute references to its entries made relative.
-    """
-    own = {
-        entry["fullUrl"]: entry["request"]["url"]
-        for entry in bundle["entry"]
-        if "fullUrl" in entry
-    }
-    short: dict[str, Any] = _shortened(bundle, own)
-    return short
-
-
-def _shortened(node: Any, own: Mapping[str, str]) -> Any:  # noqa: ANN401 any JSON
-    if isinstance(node, dict):
-        return {
-            name: own.get(value, value)
-            if name == "reference" and isinstance(value, str)
-            else _shortened(value, own)
-            for name, value in node.items()
-        }
-    return [_shortened(each, own) for each in node] if isinstance(node, list) else node

@@ -1,32 +1,23 @@
 """``scnen-cds cohort``: bring patients of one's own in, and see who was taken."""
 
-from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, TextIO
+from typing import Any
 from zoneinfo import ZoneInfo
 
 import click
 import numpy as np
-import orjson
 
-from service.cli.cohort_text import columns_text, summary_text
+from service.cli.cohort_output import counting, save_cohort, save_refused, tell
+from service.cli.cohort_text import columns_text
 from service.cli.store_period import selecting, selection_of
-from service.cli.store_place import Progress, open_place
+from service.cli.store_place import open_place
 from service.cohort.decided import cohort_of
 from service.cohort.lines import COLUMNS, TableError
-from service.cohort.patients import PatientCohort
 from service.cohort.simulation import simulate as draw
-from service.cohort.summary import Summary, summarise
 from service.cohort.table import read_cohort
-from service.cohort.writing import write_cohort, write_refused
-from service.model.artifact import (
-    ArtifactError,
-    bundled_models,
-    load_bundled,
-    load_model,
-)
+from service.model.artifact import ArtifactError, bundled_models, load_model
 from service.store.cohort import Followed, followed
 
 __all__ = ["cohort"]
@@ -110,13 +101,12 @@ def check(
     """  # noqa: D301 as above
     try:
         found = read_cohort(
-            file, signed_angles=signed_angles, progress=_counting("rows read")
+            file, signed_angles=signed_angles, progress=counting("rows read")
         )
     except TableError as error:
         raise click.ClickException(str(error)) from error
-    _tell(found, is_json=is_json)
-    if found.refused:
-        _write_refused(found, target or _beside(file))
+    tell(found, is_json=is_json)
+    if save_refused(found, target, file):
         context.exit(1)
 
 
@@ -156,8 +146,8 @@ def simulate(
         found = draw(model, n, np.random.default_rng(seed))
     except (ArtifactError, ValueError) as error:
         raise click.UsageError(str(error)) from error
-    _save(out, lambda file: write_cohort(found, file))
-    _tell(found)
+    save_cohort(found, out)
+    tell(found)
 
 
 @cohort.command("from-store")
@@ -201,10 +191,9 @@ def from_store(
         name="decisions of the store",
     )
     found = replace(found, warnings=(*found.warnings, *_notes(stored)))
-    _save(out, lambda file: write_cohort(found, file))
-    _tell(found)
-    if found.refused:
-        _write_refused(found, target or _beside(out))
+    save_cohort(found, out)
+    tell(found)
+    save_refused(found, target, out)
 
 
 def _notes(stored: Followed) -> list[str]:
@@ -221,48 +210,3 @@ def _notes(stored: Followed) -> list[str]:
             " several stands here several times"
         )
     return notes
-
-
-def _summary(found: PatientCohort) -> Summary:
-    models = tuple(load_bundled(model_id) for model_id in bundled_models())
-    return summarise(found, models)
-
-
-def _tell(found: PatientCohort, *, is_json: bool = False) -> None:
-    summary = _summary(found)
-    click.echo(
-        orjson.dumps(summary, option=orjson.OPT_INDENT_2)
-        if is_json
-        else summary_text(summary)
-    )
-
-
-def _counting(what: str) -> Callable[[int], None]:
-    """Add up the numbers of newly finished pieces."""
-    progress, done = Progress(what), 0
-
-    def add(new: int) -> None:
-        nonlocal done
-        done += new
-        progress(done)
-
-    return add
-
-
-def _beside(file: Path) -> Path:
-    return file.with_name(file.name + ".refused.csv")
-
-
-def _write_refused(found: PatientCohort, target: Path) -> None:
-    _save(target, lambda file: write_refused(found.refused, file))
-
-
-def _save(target: Path, write: Callable[[TextIO], None]) -> None:
-    try:
-        with target.open("w", encoding="utf-8", newline="") as file:
-            write(file)
-    except OSError as error:
-        raise click.ClickException(
-            f"{target}: cannot be written: {error.strerror}"
-        ) from error
-    click.echo(f"written to {target}", err=True)

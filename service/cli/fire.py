@@ -29,12 +29,19 @@ from service.local_server import ServerError, local_server
 
 __all__ = ["fire"]
 
-_OK: Final = 200
+_UNAUTHORISED: Final = 401
 _ISSUER: Final = "https://rehearsal.example.org"
+_SIGNED_IN_VAIN: Final = (
+    "The call was signed; the service's log says what is wrong with it: `refusal` in"
+    " the line of the request. Is the key's entry in the register that runs there? If"
+    " you reach the service under another name than the EHR will, list under"
+    " `audiences`, in both registers, the URL that the EHR will call."
+)
 #: What to do about the answer, by HTTP status.
 _REMEDIES: Final = {
-    401: "The service wants a signed call: --new-key makes a key and a register entry,"
-    " --key signs with it. Without, serve in open mode on this machine.",
+    _UNAUTHORISED: "The service wants a signed call: --new-key makes a key and a"
+    " register entry, --key signs with it. Without, serve in open mode on this"
+    " machine.",
     404: "Nothing is there: --service takes the base URL, the part before"
     " /cds-services.",
     412: "The service lacks data that it must have. Send more, or let it fetch: the"
@@ -151,7 +158,8 @@ def fire(**given: Any) -> None:  # noqa: ANN401 numpydoc ignore=PR01
         _show(open_page(options.width, options.no_color), client, call, reply)
     if not reply.is_ok:
         said = fault_of(reply).removesuffix(".")
-        remedy = _REMEDIES.get(reply.status, "")
+        is_signed = reply.status == _UNAUTHORISED and options.key is not None
+        remedy = _SIGNED_IN_VAIN if is_signed else _REMEDIES.get(reply.status, "")
         raise click.ClickException(f"HTTP {reply.status}: {said}. {remedy}".rstrip())
 
 

@@ -10,6 +10,7 @@ import click
 import orjson
 
 from cds_hooks import Client, ClientFileError, Service
+from cds_hooks.addresses import is_loopback
 from service.cli.clients import write_facts
 from service.clients import find_client, load_clients
 from service.config import Settings, SettingsError, checked_public_url
@@ -18,10 +19,8 @@ from service.parts import Parts, build_parts
 __all__ = ["services"]
 
 _TYPE = re.compile(r"[A-Z][A-Za-z]+")
-#: The address is this machine's own: nothing that an EHR elsewhere could call.
-_PLACEHOLDER = (
-    "These addresses are this machine's. Give the one that the EHR will call with"
-    " --public-url, or set SCNEN_PUBLIC_URL."
+_REMEDY = (
+    "Give the one that the EHR will call with --public-url, or set SCNEN_PUBLIC_URL."
 )
 
 
@@ -165,8 +164,8 @@ def _resource_types(queries: Iterable[str]) -> list[str]:
 
 def _write(sheet: Mapping[str, Any]) -> None:
     click.echo(f"{sheet['title']}: what to enter for the client {sheet['client']}")
-    if sheet["public_url"].startswith("http:"):
-        write_facts([("", _PLACEHOLDER)])
+    if doubt := _doubt(sheet["public_url"]):
+        write_facts([("", f"{doubt} {_REMEDY}")])
     for service in sheet["services"]:
         _heading(f"Service {service['id']}")
         write_facts(list(_service_facts(service)))
@@ -180,6 +179,15 @@ def _write(sheet: Mapping[str, Any]) -> None:
     write_facts(list(_connection(sheet)))
     _heading("To know")
     write_facts([("-", note) for note in sheet["notes"]])
+
+
+def _doubt(public_url: str) -> str | None:
+    """Tell why no EHR could call an address, or would be refused there."""
+    if is_loopback(public_url.lower()):
+        return "These addresses are this machine's."
+    if public_url.startswith("http:"):
+        return "These addresses are http; elsewhere the service is called by https."
+    return None
 
 
 def _heading(text: str) -> None:
@@ -208,12 +216,13 @@ def _trigger(service: Mapping[str, Any]) -> str:
         )
     if service["trigger"] is None:
         return (
-            "in an encounter, at discharge if the EHR can tell. If a call can say that"
-            " it comes from there, register it as `trigger`."
+            "whenever a chart is opened: the follow-up. If a call can say that it is"
+            " made at a discharge, register it as `trigger`."
         )
     values = " or ".join(service["trigger"]["values"])
     return (
-        f"discharge: the EHR's trigger {values}. Its calls carry the extension"
+        "whenever a chart is opened: the follow-up; and at discharge: the EHR's trigger"
+        f" {values}. The calls of that one carry the extension"
         f" {service['trigger']['extension']} with that value, and an encounterId."
     )
 

@@ -141,6 +141,7 @@ def extract(
     own = keep_own(record, patient_id, encounter_id)
     verdict = _assess(record, own, call)
     rejected = [*sorted(intake.faults.items()), *own.junk]
+    procedures = own.selections["Procedure"]
     return Extraction(
         verdict.vertebrae,
         now,
@@ -149,6 +150,7 @@ def extract(
         verdict.unchecked,
         tuple(rejected),
         other_patient=own.other_patient,
+        only_others=bool(procedures.other_patient and not procedures.resources),
         operation=verdict.operation,
         elsewhere=record.elsewhere,
     )

@@ -264,6 +264,8 @@ class Extraction:
         Reference and fault of each resource that could not be used.
     other_patient : int
         How many resources of other patients were dropped.
+    only_others : bool
+        Whether there were Procedures, and none is the patient's.
     operation : Operation or None
         Where the latest operation was asked for: when the last of it took place.
     elsewhere : Mapping of str to int
@@ -277,5 +279,6 @@ class Extraction:
     unchecked: frozenset[str] = frozenset()
     rejected: tuple[tuple[str, str], ...] = ()
     other_patient: int = 0
+    only_others: bool = False
     operation: Operation | None = None
     elsewhere: Mapping[str, int] = field(default_factory=dict)

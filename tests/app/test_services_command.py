@@ -178,7 +178,7 @@ def test_the_text_of_a_registered_client_names_what_is_special_of_it():
     assert "  procedures-user   (our key procedures)\n" in north
     assert "https://ehr.north.example.org/interconnect/api/FHIR/R4 (R4)" in north
     assert "name it: http://ehr-internal:8080/api/FHIR/R4" in north
-    assert "the EHR's trigger 27" in north
+    assert "the EHR's trigger 27" in " ".join(north.split())
     assert "This machine" not in north
     south = run("--client", "south", "--clients", EXAMPLE, "--public-url", URL).output
     assert "Not known to prefetch" in south
@@ -186,7 +186,7 @@ def test_the_text_of_a_registered_client_names_what_is_special_of_it():
     assert "https://ehr.east.example.org" in east
     assert "references may name it: by this URL only" in east
     assert "the hook says so by itself" in east
-    assert "register it as `trigger`" in east
+    assert "register it as `trigger`" in " ".join(east.split())
     sandbox = run("--client", "public-sandbox").output
     assert "open mode only" in sandbox
     assert "aud of JWT" not in sandbox
@@ -199,6 +199,20 @@ def test_addresses_of_this_machine_are_not_passed_off_as_the_service_s():
     told = run("--client", "epic", "--public-url", URL + "/").output
     assert "These addresses" not in told
     assert f"{URL}/cds-services/scnen-chart" in told
+
+
+def test_an_address_elsewhere_without_tls_is_doubted_for_what_it_is():
+    """It is not this machine's, and no EHR may call it all the same."""
+    text = run("--client", "epic", "--public-url", "http://cds.example.org").output
+    assert "These addresses are http;" in text
+    assert "this machine" not in text
+
+
+@pytest.mark.parametrize("client", ["epic", "generic", "public-sandbox"])
+def test_a_chart_is_fired_at_whenever_it_is_opened(client):
+    """With the trigger of the discharge alone nobody would get the follow-up."""
+    text = " ".join(run("--client", client).output.split())
+    assert "trigger whenever a chart is opened: the follow-up" in text
 
 
 def test_register_and_address_come_from_the_settings(monkeypatch):

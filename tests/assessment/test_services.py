@@ -194,9 +194,36 @@ def test_an_entry_that_cannot_be_read_is_said_on_the_card(ask, bundle_of, key):
     assert "Some records could not be read" in card.detail
 
 
-def test_pf_11_resources_of_another_patient_do_not_count(ask):
+@pytest.mark.parametrize("hook", ["encounter-discharge", "patient-view"])
+def test_pf_11_resources_of_another_patient_alone_are_no_answer(parts, hook):
     """The prefetch of one patient with the id of another in the context."""
-    assert ask("01", context={"patientId": "syn-02"}).cards == ()
+    (service,) = [s for s in parts.registry if s.hook == hook]
+    entry = {"hook": hook, "prefetch": dict(service.prefetch)}
+    body = hook_request(PATIENTS["01"], entry)
+    body["context"]["patientId"] = "syn-02"
+    with pytest.raises(DataUnavailable, match="none of them has the patient"):
+        service.handler(load_request(body, hook))
+
+
+@pytest.mark.parametrize(
+    "subject",
+    [None, {}, {"identifier": {"value": "4711"}}, {"reference": "urn:uuid:1"}],
+    ids=str,
+)
+def test_procedures_that_name_nobody_are_no_answer(ask, bundle_of, subject):
+    """As some servers write it; silence would pass for "no operation"."""
+    bundle = deepcopy(bundle_of("01", "procedures"))
+    for resource in _resources(bundle):
+        resource["subject"] = subject
+    with pytest.raises(DataUnavailable, match=r"prefetch\.procedures"):
+        ask("01", {"procedures": bundle})
+
+
+def test_pf_11_procedures_of_another_patient_beside_own_do_not_count(ask, bundle_of):
+    """Those of his own show that the patient is named as we know it."""
+    bundle = deepcopy(bundle_of("13", "procedures"))
+    _resources(bundle)[0]["subject"] = {"reference": "Patient/somebody-else"}
+    assert ask("13", {"procedures": bundle}).cards == ()
 
 
 HERE = "https://ehr.example.org/fhir"

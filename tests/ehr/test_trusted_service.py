@@ -174,6 +174,22 @@ def test_fire_without_a_key_is_told_what_to_do(run, ward, trusting):
     assert "--key signs with it" in words(result.output)
 
 
+def test_fire_with_a_key_that_is_refused_is_not_told_to_sign(run, ward, trusting):
+    """Signed for the address of this machine, which is none of the service's."""
+    (north, _) = entries(trusting.key.with_name("rehearsal.jwks.json").name)
+    del north["audiences"]
+    other = trusting.register.with_name("no-audiences.yaml")
+    other.write_text(json.dumps({"clients": [north]}))
+    result = run(
+        *("fire", "--client", "north", "--clients", other),
+        *("--key", trusting.key, "--service", trusting.url, "--fhir", ward.url),
+        *("--patient", "syn-01", "--encounter", "syn-01-encounter"),
+    )
+    assert result.exit_code == 1
+    assert "--key signs with it" not in words(result.output)
+    assert "list under `audiences`" in words(result.output)
+
+
 def test_the_doctor_is_let_in(run, ward, trusting):
     """Discovery, then calls: the first with all data is answered."""
     result = run(

@@ -403,8 +403,8 @@ def test_only_private_networks_are_opened(faults, network, told):
 def test_a_server_at_an_address_that_is_not_public_is_refused(faults, host):
     """Unless its network is listed, which for some is impossible."""
     (fault,) = faults(north(fhir_servers=[{"base_url": f"https://{host}/fhir"}]))
-    assert fault.field == "clients[0].fhir_servers"
-    assert "which is not public; list its network" in f"{fault.problem}; {fault.remedy}"
+    assert fault.field == "clients[0].fhir_servers[0].base_url"
+    assert "is not public; list its network" in f"{fault.problem}; {fault.remedy}"
 
 
 def test_a_private_address_may_be_listed(load):
@@ -730,6 +730,17 @@ def test_a_server_stands_once_for_a_client(faults):
         "clients[0].fhir_servers[1]",
         "keep one of them",
     )
+
+
+def test_a_server_has_one_entry_whatever_else_stands_in_it(faults):
+    """Of two versions only the first would count, without a word."""
+    servers = [
+        {"base_url": "https://e.example/fhir"},
+        {"base_url": "https://E.example/fhir/", "version": "R5"},
+    ]
+    (fault,) = faults(north(fhir_servers=servers))
+    assert fault.field == "clients[0].fhir_servers"
+    assert "name https://e.example/fhir twice" in fault.problem
 
 
 def test_all_faults_are_told_at_once_with_their_places(faults):

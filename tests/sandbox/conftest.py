@@ -67,6 +67,14 @@ class Server:
         ]
 
 
+def with_short_references(bundle):
+    """A Bundle as the server has it: full URLs of its entries are its own names."""
+    first = bundle["entry"][0]
+    base = first["fullUrl"].removesuffix(first["request"]["url"])
+    text = json.dumps(bundle)
+    return json.loads(text.replace(f'"reference": "{base}', '"reference": "'))
+
+
 class Validators:
     """A running `validate.cjs`: a line in, a line out."""
 

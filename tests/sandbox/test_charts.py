@@ -12,6 +12,8 @@ from service.fire import hook_request
 from service.patients import bundled_patients
 from service.services import prefetch_templates
 
+from .conftest import with_short_references
+
 pytestmark = pytest.mark.tool
 
 #: the server speaks R4: it refuses the patient of R5
@@ -28,17 +30,10 @@ def patient(request):
     return request.param
 
 
-def loaded(patient):
-    """The Bundle as the server has it: full URLs of its entries are its own names."""
-    first = patient.bundle["entry"][0]
-    base = first["fullUrl"].removesuffix(first["request"]["url"])
-    text = json.dumps(patient.bundle)
-    return json.loads(text.replace(f'"reference": "{base}', '"reference": "'))
-
-
 def resources(patient, kind=None):
     """All resources of a patient's Bundle, or those of one kind."""
-    found = [entry["resource"] for entry in loaded(patient)["entry"]]
+    entries = with_short_references(patient.bundle)["entry"]
+    found = [entry["resource"] for entry in entries]
     return [item for item in found if kind in {None, item["resourceType"]}]
 
 
@@ -127,7 +122,7 @@ def test_template_that_sorts_gets_the_newest_first(charts, patient, key):
 def test_our_own_ehr_finds_the_same_as_the_server(charts, patient):
     """`service.fire` answers the templates as another implementation does."""
     service = {"hook": "encounter-discharge", "prefetch": TEMPLATES}
-    prefetch = hook_request(loaded(patient), service)["prefetch"]
+    prefetch = hook_request(with_short_references(patient.bundle), service)["prefetch"]
     for key in SEARCHES:
         ours = [entry["resource"] for entry in prefetch[key].get("entry", ())]
         theirs = charts.search(query(patient, key))

@@ -309,6 +309,39 @@ def test_script_by_itself_serves_a_file_without_a_token(node):
         process.stdout.close()
 
 
+DOCUMENTED = [
+    pytest.param(line, id=page.name)
+    for page in sorted(ROOT.glob("docs/*.md"))
+    for line in page.read_text("utf-8").splitlines()
+    if line.startswith("node sandbox/fhir_server.cjs ")
+]
+
+
+@pytest.mark.parametrize("command", DOCUMENTED)
+def test_documented_command_starts_the_server(node, command):
+    """Whoever pastes it has the patients, Epic's with his operation among them."""
+    process = subprocess.Popen(
+        ["/bin/sh", "-c", "exec " + command.replace("--port 8090", "--port 0")],
+        cwd=ROOT,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    try:
+        process.stdout.readline()
+        ready = process.stdout.readline()
+        assert "FHIR server: http://127.0.0.1:" in ready, process.stderr.readline()
+        (epic,) = (ROOT / "service/data/patients").glob("19-*.json")
+        patient = json.loads(epic.read_text("utf-8"))["entry"][0]["resource"]["id"]
+        query = f"{ready.split()[-1]}/Procedure?patient={patient}"
+        assert pasted(f"curl -s {shlex.quote(query)}")["total"] == 3
+    finally:
+        process.kill()
+        process.wait()
+        process.stdout.close()
+        process.stderr.close()
+
+
 def test_the_packages_are_pinned_by_hash_and_name_no_host():
     """The same bytes from any mirror; npm finds the addresses itself."""
     assert PACKAGES

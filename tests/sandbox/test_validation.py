@@ -11,7 +11,8 @@ from service.app import create_app
 from service.config import VARIABLES, Settings
 from service.fire import hook_request
 from service.patients import bundled_patients
-from service.sandbox import with_short_references
+
+from .conftest import with_short_references
 
 pytestmark = pytest.mark.tool
 

@@ -59,6 +59,27 @@ def test_created_resource_can_be_read_and_found(scratch):
     assert made in found
 
 
+def test_full_urls_of_entries_are_names_of_this_server(scratch):
+    """As FHIR wants it of a transaction; what is not in it keeps its address."""
+    base = "https://ehr.example.org/fhir/"
+    put = {"method": "PUT", "url": "Patient/moved"}
+    entries = [
+        (put, {"resourceType": "Patient", "id": "moved"}, base + "Patient/moved"),
+        *(
+            (
+                {"method": "PUT", "url": f"Observation/{name}"},
+                observation(id=name, subject={"reference": f"{base}Patient/{whose}"}),
+                None,
+            )
+            for name, whose in (("own", "moved"), ("foreign", "other"))
+        ),
+    ]
+    assert scratch.post("", transaction(*entries)).status_code == 200
+    own, foreign = (scratch.get(f"Observation/{n}").json() for n in ("own", "foreign"))
+    assert own["subject"]["reference"] == "Patient/moved"
+    assert foreign["subject"]["reference"] == base + "Patient/other"
+
+
 def test_update_replaces_and_keeps_the_older_version(scratch):
     """PUT with an id of one's own creates, and changes when it is there."""
     for status in ("preliminary", "final"):
