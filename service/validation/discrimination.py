@@ -1,7 +1,7 @@
-"""Discrimination: ROC curves, areas under them, and the difference of two areas.
+"""Discrimination: ROC curves, and the areas under them with their intervals.
 
-DeLong's intervals are plain (area +- 1.96 standard errors, cut to [0, 1]), as those of
-pROC and of the study: docs/decisions/0044-auc-intervals-and-thresholds.md.
+DeLong's intervals are symmetric on the logit scale unless plain ones are asked for:
+docs/decisions/0044-intervals-of-areas-and-net-benefit.md says why.
 
 References
 ----------
@@ -12,27 +12,29 @@ doi:10.1186/1471-2105-12-77.
 import math
 from dataclasses import dataclass
 from functools import partial
-from statistics import NormalDist
-from typing import Final, TypeAlias
+from typing import Final, Literal, TypeAlias
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from service.validation.arrays import check_outcome, check_weights
+from service.validation.arrays import check_outcome
 from service.validation.draws import Draws
-from service.validation.estimates import Estimate, wald
-from service.validation.ranking import areas, check_events, rank
+from service.validation.estimates import Z_95, Estimate
+from service.validation.ranking import (
+    areas,
+    check_events,
+    placement_error,
+    rank,
+    weights_or_ones,
+)
 
 __all__ = [
     "FEW_EVENTS",
     "Auc",
-    "AucDifference",
     "RocCurve",
     "auc",
     "bootstrap_interval",
-    "bootstrap_test",
     "delong_interval",
-    "delong_test",
     "roc_curve",
 ]
 
@@ -41,10 +43,8 @@ _Array: TypeAlias = NDArray[np.float64]
 #: With fewer events the bootstrap interval is shown beside DeLong's.
 FEW_EVENTS: Final = 50
 
-_DELONG: Final = "DeLong"
 _BOOTSTRAP: Final = "stratified bootstrap"
 _SEPARATED: Final = "the score separates all patients: no method gives an interval"
-_ALIKE: Final = "both scores rank the patients alike, or as well: no standard error"
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -80,7 +80,7 @@ class Auc:
     standard_error : float
         Of the area.
     method : str
-        ``DeLong`` or ``stratified bootstrap``.
+        ``DeLong, logit``, ``DeLong, plain`` or ``stratified bootstrap``.
     n, events : int
         Patients, and those with the outcome; not weighted.
     """
@@ -90,33 +90,6 @@ class Auc:
     method: str
     n: int
     events: int
-
-
-@dataclass(frozen=True, slots=True)
-class AucDifference:
-    """
-    Two areas on the same patients, and their difference.
-
-    Attributes
-    ----------
-    first, second : float
-        The areas.
-    difference : Estimate
-        First less second. Without interval if it has no standard error.
-    z : float
-        Difference in standard errors; NaN without one.
-    p_value : float
-        Two-sided; NaN without a standard error.
-    method : str
-        ``DeLong`` or ``stratified bootstrap``.
-    """
-
-    first: float
-    second: float
-    difference: Estimate
-    z: float
-    p_value: float
-    method: str
 
 
 def roc_curve(
@@ -153,7 +126,7 @@ def roc_curve(
     ranking = rank("score", score, y.size)
     sensitivity, false_positive = (
         np.concatenate(([0.0], np.cumsum(mass[::-1]) / mass.sum()))
-        for mass in ranking.masses(y, _weight(weights, y.size))
+        for mass in ranking.masses(y, weights_or_ones(weights, y.size))
     )
     thresholds = np.concatenate(([np.inf], ranking.values[::-1]))
     return RocCurve(thresholds, sensitivity, 1 - false_positive)
@@ -186,23 +159,28 @@ def auc(
     0.875
     """
     y = check_outcome(outcome)
-    return rank("score", score, y.size).area(y, _weight(weights, y.size))
+    return rank("score", score, y.size).area(y, weights_or_ones(weights, y.size))
 
 
-def delong_interval(outcome: ArrayLike, score: ArrayLike) -> Auc:
+def delong_interval(
+    outcome: ArrayLike, score: ArrayLike, *, scale: Literal["logit", "plain"] = "logit"
+) -> Auc:
     """
-    Give the area under the ROC curve with DeLong's 95 % interval.
+    Give the area under the ROC curve with a 95 % interval from DeLong's variance.
 
     Parameters
     ----------
     outcome, score : array_like of shape (n_patients,)
         As for `roc_curve`. Weights have no place in this variance: see
         `bootstrap_interval`.
+    scale : {"logit", "plain"}
+        Where the interval is symmetric. The plain one, cut to [0, 1], is what pROC
+        prints and papers usually give.
 
     Returns
     -------
     Auc
-        The area and its plain interval, cut to [0, 1].
+        The area and its interval.
 
     Raises
     ------
@@ -213,10 +191,9 @@ def delong_interval(outcome: ArrayLike, score: ArrayLike) -> Auc:
     y = check_outcome(outcome)
     check_events(y)
     of_events, of_others = rank("score", score, y.size).placements(y)
-    error = _standard_error(of_events, of_others)
-    found = wald(float(of_events.mean()), error)
-    limits = max(found.low, 0.0), min(found.high, 1.0)
-    return _auc(y, found.value, error, limits, _DELONG)
+    area, error = float(of_events.mean()), placement_error(of_events, of_others)
+    limits = _logit_limits(area, error) if scale == "logit" else _cut(area, error)
+    return _auc(y, area, error, limits, f"DeLong, {scale}")
 
 
 def bootstrap_interval(
@@ -250,97 +227,13 @@ def bootstrap_interval(
     """
     y = check_outcome(outcome)
     check_events(y)
-    ranking, weight = rank("score", score, y.size), _weight(weights, y.size)
+    ranking, weight = rank("score", score, y.size), weights_or_ones(weights, y.size)
     statistic = partial(areas, rankings=(ranking,), outcome=y, weight=weight)
     drawn = draws.run(statistic, y.size, strata=y)
     error = float(drawn.values.std(ddof=1))
     (low,), (high,) = drawn.band()
     limits = float(low), float(high)
     return _auc(y, ranking.area(y, weight), error, limits, _BOOTSTRAP)
-
-
-def delong_test(
-    outcome: ArrayLike, first: ArrayLike, second: ArrayLike
-) -> AucDifference:
-    """
-    Compare two scores on the same patients by DeLong's test for correlated curves.
-
-    Parameters
-    ----------
-    outcome, first, second : array_like of shape (n_patients,)
-        Outcome and two scores. Neither may have been fitted to these patients: the
-        test is then too sure of itself.
-
-    Returns
-    -------
-    AucDifference
-        The areas, their difference and its p value.
-
-    Raises
-    ------
-    ValueError
-        As `delong_interval`.
-    """
-    y = check_outcome(outcome)
-    check_events(y)
-    of_events, of_others = rank("first", first, y.size).placements(y)
-    of_events_2, of_others_2 = rank("second", second, y.size).placements(y)
-    error = _standard_error(of_events - of_events_2, of_others - of_others_2)
-    both = float(of_events.mean()), float(of_events_2.mean())
-    found = wald(both[0] - both[1], error)
-    return _difference(both, error, (found.low, found.high), _DELONG)
-
-
-def bootstrap_test(
-    outcome: ArrayLike,
-    first: ArrayLike,
-    second: ArrayLike,
-    *,
-    draws: Draws,
-    weights: ArrayLike | None = None,
-) -> AucDifference:
-    """
-    Compare two scores on the same patients by the stratified bootstrap.
-
-    Parameters
-    ----------
-    outcome, first, second : array_like of shape (n_patients,)
-        Outcome and two scores.
-    draws : Draws
-        How patients are drawn.
-    weights : array_like of shape (n_patients,), optional
-        How many patients each stands for.
-
-    Returns
-    -------
-    AucDifference
-        With a percentile interval; z is the difference over the standard deviation
-        of the resampled ones, as in pROC.
-
-    Raises
-    ------
-    ValueError
-        As `delong_interval`.
-    """
-    y = check_outcome(outcome)
-    check_events(y)
-    rankings = rank("first", first, y.size), rank("second", second, y.size)
-    weight = _weight(weights, y.size)
-    statistic = partial(areas, rankings=rankings, outcome=y, weight=weight)
-    first_areas, second_areas = draws.run(statistic, y.size, strata=y).values.T
-    drawn = first_areas - second_areas
-    low, high = np.percentile(drawn, (2.5, 97.5)).tolist()
-    both = rankings[0].area(y, weight), rankings[1].area(y, weight)
-    return _difference(both, float(drawn.std(ddof=1)), (low, high), _BOOTSTRAP)
-
-
-def _weight(weights: ArrayLike | None, n: int) -> _Array:
-    return np.ones(n) if weights is None else check_weights(weights, n)
-
-
-def _standard_error(of_events: _Array, of_others: _Array) -> float:
-    parts = (sample.var(ddof=1) / sample.size for sample in (of_events, of_others))
-    return math.sqrt(sum(parts))
 
 
 def _auc(
@@ -350,13 +243,13 @@ def _auc(
     return Auc(found, error, method, y.size, int(y.sum()))
 
 
-def _difference(
-    both: tuple[float, float], error: float, limits: tuple[float, float], method: str
-) -> AucDifference:
-    value = both[0] - both[1]
+def _cut(area: float, error: float) -> tuple[float, float]:
+    return max(area - Z_95 * error, 0.0), min(area + Z_95 * error, 1.0)
+
+
+def _logit_limits(area: float, error: float) -> tuple[float, float]:
     if not error:
-        unknown = Estimate(value, note=_ALIKE)
-        return AucDifference(*both, unknown, math.nan, math.nan, method)
-    z = value / error
-    p_value = 2 * NormalDist().cdf(-abs(z))
-    return AucDifference(*both, Estimate(value, *limits), z, p_value, method)
+        return area, area  # which `_auc` does not show
+    factor = math.exp(Z_95 * error / (area * (1 - area)))
+    odds = area / (1 - area)
+    return odds / (odds + factor), odds * factor / (odds * factor + 1)

@@ -7,17 +7,26 @@ References
 Sun and Xu (2014), doi:10.1109/LSP.2014.2337313.
 """
 
+import math
 from dataclasses import dataclass
 from typing import Final, TypeAlias
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from service.validation.arrays import check_finite
+from service.validation.arrays import check_finite, check_weights
 from service.validation.draws import times_drawn
 from service.validation.estimates import NotEstimableError
 
-__all__ = ["MINIMUM_EVENTS", "Ranking", "areas", "check_events", "rank"]
+__all__ = [
+    "MINIMUM_EVENTS",
+    "Ranking",
+    "areas",
+    "check_events",
+    "placement_error",
+    "rank",
+    "weights_or_ones",
+]
 
 _Array: TypeAlias = NDArray[np.float64]
 
@@ -165,6 +174,50 @@ def areas(
     """
     mass = times_drawn(rows, outcome.size) * weight
     return np.array([ranking.area(outcome, mass) for ranking in rankings])
+
+
+def placement_error(of_events: _Array, of_others: _Array) -> float:
+    """
+    Give DeLong's standard error of a mean placement.
+
+    Parameters
+    ----------
+    of_events : numpy.ndarray of shape (n_events,)
+        From `Ranking.placements`; for a difference of areas, differences of them.
+    of_others : numpy.ndarray of shape (n_patients - n_events,)
+        The same of those without the outcome.
+
+    Returns
+    -------
+    float
+        The standard error of the area, or of the difference.
+    """
+    parts = (sample.var(ddof=1) / sample.size for sample in (of_events, of_others))
+    return math.sqrt(sum(parts))
+
+
+def weights_or_ones(weights: ArrayLike | None, n: int) -> _Array:
+    """
+    Take weights, or one patient for each.
+
+    Parameters
+    ----------
+    weights : array_like of shape (n_patients,) or None
+        See `service.validation.arrays.check_weights`.
+    n : int
+        How many patients there are.
+
+    Returns
+    -------
+    numpy.ndarray of shape (n_patients,)
+        Weights with a mean of 1.
+
+    Raises
+    ------
+    ValueError
+        As `check_weights`.
+    """
+    return np.ones(n) if weights is None else check_weights(weights, n)
 
 
 def check_events(outcome: _Array) -> None:

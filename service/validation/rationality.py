@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from service.validation.arrays import check_finite, check_outcome
-from service.validation.discrimination import (
+from service.validation.auc_comparison import (
     AucDifference,
     bootstrap_test,
     delong_test,

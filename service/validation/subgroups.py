@@ -65,7 +65,7 @@ class Subgroup:
     n, events : int or None
         Patients, and those with the outcome; None if hidden.
     auc : Estimate
-        Area under the ROC curve with DeLong's interval.
+        Area under the ROC curve; DeLong's interval, logit scale.
     observed_expected : Estimate
         Observed over expected events; log-scale interval, as for all patients.
     intercept_in_the_large : Estimate

@@ -17,10 +17,10 @@ from typing import Final, TypeAlias
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from service.validation.arrays import check_outcome, check_risk, check_weights
+from service.validation.arrays import check_outcome, check_risk
 from service.validation.draws import Draws, times_drawn
 from service.validation.estimates import NotEstimableError
-from service.validation.ranking import check_events
+from service.validation.ranking import check_events, weights_or_ones
 
 __all__ = ["THRESHOLDS", "DecisionCurve", "Limits", "decision_curve"]
 
@@ -138,7 +138,7 @@ def decision_curve(
     """
     y = check_outcome(outcome)
     values = check_risk(risk, y.size)
-    weight = np.ones(y.size) if weights is None else check_weights(weights, y.size)
+    weight = weights_or_ones(weights, y.size)
     cuts, given = _check_thresholds(thresholds), _check_prevalence(prevalence)
     reached = np.searchsorted(cuts, values, side="right")
     curves = partial(

@@ -7,6 +7,8 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.special import expit, logit
+from scipy.stats import norm
 
 HERE = Path(__file__).parent
 
@@ -29,6 +31,12 @@ def table(name: str) -> NDArray[Any]:
         dtype=None,
         encoding="utf-8",
     )
+
+
+def logit_interval(area: dict[str, float]) -> list[float]:
+    """Give the interval that is symmetric in log odds, from R's area and error."""
+    reach = norm.ppf(0.975) * area["se"] / (area["auc"] * (1 - area["auc"]))
+    return [float(expit(logit(area["auc"]) + sign * reach)) for sign in (-1, 1)]
 
 
 def model_columns() -> dict[str, NDArray[Any]]:
