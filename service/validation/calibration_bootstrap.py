@@ -161,7 +161,9 @@ def bootstrap_curve(
         there = None if w is None else w[rows]
         smoother = fit_smoother(check_outcome(y[rows]), p[rows], there)
         errors = curve_errors(p[rows], smoother.at(p[rows]), there)
-        return np.concatenate([_numbers(errors), smoother.at(whole.risk)])
+        return np.concatenate(
+            [_numbers(errors), np.clip(smoother.at(whole.risk), 0, 1)]
+        )
 
     drawn = bootstrap(
         statistic, y.size, rng=rng, resamples=resamples, jobs=jobs, progress=progress
