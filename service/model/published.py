@@ -14,7 +14,9 @@ __all__ = [
     "LUMBAR_AMONG_CASES",
     "METHOD_COUNTS",
     "MOMENTS",
+    "PERFORMANCES",
     "Coefficient",
+    "Performance",
 ]
 
 CITATION = (
@@ -84,3 +86,36 @@ LUMBAR_AMONG_CASES = 0.90
 
 #: Results, derivation cohort: area under the ROC curve of the nomogram, 95 % interval.
 AUC: tuple[float, float, float] = (0.795, 0.728, 0.862)
+
+
+@dataclass(frozen=True, slots=True)
+class Performance:
+    """
+    What the paper says of the model's performance in one of its cohorts.
+
+    Attributes
+    ----------
+    cohort : str
+        Which.
+    auc : tuple of float
+        Area under the ROC curve and its 95 % interval.
+    mean_absolute_error : float
+        Of the bias-corrected calibration curve (500 resamples).
+    hosmer_lemeshow_p : float
+        P value.
+    useful : tuple of float
+        Threshold probabilities between which the decision curve is said to be useful.
+    """
+
+    cohort: str
+    auc: tuple[float, float, float]
+    mean_absolute_error: float
+    hosmer_lemeshow_p: float
+    useful: tuple[float, float]
+
+
+#: Results, "Construction and Validation of the Nomogram".
+PERFORMANCES: tuple[Performance, Performance] = (
+    Performance("derivation", (0.795, 0.7279, 0.8617), 0.020, 0.9685, (0.025, 0.80)),
+    Performance("validation", (0.806, 0.7027, 0.9101), 0.031, 0.2422, (0.07, 0.50)),
+)
