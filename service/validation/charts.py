@@ -19,7 +19,7 @@ __all__ = ["charts", "svg"]
 
 _Array: TypeAlias = NDArray[np.float64]
 
-#: Blue, orange, light blue, which the colour-blind tell apart (Okabe, Ito); lines differ
+#: Blue, orange, light blue: told apart by the colour-blind (Okabe, Ito); lines differ
 #: in style as well, for prints without colour.
 _COLOURS: Final = ("#0072b2", "#d55e00", "#56b4e9")
 _GREY: Final = "#6b6b6b"
