@@ -17,6 +17,7 @@ from service.store.settings import DURABILITIES, UNRECORDED, StoreSettings
 
 __all__ = [
     "NOT_YET",
+    "OPEN_SECRET_KEY",
     "VARIABLES",
     "Settings",
     "SettingsError",
@@ -91,7 +92,7 @@ _HEADER = re.compile(r"[A-Za-z][A-Za-z0-9-]{0,63}")
 _OTHER_HEADERS = frozenset({"authorization", "cookie", "host", "origin"})
 _LOCALES = Path(__file__).parent / "locales"
 #: Only open mode falls back on it, which serves this machine alone.
-_OPEN_SECRET_KEY = "open-mode-only-not-a-secret-key-0"  # noqa: S105 public on purpose
+OPEN_SECRET_KEY = "open-mode-only-not-a-secret-key-0"  # noqa: S105 public on purpose
 
 
 class SettingsError(ValueError):
@@ -240,7 +241,7 @@ class Settings:
             ).rstrip("/"),
             public_url=_read_public_url(env, is_open=is_open, fallback=public_url),
             secret_key=_read_secret(
-                env, "SCNEN_SECRET_KEY", _OPEN_SECRET_KEY if is_open else ...
+                env, "SCNEN_SECRET_KEY", OPEN_SECRET_KEY if is_open else ...
             ),
             admin_token=_read_secret(env, "SCNEN_ADMIN_TOKEN", None),
             metrics_token=_read_secret(env, "SCNEN_METRICS_TOKEN", None),
