@@ -32,10 +32,10 @@ WITH parsed AS (
     SELECT
         text, part[1] AS kind, part[2] AS id,
         split_part(part[4], '/_history/', 1) AS subject,
-        CASE WHEN kind IN ('Procedure', 'Observation', 'Condition')
-            THEN hash(kind, id) END AS name,
+        kind IN ('Procedure', 'Observation', 'Condition') AS has_code,
+        CASE WHEN has_code AND id IS NOT NULL THEN hash(kind, id) END AS name,
         CASE WHEN kind IN ('Patient', 'Encounter') THEN 1
-            WHEN name IS NOT NULL THEN weigh(kind, coalesce(part[3], ''))
+            WHEN has_code THEN weigh(kind, coalesce(part[3], ''))
             ELSE 0 END AS weight,
         weight > 0 OR $again AS is_kept
     FROM parsed

@@ -19,8 +19,13 @@ _Submit: TypeAlias = Callable[[Patients], Any]
 #: For each worker so many pieces wait, so that none has to; and no more, for memory.
 _WAITING = 4
 
+
+def _unchangeable(values: dict[Any, Any]) -> MappingProxyType[Any, Any]:
+    return MappingProxyType(values)
+
+
 # The reader goes to other processes; its model holds mappings that nobody can change.
-copyreg.pickle(MappingProxyType, lambda proxy: (MappingProxyType, (dict(proxy),)))
+copyreg.pickle(MappingProxyType, lambda proxy: (_unchangeable, (dict(proxy),)))
 
 
 def assess_all(
