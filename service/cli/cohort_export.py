@@ -295,12 +295,12 @@ def _account_text(account: "Account", taken: int) -> str:
     lines += [f"  refused, {code}: {n}" for code, n in account.refused.items()]
     lines += ["Outcome:"]
     lines += [f"  {basis}: {n}" for basis, n in account.outcomes.items()]
-    lines += ["Missing in the cohort:"]
-    lines += [
+    lacking = [
         f"  {name}, {reason}: {n}"
         for name, reasons in account.missing.items()
         for reason, n in reasons.items()
     ]
+    lines += ["Missing in the cohort:", *lacking] if lacking else []
     odd = {
         "Lines that are no resource": account.unreadable_lines,
         "Resources that name no patient": account.without_patient,
