@@ -11,6 +11,7 @@ from service.store.settings import StoreSettings
 from service.variables import VARIABLES, is_url, secret_keys
 
 __all__ = [
+    "OPEN_SECRET_KEY",
     "VARIABLES",
     "Settings",
     "SettingsError",
@@ -23,7 +24,7 @@ __all__ = [
 _CANONICAL_BASE = "http://scnen-cds.example.org/fhir"
 _OPEN_PUBLIC_URL = "http://127.0.0.1:8080"
 #: Only open mode falls back on it, which serves this machine alone.
-_OPEN_SECRET_KEY = "open-mode-only-not-a-secret-key-0"  # noqa: S105 public on purpose
+OPEN_SECRET_KEY = "open-mode-only-not-a-secret-key-0"  # noqa: S105 public on purpose
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,7 +153,7 @@ class Settings:
             ),
             public_url=_read_public_url(is_open=is_open, fallback=public_url),
             secret_key=read_secret(
-                "SCNEN_SECRET_KEY", _OPEN_SECRET_KEY if is_open else ...
+                "SCNEN_SECRET_KEY", OPEN_SECRET_KEY if is_open else ...
             ),
             admin_token=read_secret("SCNEN_ADMIN_TOKEN", None),
             metrics_token=read_secret("SCNEN_METRICS_TOKEN", None),

@@ -14,8 +14,7 @@ from cds_hooks.addresses import is_foreign
 from cds_hooks.prefetch import read, resolve
 from service.fhir.client import Bearer, FHIRAccess, FHIRClient
 from service.fhir.findings import PatientRecord
-from service.fhir.servers import at_home
-from service.fhir.versions import legible
+from service.fhir.gathering import gather
 
 __all__ = ["Gathered", "RecordReader"]
 
@@ -302,37 +301,16 @@ def _content(resource: Resource) -> bytes | int:
 def _gathered(
     found: Mapping[str, _Found], version: str, patient_id: str, server: _Server | None
 ) -> Gathered:
-    resources: dict[str, tuple[Resource, ...]] = {}
-    illegible: dict[str, int] = {}
-    elsewhere: dict[str, int] = {}
-    for key, item in found.items():
-        kind, given = _TYPES[key], item.data.resources
-        kept = legible(given, kind, version)
-        if count := item.data.dropped + len(given) - len(kept):
-            illegible[kind] = count
-        if server is not None:
-            kept, count = at_home(kept, patient_id, server.bases)
-            if count:
-                elsewhere[kind] = count
-        resources[key] = kept
-    record = PatientRecord(
-        patient=_single(resources["patient"]),
-        encounter=_single(resources["encounter"]),
-        procedures=resources["procedures"],
-        observations=_all(found, "observations", resources),
-        conditions=_all(found, "conditions", resources),
-        illegible=illegible,
-        elsewhere=elsewhere,
+    record = gather(
+        {_TYPES[key]: item.data.resources for key, item in found.items()},
+        patient_id=patient_id,
+        version=version,
+        bases=() if server is None else server.bases,
+        dropped={_TYPES[key]: item.data.dropped for key, item in found.items()},
     )
+    if not found["observations"].is_had:
+        record.observations = None
+    if not found["conditions"].is_had:
+        record.conditions = None
     lacking = {key: item.why for key, item in found.items() if not item.is_had}
     return Gathered(record, lacking, version)
-
-
-def _single(resources: Sequence[Resource]) -> Resource | None:
-    return resources[0] if len(resources) == 1 else None
-
-
-def _all(
-    found: Mapping[str, _Found], key: str, resources: Mapping[str, Sequence[Resource]]
-) -> Sequence[Resource] | None:
-    return resources[key] if found[key].is_had else None

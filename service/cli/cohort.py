@@ -9,6 +9,7 @@ from zoneinfo import ZoneInfo
 import click
 import numpy as np
 
+from service.cli.cohort_export import from_export
 from service.cli.cohort_output import counting, save_cohort, save_refused, tell
 from service.cli.cohort_text import columns_text
 from service.cli.store_period import selecting, selection_of
@@ -210,3 +211,6 @@ def _notes(stored: Followed) -> list[str]:
             " several stands here several times"
         )
     return notes
+
+
+cohort.add_command(from_export)

@@ -17,6 +17,7 @@ __all__ = [
     "Contested",
     "Selection",
     "base_of",
+    "each_once",
     "home_of",
     "select",
     "source_of",
@@ -100,7 +101,7 @@ def select(
             is_own = False
         (mine if is_own else rest).append(entry)
     if not rest:
-        return Selection(_each_once(mine), 0, 0)
+        return Selection(each_once(mine), 0, 0)
     distant = [
         entry
         for entry in rest
@@ -111,7 +112,7 @@ def select(
     allowed = {"", home_of(bases, base)}
     mine += [entry for said, entry in named if said in allowed]
     others = sum([said not in allowed for said, _ in named])
-    return Selection(_each_once(mine), others, len(rest) - len(distant), bases)
+    return Selection(each_once(mine), others, len(rest) - len(distant), bases)
 
 
 def base_of(reference: object, own: str) -> str | None:
@@ -176,8 +177,20 @@ def _normal(base: str) -> str:
     return f"{parts.scheme}://{host}{'' if is_usual else f':{port}'}{path}"
 
 
-def _each_once(resources: Collection[Resource]) -> tuple[Resource, ...]:
-    """Keep of each resource the newest version; it may stand there several times."""
+def each_once(resources: Collection[Resource]) -> tuple[Resource, ...]:
+    """
+    Keep of each resource the newest version; it may stand there several times.
+
+    Parameters
+    ----------
+    resources : collection of Mapping
+        Resources of one type.
+
+    Returns
+    -------
+    tuple of Mapping
+        Each once; all versions as `Contested` where it is open which is the newest.
+    """
     try:
         if len(set(map(_NAME, resources))) == len(resources):
             return tuple(resources)
