@@ -47,6 +47,7 @@ def create_pages(
     mode_now: Callable[[], OutputMode],
     policy: Policy,
     order: Callable[[], Order | None],
+    days_left: Callable[[], int | None],
 ) -> Blueprint:
     """
     Build the pages about one model.
@@ -61,6 +62,8 @@ def create_pages(
         When a card is given.
     order : callable
         Tells what is switched off.
+    days_left : callable
+        Days until a calibration expires, below 0 after that; None without any.
 
     Returns
     -------
@@ -85,6 +88,7 @@ def create_pages(
             mode_in_words=_MODES[mode_now()],
             policy=policy,
             order=order(),
+            is_expired=(days := days_left()) is not None and days < 0,
             rows=rows,
             stylesheet=url_for("pages.static", filename="page.css"),
         )
