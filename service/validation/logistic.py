@@ -142,16 +142,19 @@ class _Problem:
         eta = self.x @ beta + self.offset
         terms = self.y * eta - np.logaddexp(0, eta)
         height = terms.sum() if self.weight is None else self.weight @ terms
-        return _Point(self, beta, expit(eta), float(height))
+        smaller = expit(-np.abs(eta))
+        risk = np.where(eta > 0, 1 - smaller, smaller)
+        return _Point(self, beta, risk, smaller * (1 - smaller), float(height))
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Point:
-    """Where the search is: coefficients, risks and log-likelihood there."""
+    """Where the search is; `variance` is not 0 even at a risk that rounds to 1."""
 
     of: _Problem
     beta: _Array
     risk: _Array
+    variance: _Array
     height: float
 
     def residual(self) -> _Array:
@@ -159,9 +162,9 @@ class _Point:
         return left if self.of.weight is None else left * self.of.weight
 
     def information(self) -> _Array:
-        weight = self.risk * (1 - self.risk)
+        weight = self.variance
         if self.of.weight is not None:
-            weight *= self.of.weight
+            weight = weight * self.of.weight
         result: _Array = self.of.x.T @ (self.of.x * weight[:, None])
         return result
 
