@@ -113,9 +113,7 @@ def test_the_service_has_these_metrics_with_these_labels():
     """What is asked for is what it counts."""
     metrics = Metrics(())
     metrics.watch_store(lambda: True, lambda: 0)
-    metrics.watch_output(
-        MODEL, lambda: OutputMode.ANCHORED, lambda: None, lambda: 400
-    )
+    metrics.watch_output(MODEL, lambda: OutputMode.ANCHORED, lambda: None, lambda: 400)
     told = {"method": "POST", "route": "/cds-services/<service_id>", "service": "s"}
     metrics.count_answer(told, 200, 0.1)
     metrics.count_fetch("ok")
