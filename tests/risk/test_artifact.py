@@ -437,6 +437,7 @@ def test_the_tests_behind_a_calibration_are_read(calibrated, saved):
 @pytest.mark.parametrize(
     ("field", "value", "message"),
     [
+        ("events", 412, r"calibration\.events: must be fewer than n"),
         ("is_synthetic", "no", r"calibration\.is_synthetic: must be true or false"),
         ("tests", [], r"calibration\.tests: must be a list, not empty"),
         ("tests", [{"p": 0.1}], r"calibration\.tests\[0\]\.against: missing"),

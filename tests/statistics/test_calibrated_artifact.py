@@ -1,6 +1,7 @@
 """The artifact of a recalibrated model: the reader takes it, and it hides nothing."""
 
 import json
+from dataclasses import replace
 from datetime import date
 from pathlib import Path
 
@@ -234,3 +235,11 @@ def test_a_file_that_is_there_is_never_overwritten(tmp_path, found):
     with pytest.raises(FileExistsError, match=r"north-3\.json"):
         write_new(tmp_path / "north-1.json", content)
     assert (tmp_path / "north-1.json").read_text("utf-8") == "kept"
+
+
+def test_a_model_that_stayed_as_it_is_is_not_written_under_another_name(found):
+    """Nothing was updated."""
+    same = found[Level.INTERCEPT]
+    same = replace(same, update=replace(same.update, level=Level.AS_IS))
+    with pytest.raises(ValueError, match="nothing was updated"):
+        calibrated_document(ORIGINAL, same, basis())

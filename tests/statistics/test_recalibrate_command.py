@@ -90,6 +90,17 @@ def test_more_than_the_patients_hold_is_refused(call, fewer):
     assert "these allow intercept" in result.output
 
 
+def test_a_cohort_of_whom_nobody_was_examined_is_refused(call, fewer):
+    """Nobody is taken for healthy."""
+    path = fewer(30)
+    first, head, *rows = path.read_text("utf-8").splitlines()
+    rows = [row.rsplit(",", 1)[0] + "," for row in rows]
+    path.write_text("\n".join([first, head, *rows]) + "\n", "utf-8")
+    result = call(path)
+    assert result.exit_code == 1
+    assert "no patient was examined" in result.output
+
+
 def test_three_events_are_refused(call, fewer):
     """Nothing can be estimated from them."""
     result = call(fewer(12))
