@@ -131,6 +131,7 @@ def create_app(
             parts.advice.mode_now,
             parts.policy,
             parts.switch.order,
+            parts.days_left,
             safety_contact=settings.safety_contact,
         )
     )
@@ -241,7 +242,9 @@ def _add_health(app: Flask, parts: Parts) -> None:
 def _add_metrics(
     app: Flask, parts: Parts, metrics: Metrics, settings: Settings
 ) -> None:
-    metrics.watch_output(parts.model, parts.advice.mode_now, parts.switch.order)
+    metrics.watch_output(
+        parts.model, parts.advice.mode_now, parts.switch.order, parts.days_left
+    )
     if (store := parts.store) is not None:
         store.on_lost = metrics.count_lost
         metrics.watch_store(
@@ -257,12 +260,17 @@ def _add_metrics(
         return Response(text, content_type=CONTENT_TYPE_PLAIN_0_0_4)
 
 
-def _model_health(parts: Parts) -> dict[str, str]:
+def _model_health(parts: Parts) -> dict[str, str | bool]:
+    days_left, until = parts.days_left(), parts.model.valid_until
+    expiry: dict[str, str | bool] = {}
+    if days_left is not None and until is not None:
+        expiry = {"valid_until": until.isoformat(), "expired": days_left < 0}
     return {
         "id": parts.model.id,
         "version": parts.model.version,
         "digest": parts.model.digest,
         "mode": parts.advice.mode_now().value,
+        **expiry,
     }
 
 

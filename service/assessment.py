@@ -219,6 +219,8 @@ class Assessor:
         What kind of number is given.
     is_stopped : callable, optional
         Whether no probability may be given now.
+    on_expired : callable, optional
+        Called whenever a calibration that has expired is in the way of a probability.
     """
 
     def __init__(
@@ -230,6 +232,7 @@ class Assessor:
         terminology: Terminology,
         mode: OutputMode,
         is_stopped: Callable[[], bool] = bool,
+        on_expired: Callable[[], object] = bool,
     ) -> None:
         self.model = model
         self.second_model = second_model
@@ -237,6 +240,7 @@ class Assessor:
         self.terminology = terminology
         self.mode = mode
         self.is_stopped = is_stopped
+        self.on_expired = on_expired
 
     def assess(
         self,
@@ -320,8 +324,10 @@ class Assessor:
             The chosen mode; no probability any more once a calibration has expired, or
             while probabilities are switched off.
         """
-        valid = self.model.is_valid_on(moment.date()) and not self.is_stopped()
-        return self.mode if valid else OutputMode.RELATIVE
+        if not self.model.is_valid_on(moment.date()):
+            self.on_expired()
+            return OutputMode.RELATIVE
+        return OutputMode.RELATIVE if self.is_stopped() else self.mode
 
     def _assess(
         self, vertebra: OperatedVertebra, mode: OutputMode

@@ -214,6 +214,7 @@ class Metrics:
         model: RiskModel,
         mode_now: Callable[[], StrEnum],
         order: Callable[[], Order | None],
+        days_left: Callable[[], int | None],
     ) -> None:
         """
         Ask what is given out whenever somebody collects.
@@ -226,6 +227,8 @@ class Metrics:
             What kind of number it is.
         order : callable
             What is switched off.
+        days_left : callable
+            Days until a calibration expires, below 0 after that; None without any.
         """
 
         def state() -> Iterator[Metric]:
@@ -240,6 +243,9 @@ class Metrics:
                 is_so = given is not None and given.stop is each
                 stopped.add_metric([each.value], float(is_so))
             yield stopped
+            if (days := days_left()) is not None:
+                text = "Days until the calibration expires."
+                yield _gauge("calibration_days_left", text, days)
 
         self._states.append(state)
 

@@ -1,8 +1,10 @@
 """The parts of the service, built from the settings once at start; no web in them."""
 
+import logging
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import date, datetime
+from functools import cache
 from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -49,6 +51,8 @@ from service.switch import StopSwitch
 
 __all__ = ["Clock", "Parts", "build_parts", "wall_clock"]
 
+_log = logging.getLogger(__name__)
+
 #: Gives the time of a call, with its zone.
 Clock = Callable[[], datetime]
 
@@ -85,6 +89,9 @@ class Parts:
         Where calls are recorded; None where nothing is served.
     switch : StopSwitch
         What is switched off.
+    days_left : callable
+        Days until the last day of a calibration, below 0 after it; None for a model
+        that is not calibrated.
     """
 
     model: RiskModel
@@ -97,6 +104,7 @@ class Parts:
     open_client: Client
     access: FHIRAccess
     switch: StopSwitch
+    days_left: Callable[[], int | None]
     store: Store | None = None
 
     def client_of(self, fhir_server: str | None) -> Client:
@@ -174,8 +182,8 @@ def build_parts(
         together; the message names the setting, then the file and the field.
     """
     clock = clock or wall_clock(settings.time_zone)
-    today = clock().date()
-    model = _model(settings.model, today)
+    model = _model(settings.model)
+    _check_real(settings, model)
     mode = _mode(settings.output_mode, model)
     policy = _policy(settings.policy_file)
     maps = _maps(settings)
@@ -185,7 +193,8 @@ def build_parts(
     terminologies = _terminologies(maps, (*clients, open_client))
     terminology = terminologies[None]
     other = _OTHER_EQUATION.get(model.id) if model.mode == "anchored" else None
-    second_model = _model(other, today) if other else None
+    second_model = _model(other) if other else None
+    on_expired = _once(model)
     assessors = {
         signs: Assessor(
             model=model,
@@ -194,6 +203,7 @@ def build_parts(
             terminology=each,
             mode=mode,
             is_stopped=switch.is_on,
+            on_expired=on_expired,
         )
         for signs, each in terminologies.items()
     }
@@ -233,7 +243,33 @@ def build_parts(
         access=access,
         store=store,
         switch=switch,
+        days_left=lambda: _days_left(model, clock().date()),
     )
+
+
+def _once(model: RiskModel) -> Callable[[], None]:
+    """Tell the log of an expired calibration, the first time it is in the way."""
+
+    @cache
+    def tell() -> None:
+        _log.warning("the calibration of %s expired: no probability", model.id)
+
+    return tell
+
+
+def _days_left(model: RiskModel, today: date) -> int | None:
+    until = model.valid_until
+    return None if until is None else (until - today).days
+
+
+def _check_real(settings: Settings, model: RiskModel) -> None:
+    """Refuse to show clinicians the risks of patients who do not exist."""
+    calibration = model.calibration
+    if calibration is not None and calibration.is_synthetic and not settings.is_open:
+        raise SettingsError(
+            f"SCNEN_MODEL: {settings.model} was recalibrated on synthetic patients, for"
+            " demonstration in open mode. Recalibrate on patients, or choose another."
+        )
 
 
 def _store(settings: Settings, policy: Policy) -> Store:
@@ -291,8 +327,13 @@ def _notice(settings: Settings) -> OffNotice:
     )
 
 
-def _model(name: str, today: date) -> RiskModel:
-    """Load a bundled model by its id, or a site's own by its path."""
+def _model(name: str) -> RiskModel:
+    """
+    Load a bundled model by its id, or a site's own by its path.
+
+    One that has expired is loaded: a service that starts again must give what it gave
+    before, points and percentile, and not be away.
+    """
     bundled = bundled_models()
     path = bundled.get(name, Path(name))
     if not path.is_file():
@@ -301,7 +342,7 @@ def _model(name: str, today: date) -> RiskModel:
             f" ({', '.join(sorted(bundled))})."
         )
     try:
-        model = load_model(path, today=today)
+        model = load_model(path, may_be_expired=True)
     except ArtifactError as error:
         raise SettingsError(f"SCNEN_MODEL: {error}") from error
     if name not in bundled and model.id in bundled:

@@ -47,6 +47,7 @@ def create_pages(
     mode_now: Callable[[], OutputMode],
     policy: Policy,
     order: Callable[[], Order | None],
+    days_left: Callable[[], int | None],
     *,
     safety_contact: str | None = None,
 ) -> Blueprint:
@@ -63,6 +64,8 @@ def create_pages(
         When a card is given.
     order : callable
         Tells what is switched off.
+    days_left : callable
+        Days until a calibration expires, below 0 after that; None without any.
     safety_contact : str or None, optional
         Whom to tell of a safety problem, in this hospital.
 
@@ -90,6 +93,7 @@ def create_pages(
             policy=policy,
             order=order(),
             safety_contact=safety_contact,
+            is_expired=(days := days_left()) is not None and days < 0,
             rows=rows,
             stylesheet=url_for("pages.static", filename="page.css"),
         )

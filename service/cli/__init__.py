@@ -27,6 +27,7 @@ _COMMANDS = (
     "monitor",
     "cohort",
     "validate",
+    "recalibrate",
 )
 
 

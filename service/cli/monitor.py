@@ -1,6 +1,5 @@
 """``scnen-cds monitor``: how the service is used, on whom, and when to stop."""
 
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -135,7 +134,7 @@ def capacity(
 def _model(settings: Settings) -> RiskModel:
     path = bundled_models().get(settings.model, Path(settings.model))
     try:
-        return load_model(path, today=datetime.now(UTC).date())
+        return load_model(path, may_be_expired=True)
     except ArtifactError as error:
         raise click.ClickException(f"SCNEN_MODEL: {error}") from error
 

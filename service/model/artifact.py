@@ -87,7 +87,9 @@ def load_bundled(model_id: str) -> RiskModel:
     return load_model(models[model_id])
 
 
-def load_model(path: Path, *, today: date | None = None) -> RiskModel:
+def load_model(
+    path: Path, *, today: date | None = None, may_be_expired: bool = False
+) -> RiskModel:
     """
     Read and check an artifact.
 
@@ -97,6 +99,8 @@ def load_model(path: Path, *, today: date | None = None) -> RiskModel:
         The file.
     today : datetime.date, optional
         Day of use; needed for a calibrated model, which expires.
+    may_be_expired : bool, optional
+        Whether the caller asks `RiskModel.is_valid_on` himself before each use.
 
     Returns
     -------
@@ -113,7 +117,8 @@ def load_model(path: Path, *, today: date | None = None) -> RiskModel:
         root = fields.section(fields.parse(path.read_bytes()), "", FIELDS)
         _check_identity(root)
         model = read_model(root)
-        _check_validity(model, today)
+        if not may_be_expired:
+            _check_validity(model, today)
     except OSError as error:
         raise ArtifactError(str(path), "file", f"cannot be read: {error}") from error
     except FieldError as error:
@@ -168,5 +173,5 @@ def _check_validity(model: RiskModel, today: date | None) -> None:
     if not model.is_valid_on(today):
         raise FieldError(
             "calibration.valid_until",
-            "has passed: recalibrate, or choose another model or output mode",
+            "has passed: recalibrate, or choose another model",
         )

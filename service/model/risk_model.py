@@ -7,9 +7,10 @@ from datetime import date
 import numpy as np
 from numpy.typing import NDArray
 
+from service.model.calibration import Calibration
+
 __all__ = [
     "Axis",
-    "Calibration",
     "Covariance",
     "Incidence",
     "Intercept",
@@ -205,42 +206,6 @@ class Provenance:
     ours: tuple[str, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Calibration:
-    """
-    What a local recalibration rests on, and until when it may be used.
-
-    Attributes
-    ----------
-    method : str
-        What was estimated again.
-    n, events : int
-        Local patients and events.
-    first_operation, last_operation : datetime.date
-        Span of the local data.
-    interval : tuple of float
-        95 % interval of the intercept.
-    approved_by : tuple of str
-        Who answers for it.
-    approved_on, valid_until : datetime.date
-        Day of the approval; last day of use.
-    data_digest, code_version : str
-        What the estimate can be traced to.
-    """
-
-    method: str
-    n: int
-    events: int
-    first_operation: date
-    last_operation: date
-    interval: tuple[float, float]
-    approved_by: tuple[str, ...]
-    approved_on: date
-    valid_until: date
-    data_digest: str
-    code_version: str
-
-
 @dataclass(frozen=True, slots=True, eq=False)
 class RiskModel:
     """
@@ -265,7 +230,7 @@ class RiskModel:
     coefficients : tuple of float
         Log odds ratio per unit of each predictor.
     standard_errors : tuple of float
-        Published standard error of each coefficient.
+        Standard error of each coefficient: published, or of a local update.
     related : tuple of Quantity
         Quantities that stand behind a predictor: their ranges are watched too.
     covariance : Covariance
@@ -283,7 +248,7 @@ class RiskModel:
     provenance : Provenance
         Where the numbers come from.
     parent : str or None
-        Digest of the artifact this one was made from.
+        Artifact this one was made from: id, version and digest.
     calibration : Calibration or None
         Basis and validity of a calibrated model.
     """

@@ -9,10 +9,10 @@ from numpy.typing import NDArray
 
 from service import fields
 from service.fields import FieldError
+from service.model.calibration import read_calibration
 from service.model.predictors import INPUTS
 from service.model.risk_model import (
     Axis,
-    Calibration,
     Covariance,
     Incidence,
     Intercept,
@@ -56,19 +56,6 @@ _QUANTITY = (
     "mean",
     "sd",
     "description",
-)
-_CALIBRATION = (
-    "method",
-    "n",
-    "events",
-    "first_operation",
-    "last_operation",
-    "interval",
-    "approved_by",
-    "approved_on",
-    "valid_until",
-    "data_digest",
-    "code_version",
 )
 
 
@@ -118,7 +105,7 @@ def read_model(root: Mapping[str, Any]) -> RiskModel:
         axes=_axes(root["nomogram"], predictors),
         provenance=_provenance(root["provenance"]),
         parent=_parent(root),
-        calibration=_calibration(root),
+        calibration=read_calibration(root),
     )
 
 
@@ -317,38 +304,3 @@ def _parent(root: Mapping[str, Any]) -> str | None:
     if root["parent"] is None and root["mode"] == "anchored":
         return None
     return fields.text(root["parent"], "parent")
-
-
-def _calibration(root: Mapping[str, Any]) -> Calibration | None:
-    if root["mode"] == "anchored":
-        if root["calibration"] is not None:
-            raise FieldError("calibration", "must be null in an anchored model")
-        return None
-    item = fields.section(root["calibration"], "calibration", _CALIBRATION)
-    counts = _incidence({k: item[k] for k in ("events", "n")}, "calibration")
-    days = [
-        fields.day(item[name], f"calibration.{name}")
-        for name in ("first_operation", "last_operation", "approved_on", "valid_until")
-    ]
-    if days != sorted(days):
-        raise FieldError(
-            "calibration",
-            "first_operation, last_operation, approved_on, valid_until must follow"
-            " each other",
-        )
-    interval = _range(item["interval"], "calibration.interval")
-    if not interval[0] <= root["intercept"]["value"] <= interval[1]:
-        raise FieldError("calibration.interval", "must hold the intercept")
-    return Calibration(
-        fields.text(item["method"], "calibration.method"),
-        counts.n,
-        counts.events,
-        days[0],
-        days[1],
-        interval,
-        fields.texts(item["approved_by"], "calibration.approved_by"),
-        days[2],
-        days[3],
-        fields.text(item["data_digest"], "calibration.data_digest"),
-        fields.text(item["code_version"], "calibration.code_version"),
-    )

@@ -16,7 +16,7 @@ from service.cards import CardComposer
 from service.fhir.findings import Extraction, Flag, Operation
 from service.fhir.terminology import load_terminology
 from service.model.artifact import load_bundled
-from service.model.risk_model import Calibration
+from service.model.calibration import Calibration
 from service.orders import Subject
 from service.policy import Approval, default_policy
 

@@ -51,6 +51,7 @@ METRICS = {
     "scnen_spool_lost_total": set(),
     "scnen_store_up": set(),
     "scnen_model_info": {"id", "version", "digest", "mode"},
+    "scnen_calibration_days_left": set(),
     "scnen_stopped": {"mode"},
 }
 
@@ -112,7 +113,7 @@ def test_the_service_has_these_metrics_with_these_labels():
     """What is asked for is what it counts."""
     metrics = Metrics(())
     metrics.watch_store(lambda: True, lambda: 0)
-    metrics.watch_output(MODEL, lambda: OutputMode.ANCHORED, lambda: None)
+    metrics.watch_output(MODEL, lambda: OutputMode.ANCHORED, lambda: None, lambda: 400)
     told = {"method": "POST", "route": "/cds-services/<service_id>", "service": "s"}
     metrics.count_answer(told, 200, 0.1)
     metrics.count_fetch("ok")

@@ -12,6 +12,7 @@ from service.model import (
     load_bundled,
     load_model,
 )
+from service.model.calibration import LevelTested
 
 DAY = date(2027, 1, 1)
 LAST = date(2027, 12, 1)
@@ -422,3 +423,41 @@ def test_the_covariance_cannot_be_changed_in_memory(nomogram):
     """A loaded model stays as it was read."""
     with pytest.raises(ValueError, match="read-only"):
         nomogram.covariance.matrix[0, 0] = 1
+
+
+def test_the_tests_behind_a_calibration_are_read(calibrated, saved):
+    """What chose the level can be shown beside the model."""
+    test = {"against": "slope", "statistic": 2.5, "df": 3, "p": 0.47}
+    calibrated["calibration"] |= {"tests": [test], "is_synthetic": True}
+    calibration = load_model(saved(calibrated), today=DAY).calibration
+    assert calibration.tests == (LevelTested("slope", 2.5, 3, 0.47),)
+    assert calibration.is_synthetic
+
+
+@pytest.mark.parametrize(
+    ("field", "value", "message"),
+    [
+        ("events", 412, r"calibration\.events: must be fewer than n"),
+        ("is_synthetic", "no", r"calibration\.is_synthetic: must be true or false"),
+        ("tests", [], r"calibration\.tests: must be a list, not empty"),
+        ("tests", [{"p": 0.1}], r"calibration\.tests\[0\]\.against: missing"),
+        (
+            "tests",
+            [{"against": "slope", "statistic": 1, "df": 1, "p": 2}],
+            r"calibration\.tests\[0\]\.p: must be finite and lie in \[0, 1\]",
+        ),
+    ],
+)
+def test_a_wrong_word_on_the_calibration_is_refused(
+    calibrated, saved, field, value, message
+):
+    """Neither guessed nor passed over."""
+    calibrated["calibration"][field] = value
+    with pytest.raises(ArtifactError, match=message):
+        load_model(saved(calibrated), today=DAY)
+
+
+def test_whoever_asks_himself_may_load_an_expired_calibration(calibrated, saved):
+    """The server does, with each call; it must not be away after a restart."""
+    model = load_model(saved(calibrated), may_be_expired=True)
+    assert not model.is_valid_on(date(2027, 12, 2))

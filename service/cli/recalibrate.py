@@ -1,0 +1,115 @@
+"""``scnen-cds recalibrate``: fit the model's risks to a hospital's own patients."""
+
+from datetime import UTC, date, datetime
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+import click
+
+__all__ = ["recalibrate"]
+
+_day = click.DateTime(["%Y-%m-%d"])
+
+
+@click.command
+@click.argument("file", type=click.Path(path_type=Path, exists=True, dir_okay=False))
+@click.option(
+    "--model",
+    "name",
+    default="liu-nomogram",
+    show_default=True,
+    help="What is recalibrated: a bundled model, or the path of an artifact.",
+)
+@click.option(
+    "--level",
+    type=click.Choice(["auto", "intercept", "slope", "refit"]),
+    default="auto",
+    show_default=True,
+    help="What is estimated again; auto: what the closed test chooses, as far as there"
+    " are patients for it. More than they hold is refused.",
+)
+@click.option(
+    "--signed-angles",
+    is_flag=True,
+    help="As in `cohort check`: kyphosis has one sign here and lordosis the other.",
+)
+@click.option(
+    "--out",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="Write the artifact to this file, which must not exist and names the model:"
+    " north-1.json is version 1 of north. Needs --approved-by.",
+)
+@click.option(
+    "--approved-by",
+    multiple=True,
+    metavar="NAME",
+    help="Who answers for its use; give it once for each person.",
+)
+@click.option("--approved-on", type=_day, help="Day of the approval. [default: today]")
+@click.option(
+    "--valid-until",
+    type=_day,
+    help="Last day of use. [default: two years from the approval]",
+)
+@click.option("--first-operation", type=_day, help="If the file has no operation_date.")
+@click.option("--last-operation", type=_day, help="As above.")
+@click.option(
+    "--seed", default=1, show_default=True, help="Of the resamples of a refit."
+)
+def recalibrate(
+    *,
+    file: Path,
+    name: str,
+    level: str,
+    signed_angles: bool,
+    out: Path | None,
+    seed: int,
+    **said: Any,  # noqa: ANN401 what is only for the artifact
+) -> None:  # numpydoc ignore=PR01
+    """
+    Recalibrate the model on the patients in FILE, a cohort as `cohort check` takes it.
+
+    Says what so many patients allow, tests how much must change, and shows observed
+    against expected before and after. Without --out nothing is written: that is for
+    the committee to read. With it, an artifact that the service loads, and that it
+    stops using for probabilities after its last day. docs/recalibrate.md explains it.
+
+    \b
+    Ends with
+      0  done; also if the model fits as it is
+      1  refused: too few patients, or a file, day or level that cannot be used
+    \b
+    Examples:
+      scnen-cds recalibrate cohort.csv
+      scnen-cds recalibrate cohort.csv --out north-1.json \\
+        --approved-by "A. Surgeon" --approved-by "B. Statistician"
+    """  # noqa: D301 click keeps the lines below \\b as they are
+    try:
+        recalibrating = import_module("service.cli.recalibrating")
+    except ModuleNotFoundError as error:
+        raise click.ClickException(
+            f"{error.name} is missing; the statistics are an extra:"
+            " pip install 'scnen-cds[validation]'"
+        ) from error
+    text = recalibrating.run(
+        file,
+        name,
+        level=None if level == "auto" else level,
+        signed_angles=signed_angles,
+        seed=seed,
+        target=out and recalibrating.Target(out, today=_today(), **_days(said)),
+    )
+    click.echo(text)
+
+
+def _today() -> date:
+    return datetime.now(UTC).date()
+
+
+def _days(said: dict[str, Any]) -> dict[str, Any]:
+    """Take days for the times that click makes of them."""
+    return {
+        name: value.date() if isinstance(value, datetime) else value
+        for name, value in said.items()
+    }
