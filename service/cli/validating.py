@@ -20,7 +20,7 @@ from service.cohort.table import TableError, read_cohort
 from service.model.arrays import design_matrix
 from service.model.artifact import ArtifactError, bundled_models, load_model
 from service.model.risk_model import RiskModel
-from service.validation.charts import charts
+from service.validation.pictures import draw_all
 from service.validation.findings import findings
 from service.validation.performance import (
     Performance,
@@ -124,7 +124,7 @@ def run(file: Path, out: Path, options: Options) -> str:
         software=__version__,
     )
     enrolled = _enrolled(cohort, model, patients)
-    report = render(asked, enrolled, found, charts(patients, found))
+    report = render(asked, enrolled, found, draw_all(patients, found))
     results = {**_basis(asked, enrolled), **performance_json(found)}
     _write(out, report, results, found)
     return _told(enrolled, found, out)

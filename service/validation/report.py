@@ -103,7 +103,7 @@ def render(
     found : Performance
         What was found.
     pictures : Mapping[str, str]
-        From `service.validation.charts.charts`.
+        From `service.validation.pictures.draw_all`.
 
     Returns
     -------

@@ -10,7 +10,7 @@ import pytest
 import requests
 
 from service.app import create_app
-from service.config import NOT_YET, VARIABLES, Settings, SettingsError
+from service.config import VARIABLES, Settings, SettingsError
 from service.metrics import SHARED_FOLDER
 from service.model.artifact import bundled_models, canonical_digest
 from service.parts import build_parts
@@ -65,7 +65,7 @@ def artifact(folder, **calibration):
 @pytest.fixture
 def settings(monkeypatch, tmp_path):
     """Settings of open mode in Shanghai, with a calibrated model."""
-    for name in [*VARIABLES, *NOT_YET, SHARED_FOLDER]:
+    for name in [*VARIABLES, SHARED_FOLDER]:
         monkeypatch.delenv(name, raising=False)
     return replace(
         Settings.from_env(is_open=True),

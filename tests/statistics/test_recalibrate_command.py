@@ -12,7 +12,7 @@ from service.app import create_app, example_request_file
 from service.cli import main
 from service.cli.recalibrate import recalibrate as command
 from service.cli.recalibrating import Target, run
-from service.config import NOT_YET, VARIABLES, Settings
+from service.config import VARIABLES, Settings
 from service.metrics import SHARED_FOLDER
 from service.model import load_model
 from tests.statistics.updating_reference import COHORT
@@ -238,7 +238,7 @@ def test_the_server_shows_what_was_recalibrated_until_its_last_day(
     tmp_path, monkeypatch
 ):
     """From the cohort to the card and back to points, in one go."""
-    for name in [*VARIABLES, *NOT_YET, SHARED_FOLDER]:
+    for name in [*VARIABLES, SHARED_FOLDER]:
         monkeypatch.delenv(name, raising=False)
     path = tmp_path / "north-1.json"
     # The patients are drawn; the mark is taken off, as for those of a hospital.

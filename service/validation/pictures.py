@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from service.validation.performance import Performance, ScoredPatients
 from service.validation.points import total_points
 
-__all__ = ["charts", "svg"]
+__all__ = ["draw_all", "svg"]
 
 _Array: TypeAlias = NDArray[np.float64]
 
@@ -42,7 +42,7 @@ _SPREAD: Final = 0.36
 _GOLDEN: Final = 0.6180339887
 
 
-def charts(patients: ScoredPatients, found: Performance) -> Mapping[str, str]:
+def draw_all(patients: ScoredPatients, found: Performance) -> Mapping[str, str]:
     """
     Draw all pictures of a validation.
 
