@@ -7,7 +7,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from service.validation.estimates import NotEstimableError
 
-__all__ = ["check_outcome", "check_risk", "check_weights", "log_odds"]
+__all__ = ["check_finite", "check_outcome", "check_risk", "check_weights", "log_odds"]
 
 _Array: TypeAlias = NDArray[np.float64]
 
@@ -126,6 +126,40 @@ def check_weights(weights: ArrayLike, n: int) -> _Array:
     )
     mean: np.float64 = values.mean()
     return values / mean
+
+
+def check_finite(name: str, values: ArrayLike, n: int) -> _Array:
+    """
+    Take any other column of numbers that a statistic can use.
+
+    Parameters
+    ----------
+    name : str
+        Name of the argument, for messages.
+    values : array_like of shape (n_patients,)
+        Finite numbers.
+    n : int
+        How many patients there are.
+
+    Returns
+    -------
+    numpy.ndarray of shape (n_patients,)
+        The same as floats.
+
+    Raises
+    ------
+    ValueError
+        If it is empty, not one-dimensional, of another length, or holds a value that
+        is not finite. The message names the argument and the first row.
+
+    Examples
+    --------
+    >>> check_finite("offset", [0, -2], 2)
+    array([ 0., -2.])
+    """
+    numbers = _numbers(name, values, n)
+    _refuse(name, ~np.isfinite(numbers), "missing or not finite; leave it out")
+    return numbers
 
 
 def log_odds(risk: _Array) -> _Array:
