@@ -25,6 +25,7 @@ _COMMANDS = (
     "model",
     "store",
     "monitor",
+    "cohort",
 )
 
 

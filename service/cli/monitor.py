@@ -1,7 +1,6 @@
 """``scnen-cds monitor``: how the service is used, on whom, and when to stop."""
 
-from collections.abc import Callable
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +8,7 @@ import click
 import orjson
 
 from service.cli.monitor_text import capacity_text, report_text
+from service.cli.store_period import selecting, selection_of
 from service.cli.store_place import open_place
 from service.config import Settings
 from service.model.artifact import (
@@ -22,8 +22,7 @@ from service.monitor.capacity import TooFewError, estimate
 from service.monitor.page import render
 from service.monitor.report import summarise
 from service.monitor.sections import sections
-from service.policy import Policy, PolicyError, default_policy, load_policy
-from service.store.monitoring import Selection, observed
+from service.store.monitoring import observed
 
 __all__ = ["monitor"]
 
@@ -49,21 +48,8 @@ def monitor() -> None:
     """  # noqa: D301 click keeps the lines below \\b as they are
 
 
-def _selecting(command: Callable[..., Any]) -> Callable[..., Any]:
-    """Add the options that say which calls."""
-    day = click.DateTime(["%Y-%m-%d"])
-    for option in (
-        click.option("--tenant", help="Only this tenant's calls."),
-        click.option("--client", help="Only this client's calls."),
-        click.option("--until", type=day, help="Last day (UTC). [default: today]"),
-        click.option("--since", type=day, help="First day. [default: 90 days]"),
-    ):
-        command = option(command)
-    return command
-
-
 @monitor.command
-@_selecting
+@selecting("90 days")
 @click.option("--json", "is_json", is_flag=True, help="JSON, with all counts.")
 @click.option(
     "--out",
@@ -79,7 +65,7 @@ def report(
     is_json: bool,
     out: Path | None,
     check: bool,
-    **which: Any,  # noqa: ANN401 the options of `_selecting`
+    **which: Any,  # noqa: ANN401 the options of `selecting`
 ) -> None:  # numpydoc ignore=PR01
     """
     Say how the service was used, on whom, and whether a stopping rule is met.
@@ -92,13 +78,13 @@ def report(
       scnen-cds monitor report --since 2026-01-01 --out report.html
       scnen-cds monitor report --check || page-the-committee
     """  # noqa: D301 as above
-    selection = _selection(**which)
+    selection = selection_of(**which, days=_DAYS)
     with open_place() as place:
         found = summarise(
             observed(place.database, selection),
             (selection.since, selection.until),
             _model(place.settings),
-            _policy(place.settings),
+            place.policy(),
             client=selection.client,
             tenant=selection.tenant,
         )
@@ -114,12 +100,12 @@ def report(
 
 
 @monitor.command
-@_selecting
+@selecting("90 days")
 @click.option("--json", "is_json", is_flag=True, help="JSON.")
 def capacity(
     *,
     is_json: bool,
-    **which: Any,  # noqa: ANN401 the options of `_selecting`
+    **which: Any,  # noqa: ANN401 the options of `selecting`
 ) -> None:  # numpydoc ignore=PR01
     """
     Estimate the cards, reviews and blocks of a month, also from a silent period.
@@ -131,10 +117,10 @@ def capacity(
     Example:
       scnen-cds monitor capacity --client north --since 2026-03-01
     """  # noqa: D301 as above
-    selection = _selection(**which)
+    selection = selection_of(**which, days=_DAYS)
     with open_place() as place:
         calls = observed(place.database, selection).calls
-        policy = _policy(place.settings)
+        policy = place.policy()
     try:
         found = estimate(discharges(calls), policy.bands)
     except TooFewError as error:
@@ -144,31 +130,6 @@ def capacity(
         if is_json
         else capacity_text(found)
     )
-
-
-def _selection(
-    *,
-    since: datetime | None,
-    until: datetime | None,
-    client: str | None,
-    tenant: str | None,
-) -> Selection:
-    """Take whole days of UTC; the last one is part of the period."""
-    now = datetime.now(UTC)
-    end = until.replace(tzinfo=UTC) + timedelta(days=1) if until else now
-    begin = since.replace(tzinfo=UTC) if since else end - timedelta(days=_DAYS)
-    if begin >= end:
-        raise click.UsageError("--since: must not lie after --until or in the future")
-    return Selection(begin, end, client, tenant)
-
-
-def _policy(settings: Settings) -> Policy:
-    if settings.policy_file is None:
-        return default_policy()
-    try:
-        return load_policy(settings.policy_file)
-    except PolicyError as error:
-        raise click.ClickException(f"SCNEN_POLICY_FILE: {error}") from error
 
 
 def _model(settings: Settings) -> RiskModel:

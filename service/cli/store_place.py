@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from service.config import Settings
+from service.policy import Policy, PolicyError, default_policy, load_policy
 from service.store.faults import StoreError
 from service.store.pseudonyms import Pseudonyms
 from service.store.store import SPOOL, SQLITE, database_of
@@ -57,6 +58,27 @@ class Place:
         """
         keys = (self.settings.secret_key, *self.settings.store.previous_secret_keys)
         return [Pseudonyms(key) for key in keys]
+
+    def policy(self) -> Policy:
+        """
+        Read the policy in use.
+
+        Returns
+        -------
+        Policy
+            That of the site, or else the bundled one.
+
+        Raises
+        ------
+        ClickException
+            If the site's cannot be used.
+        """
+        if self.settings.policy_file is None:
+            return default_policy()
+        try:
+            return load_policy(self.settings.policy_file)
+        except PolicyError as error:
+            raise click.ClickException(f"SCNEN_POLICY_FILE: {error}") from error
 
 
 @contextmanager

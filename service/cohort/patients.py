@@ -1,7 +1,8 @@
 """A cohort of patients: predictors, outcomes, and what was refused on the way."""
 
+import hashlib
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -9,10 +10,16 @@ from numpy.typing import NDArray
 
 from service.model.risk_model import RiskModel
 
-__all__ = ["PatientCohort", "Refusal", "Source"]
+__all__ = ["DATES", "SYNTHETIC_PREFIX", "PatientCohort", "Refusal", "Source", "digest"]
 
 _Array: TypeAlias = NDArray[np.float64]
 _Column: TypeAlias = NDArray[Any]
+_Days: TypeAlias = NDArray[np.datetime64]
+
+#: What may be dated: the operation, the last of the predictors, the examination.
+DATES = ("operation_date", "predictors_date", "outcome_date")
+#: How the pseudonym of every patient begins who was drawn, not seen.
+SYNTHETIC_PREFIX = "SYN-"
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,6 +89,10 @@ class PatientCohort:
         Rows that are not here.
     source : Source
         Where they come from.
+    dates : Mapping[str, numpy.ndarray of datetime64[D] of shape (n_patients,)]
+        Days by name, see `DATES` (NaT: not known); none if the source has none.
+    warnings : tuple of str
+        What a reader must know before believing a result, in words.
     """
 
     ids: tuple[str, ...]
@@ -90,6 +101,8 @@ class PatientCohort:
     others: Mapping[str, _Column]
     refused: tuple[Refusal, ...]
     source: Source
+    dates: Mapping[str, _Days] = field(default_factory=dict)
+    warnings: tuple[str, ...] = ()
 
     def __len__(self) -> int:
         """
@@ -153,4 +166,27 @@ class PatientCohort:
             columns={name: column[rows] for name, column in self.columns.items()},
             scnen=self.scnen[rows],
             others={name: column[rows] for name, column in self.others.items()},
+            dates={name: column[rows] for name, column in self.dates.items()},
         )
+
+
+def digest(ids: tuple[str, ...], *arrays: _Column) -> str:
+    """
+    Hash patients that come from no file.
+
+    Parameters
+    ----------
+    ids : tuple of str
+        Pseudonyms.
+    *arrays : numpy.ndarray
+        What is known of them, in an order that the source keeps to.
+
+    Returns
+    -------
+    str
+        SHA-256, hexadecimal.
+    """
+    found = hashlib.sha256("\0".join(ids).encode())
+    for array in arrays:
+        found.update(np.ascontiguousarray(array).tobytes())
+    return found.hexdigest()

@@ -15,6 +15,7 @@ __all__ = [
     "NODES",
     "Cohort",
     "Dependence",
+    "from_normal_scores",
     "gamma_quantile",
     "rebuild",
     "truncated_normal_quantile",
@@ -25,8 +26,11 @@ _Array: TypeAlias = NDArray[np.float64]
 #: Nodes of each continuous predictor: four-factor and five-term model.
 NODES = (250, 40)
 
-_CEMENT_RANGE = (0.0, 100.0)
-_RESTORATION_RANGE = (-100.0, 100.0)
+#: To which the normal distributions of Table 1 are cut.
+_RANGES = {
+    "cement_ratio_percent": (0.0, 100.0),
+    "cobb_restoration_ratio_percent": (-100.0, 100.0),
+}
 _NORMAL = NormalDist()
 
 
@@ -213,6 +217,31 @@ def gamma_quantile(p: float, mean: float, sd: float) -> float:
     return scale * (low + high) / 2
 
 
+def from_normal_scores(name: str, score: _Array) -> _Array:
+    """
+    Turn normal scores into values of a predictor, through a fine table.
+
+    Parameters
+    ----------
+    name : str
+        ``cement_ratio_percent`` or ``cobb_restoration_ratio_percent``.
+    score : numpy.ndarray
+        Standard normal scores; beyond 6 they count as 6.
+
+    Returns
+    -------
+    numpy.ndarray
+        Per cent: the mean and SD of Table 1, cut to what is possible.
+
+    Examples
+    --------
+    >>> from_normal_scores("cement_ratio_percent", np.array([0.0])).round(2)
+    array([51.79])
+    """
+    grid, table = _score_table(*MOMENTS[name], *_RANGES[name])
+    return np.interp(score, grid, table)
+
+
 def _gamma_cdf(x: float, shape: float) -> float:
     """Sum the series of the lower incomplete gamma function; all terms positive."""
     term = math.exp(shape * math.log(x) - x - math.lgamma(shape + 1))
@@ -248,8 +277,8 @@ def _cell(segment: int, method: int, scores: _Array, link: Dependence) -> _Array
         [
             np.full(first.size, float(segment)),
             np.full(first.size, float(method)),
-            _values("cement_ratio_percent", _CEMENT_RANGE, cement),
-            _values("cobb_restoration_ratio_percent", _RESTORATION_RANGE, restored),
+            from_normal_scores("cement_ratio_percent", cement),
+            from_normal_scores("cobb_restoration_ratio_percent", restored),
         ]
     )
 
@@ -263,12 +292,6 @@ def _shifted(score: _Array, *links: tuple[float, float]) -> _Array:
     """Move scores with the groups, shrinking the rest so that the variance stays 1."""
     rest = math.sqrt(1 - sum(r**2 for r, _ in links))
     return rest * score + sum(r * group for r, group in links)
-
-
-def _values(name: str, limits: tuple[float, float], score: _Array) -> _Array:
-    """Turn normal scores into values of the predictor, through a fine table."""
-    grid, table = _score_table(*MOMENTS[name], *limits)
-    return np.interp(score, grid, table)
 
 
 @lru_cache(maxsize=4)

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Final
 
+from service.intervals import wilson_interval
 from service.model.cohort import gamma_quantile
 from service.monitor.calls import Call, Discharge
 from service.policy import Bands
@@ -17,13 +18,11 @@ __all__ = [
     "TooFewError",
     "estimate",
     "poisson_interval",
-    "wilson_interval",
 ]
 
 #: Below so many discharges an estimate would be a guess.
 FEWEST: Final = 20
 _MONTH_DAYS: Final = 365.25 / 12
-_Z: Final = 1.959964
 _TAIL: Final = 0.025
 #: Thresholds of `high` that a hospital may ponder.
 _PONDERED: Final = (0.20, 0.25, 0.30)
@@ -231,28 +230,3 @@ def poisson_interval(count: int) -> tuple[float, float]:
     """
     low = gamma_quantile(_TAIL, count, math.sqrt(count)) if count else 0.0
     return low, gamma_quantile(1 - _TAIL, count + 1, math.sqrt(count + 1))
-
-
-def wilson_interval(count: int, n: int) -> tuple[float, float]:
-    """
-    Give the 95 % interval of a share (Wilson 1927).
-
-    Parameters
-    ----------
-    count, n : int
-        So many of so many; `n` from 1.
-
-    Returns
-    -------
-    tuple of float
-        Its limits, in [0, 1].
-
-    Examples
-    --------
-    >>> [round(limit, 4) for limit in wilson_interval(81, 263)]
-    [0.2553, 0.3662]
-    """
-    share, z2 = count / n, _Z**2
-    centre = (share + z2 / (2 * n)) / (1 + z2 / n)
-    half = _Z * math.sqrt(share * (1 - share) / n + z2 / (4 * n * n)) / (1 + z2 / n)
-    return max(0.0, centre - half), min(1.0, centre + half)

@@ -5,13 +5,9 @@ from datetime import timedelta
 import pytest
 from scipy import stats
 
+from service.intervals import wilson_interval
 from service.monitor.calls import discharges
-from service.monitor.capacity import (
-    TooFewError,
-    estimate,
-    poisson_interval,
-    wilson_interval,
-)
+from service.monitor.capacity import TooFewError, estimate, poisson_interval
 from service.policy import default_policy
 
 BANDS = default_policy().bands

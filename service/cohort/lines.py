@@ -1,0 +1,183 @@
+"""A cohort file as lines: mark, header, rows, and what is wrong with the file."""
+
+import csv
+from collections.abc import Iterator, Sequence
+from io import TextIOWrapper
+from itertools import chain, islice
+from pathlib import Path
+from typing import BinaryIO, Final
+
+from service.cohort.patients import DATES
+from service.cohort.rows import LABELS, NUMBERS
+
+__all__ = ["COLUMNS", "KNOWN", "SYNTHETIC_MARK", "Lines", "TableError"]
+
+#: The columns of a table, as the template has them.
+COLUMNS: Final = (
+    "id",
+    "segment",
+    "method",
+    "cement_ratio_percent",
+    "cobb_preoperative_deg",
+    "cobb_postoperative_deg",
+    "scnen",
+)
+#: Every column that means something; the others are subgroups and candidates.
+KNOWN: Final = frozenset(("id", *LABELS, *NUMBERS, "scnen", *DATES))
+#: How a first line begins that says that nobody in the table is a patient.
+SYNTHETIC_MARK: Final = "# synthetic"
+
+_RATIO: Final = "cobb_restoration_ratio_percent"
+_ANGLES: Final = ("cobb_preoperative_deg", "cobb_postoperative_deg")
+_REQUIRED: Final = tuple(name for name in COLUMNS if name not in _ANGLES)
+_AT_ONCE: Final = 20_000
+_DELIMITERS: Final = {";": "semicolons", "\t": "tabs", "|": "bars"}
+_UTF16: Final = (b"\xff\xfe", b"\xfe\xff")
+_SAVE_AS: Final = "save it as CSV UTF-8 with commas between fields and decimal points"
+
+
+class TableError(ValueError):
+    """
+    A file that cannot be read as a cohort at all.
+
+    Parameters
+    ----------
+    file : str
+        Its name.
+    line : int
+        Line at fault, from 1; 0 for the file as a whole.
+    problem : str
+        What is wrong, and the remedy.
+    """
+
+    def __init__(self, file: str, line: int, problem: str) -> None:
+        place = f"{file}, line {line}" if line else file
+        super().__init__(f"{place}: {problem}")
+        self.file = file
+        self.line = line
+        self.problem = problem
+
+
+class Lines:
+    """
+    A file as a header and blocks of rows.
+
+    Parameters
+    ----------
+    path : pathlib.Path
+        Where it is, to name it and to find a line that is not UTF-8.
+    file : binary file
+        The same, opened, at its beginning.
+
+    Attributes
+    ----------
+    is_marked : bool
+        Whether its first line says that the patients were drawn.
+    names : list of str
+        The columns.
+
+    Raises
+    ------
+    TableError
+        If the file is not UTF-8, or its header is not that of a cohort.
+    """
+
+    def __init__(self, path: Path, file: BinaryIO) -> None:
+        self._path = path
+        start = file.read(2)
+        file.seek(0)
+        if start in _UTF16:
+            raise TableError(path.name, 1, f"is encoded in UTF-16; {_SAVE_AS}")
+        # A mark of UTF-8 at the beginning, which Excel writes, changes nothing.
+        text = TextIOWrapper(file, encoding="utf-8-sig", newline="")
+        try:
+            first = text.readline()
+        except UnicodeDecodeError:
+            raise self._not_utf8() from None
+        comment = first.lstrip('"')
+        self.is_marked = comment.startswith(SYNTHETIC_MARK)
+        if comment.startswith("#") and not self.is_marked:
+            problem = f"a comment, and none but {SYNTHETIC_MARK!r} is known; delete it"
+            raise TableError(path.name, 1, problem)
+        head = () if self.is_marked else (first,)
+        self._rows = csv.reader(chain(head, text), strict=True)
+        self.names = next(self._guarded(), [])
+        problem = _problem_of_header(self.names)
+        if problem:
+            raise TableError(path.name, 1 + self.is_marked, problem)
+
+    def blocks(self) -> Iterator[list[list[str]]]:
+        """
+        Read on.
+
+        Yields
+        ------
+        list of list of str
+            Rows, as many as are checked at once.
+
+        Raises
+        ------
+        TableError
+            If a line is not UTF-8 or its quotes do not match.
+        """
+        rows = self._guarded()
+        while block := list(islice(rows, _AT_ONCE)):
+            yield block
+
+    def _guarded(self) -> Iterator[list[str]]:
+        try:
+            # An empty line between rows says nothing.
+            yield from filter(None, self._rows)
+        except UnicodeDecodeError:
+            raise self._not_utf8() from None
+        except csv.Error as error:
+            line = self._rows.line_num + self.is_marked
+            problem = f"cannot be taken apart ({error}); check the quotes in it"
+            raise TableError(self._path.name, line, problem) from error
+
+    def _not_utf8(self) -> TableError:
+        with self._path.open("rb") as file:
+            line = next(n for n, content in enumerate(file, 1) if not _is_utf8(content))
+        return TableError(self._path.name, line, f"is not UTF-8; {_SAVE_AS}")
+
+
+def _is_utf8(content: bytes) -> bool:
+    try:
+        content.decode()
+    except UnicodeDecodeError:
+        return False
+    return True
+
+
+def _problem_of_header(names: Sequence[str]) -> str:
+    """Say what is wrong with a header and what to do; nothing if it is right."""
+    if not names:
+        return "is empty; `scnen-cds cohort template` prints the header"
+    if names[0].startswith("sep="):
+        return f"delete this line of Excel's, and {_SAVE_AS}"
+    for mark, word in _DELIMITERS.items():
+        if len(names) == 1 and mark in names[0]:
+            return f"the fields are separated by {word}; {_SAVE_AS}"
+    for name in names:
+        plain = name.strip().lower().replace(" ", "_")
+        if name not in KNOWN and plain in KNOWN:
+            return f"the column {name!r} must be written {plain}"
+    unnamed = [str(place) for place, name in enumerate(names, 1) if not name.strip()]
+    if unnamed:
+        return f"column {', '.join(unnamed)} has no name; name or delete it"
+    twice = sorted({name for name in names if names.count(name) > 1})
+    if twice:
+        return f"{', '.join(twice)}: stands there twice; rename or delete one of them"
+    return _lacking(names)
+
+
+def _lacking(names: Sequence[str]) -> str:
+    lacking = [name for name in _REQUIRED if name not in names]
+    if _RATIO not in names and not set(_ANGLES) <= set(names):
+        lacking.append(f"{' and '.join(_ANGLES)} (or {_RATIO})")
+    if not lacking:
+        return ""
+    return (
+        f"columns are missing: {', '.join(lacking)}; `scnen-cds cohort template`"
+        " prints the header"
+    )
