@@ -26,6 +26,7 @@ _COMMANDS = (
     "store",
     "monitor",
     "cohort",
+    "develop",
 )
 
 

@@ -78,7 +78,7 @@ class Candidates:
 
     @property
     def terms(self) -> tuple[tuple[int, ...], ...]:  # numpydoc ignore=RT01
-        """Columns of each candidate."""
+        """The columns of each candidate."""
         return tuple(candidate.columns for candidate in self.candidates)
 
     @property

@@ -58,7 +58,7 @@ class Development:
 
     @property
     def kept(self) -> tuple[int, ...]:  # numpydoc ignore=RT01
-        """Terms of the model."""
+        """The terms of the model."""
         return self.elimination.kept
 
     def linear_predictor(self, design: _Array) -> _Array:
@@ -247,11 +247,12 @@ def performance(linear_predictor: _Array, outcome: _Array) -> Performance:
     Performance
         Discrimination and calibration.
     """
-    risk = expit(linear_predictor)
+    brier = float(((expit(linear_predictor) - outcome) ** 2).mean())
+    if np.ptp(linear_predictor) == 0:
+        return Performance(0.5, brier, np.nan, np.nan)
     line = np.column_stack([np.ones(outcome.size), linear_predictor])
     fit = fit_logistic(line, outcome)
     intercept, slope = fit.coefficients.tolist()
-    brier = float(((risk - outcome) ** 2).mean())
     return Performance(auc(outcome, linear_predictor), brier, slope, intercept)
 
 

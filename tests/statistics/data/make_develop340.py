@@ -82,7 +82,7 @@ def main():
     with FILE.open("w", encoding="utf-8", newline="") as file:
         writer = csv.writer(file, lineterminator="\n")
         writer.writerow(["id", *columns])
-        ids = [f"synthetic-{k:03}" for k in range(1, N + 1)]
+        ids = [f"SYN-{k:03}" for k in range(1, N + 1)]
         writer.writerows(zip(ids, *columns.values(), strict=True))
 
 

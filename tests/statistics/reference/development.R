@@ -180,14 +180,14 @@ compared <- function(name) {
 }
 
 set.seed(5)
-samples <- lapply(1:25, function(b) sample(length(outcome), replace = TRUE))
+samples <- lapply(1:10, function(b) sample(length(outcome), replace = TRUE))
 cancer_x <- as.matrix(cancer[, -1])
 cancer_folds <- (seq_len(nrow(cancer)) - 1) %% 10
 
 result <- list(
-  versions = c(R = as.character(getRversion()),
-               sapply(c("glmnet", "rms", "MASS", "stats"),
-                      function(p) as.character(packageVersion(p)))),
+  versions = as.list(c(R = as.character(getRversion()),
+                       sapply(c("glmnet", "rms", "MASS"),
+                              function(p) as.character(packageVersion(p))))),
   columns = colnames(coded),
   lasso = list(develop = lasso(coded, outcome, folds),
                cancer = lasso(cancer_x, cancer$malignant, cancer_folds)),
