@@ -2,10 +2,9 @@
 
 import csv
 from collections.abc import Iterator, Sequence
-from io import TextIOWrapper
 from itertools import chain, islice
 from pathlib import Path
-from typing import BinaryIO, Final
+from typing import Final, TextIO
 
 from service.cohort.patients import DATES
 from service.cohort.rows import LABELS, NUMBERS
@@ -66,8 +65,8 @@ class Lines:
     ----------
     path : pathlib.Path
         Where it is, to name it and to find a line that is not UTF-8.
-    file : binary file
-        The same, opened, at its beginning.
+    text : text file
+        The same, opened as UTF-8 with ``newline=""``, at its beginning.
 
     Attributes
     ----------
@@ -82,14 +81,8 @@ class Lines:
         If the file is not UTF-8, or its header is not that of a cohort.
     """
 
-    def __init__(self, path: Path, file: BinaryIO) -> None:
+    def __init__(self, path: Path, text: TextIO) -> None:
         self._path = path
-        start = file.read(2)
-        file.seek(0)
-        if start in _UTF16:
-            raise TableError(path.name, 1, f"is encoded in UTF-16; {_SAVE_AS}")
-        # A mark of UTF-8 at the beginning, which Excel writes, changes nothing.
-        text = TextIOWrapper(file, encoding="utf-8-sig", newline="")
         try:
             first = text.readline()
         except UnicodeDecodeError:
@@ -99,12 +92,13 @@ class Lines:
         if comment.startswith("#") and not self.is_marked:
             problem = f"a comment, and none but {SYNTHETIC_MARK!r} is known; delete it"
             raise TableError(path.name, 1, problem)
-        head = () if self.is_marked else (first,)
+        head = (first,) if first and not self.is_marked else ()
         self._rows = csv.reader(chain(head, text), strict=True)
         self.names = next(self._guarded(), [])
         problem = _problem_of_header(self.names)
         if problem:
-            raise TableError(path.name, 1 + self.is_marked, problem)
+            line = self._rows.line_num + self.is_marked
+            raise TableError(path.name, line, problem)
 
     def blocks(self) -> Iterator[list[list[str]]]:
         """
@@ -137,8 +131,10 @@ class Lines:
 
     def _not_utf8(self) -> TableError:
         with self._path.open("rb") as file:
-            line = next(n for n, content in enumerate(file, 1) if not _is_utf8(content))
-        return TableError(self._path.name, line, f"is not UTF-8; {_SAVE_AS}")
+            bad = ((n, line) for n, line in enumerate(file, 1) if not _is_utf8(line))
+            number, line = next(bad)
+        what = "is encoded in UTF-16" if line.startswith(_UTF16) else "is not UTF-8"
+        return TableError(self._path.name, number, f"{what}; {_SAVE_AS}")
 
 
 def _is_utf8(content: bytes) -> bool:

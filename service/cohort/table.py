@@ -3,7 +3,7 @@
 import hashlib
 from collections import Counter
 from collections.abc import Callable, Sequence
-from io import BufferedReader
+from io import BufferedReader, TextIOWrapper
 from itertools import compress
 from operator import attrgetter
 from pathlib import Path
@@ -62,12 +62,14 @@ def read_cohort(
     with _opened(path) as file:
         checksum = hashlib.file_digest(file, "sha256").hexdigest()
         file.seek(0)
-        lines = Lines(path, file)
-        rows = _Rows(lines.names)
-        for block in lines.blocks():
-            rows.add(block, signed_angles=signed_angles)
-            if progress is not None:
-                progress(len(block))
+        # The mark of UTF-8 with which Excel begins changes nothing.
+        with TextIOWrapper(file, "utf-8-sig", newline="") as text:
+            lines = Lines(path, text)
+            rows = _Rows(lines.names)
+            for block in lines.blocks():
+                rows.add(block, signed_angles=signed_angles)
+                if progress is not None:
+                    progress(len(block))
     if not rows.ids:
         raise TableError(path.name, 0, "holds no rows; give one for each patient")
     is_synthetic = lines.is_marked or _is_drawn(path, rows.ids)

@@ -174,12 +174,12 @@ def test_patients_that_support_no_model_are_refused(tmp_path, change, words):
 
 def test_patients_without_a_candidate_are_left_out_and_counted(tmp_path):
     """Complete cases; who was not examined is no patient without the outcome."""
-    file = rewritten(
-        tmp_path / "cohort.csv",
-        lambda n, row: row.update(
-            {"leakage": ""} if n < 5 else {"scnen": ""} if n < 8 else {}
-        ),
-    )
+
+    def empty(number, row):
+        if number < 8:
+            row["leakage" if number < 5 else "scnen"] = ""
+
+    file = rewritten(tmp_path / "cohort.csv", empty)
     quick(tmp_path / "out", "--bootstrap-only", file=file)
     model = results(tmp_path / "out")["model"]
     assert (model["incomplete"], model["not_examined"]) == (5, 3)
