@@ -30,7 +30,8 @@ class Coefficient:
     value, standard_error : float
         Log odds ratio of one unit.
     odds_ratio, low, high : float
-        Odds ratio and its 95 % interval by the profile likelihood.
+        Odds ratio and its 95 % interval by the profile likelihood; NaN where the
+        classes are all but separated near an end.
     p : float
         Of Wald's test.
     """
@@ -88,11 +89,6 @@ def coefficient_table(
     -------
     tuple of Coefficient
         One row for each column; the intercept has none.
-
-    Raises
-    ------
-    NotEstimableError
-        If an interval has no end.
     """
     columns = [column for term in kept for column in candidates.terms[term]]
     own = candidates.design[patients][:, columns]

@@ -224,7 +224,8 @@ def profile_interval(
     Returns
     -------
     Estimate
-        Log odds ratio and interval.
+        Log odds ratio and interval. Without one, its note says why: near an end the
+        classes may be all but separated.
     """
     others, own = np.delete(design, place, axis=1), design[:, place]
     value, error = fit.coefficients[place], fit.standard_errors[place]
@@ -242,7 +243,10 @@ def profile_interval(
                 return float(brentq(excess, value, far, xtol=1e-12, rtol=1e-12))
         raise AssertionError  # pragma: no cover - count never ends
 
-    return Estimate(float(value), end(-1), end(+1))
+    try:
+        return Estimate(float(value), end(-1), end(+1))
+    except NotEstimableError as error:
+        return Estimate(float(value), note=str(error))
 
 
 def _with_intercept(

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from service import __version__
 from service.model.artifact import load_bundled
+from service.model.predictors import INPUTS
 from service.validation.development import Performance
 from service.validation.new_model import EXPECTED_AUC, NewModel
 
@@ -144,7 +145,15 @@ def _division(model: NewModel) -> str:
 
 def _equation(model: NewModel) -> str:
     terms = [f"{row.value:+.6g} x {row.name}" for row in model.model]
-    return " ".join([f"{model.intercept:.6g}", *terms]).replace("|", "/")
+    names = {each.name for each in model.candidates if each.is_kept}
+    codes = [
+        f"{label} is {name} {code:g}"
+        for name, kind in INPUTS.items()
+        if name in names
+        for label, code in kind.codes.items()
+    ]
+    words = " ".join([f"{model.intercept:.6g}", *terms])
+    return "; ".join([words, *codes]).replace("|", "/")
 
 
 def _performance(model: NewModel) -> str:

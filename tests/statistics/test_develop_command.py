@@ -119,7 +119,7 @@ def test_a_predictor_the_server_does_not_extract_has_no_artifact(tmp_path):
     """The reason is printed, and the coefficients are in the results alone."""
     file = rewritten(
         tmp_path / "cohort.csv",
-        lambda n, row: row.update(age_years=50 + 20 * int(row["scnen"]) + n % 23),
+        lambda n, row: row.update(age_years=50 + 8 * int(row["scnen"]) + n % 23),
     )
     out = tmp_path / "aged"
     found = run(
