@@ -28,6 +28,7 @@ _COMMANDS = (
     "cohort",
     "validate",
     "recalibrate",
+    "develop",
 )
 
 

@@ -20,7 +20,6 @@ from service.cohort.table import TableError, read_cohort
 from service.model.arrays import design_matrix
 from service.model.artifact import ArtifactError, bundled_models, load_model
 from service.model.risk_model import RiskModel
-from service.validation.pictures import draw_all
 from service.validation.findings import findings
 from service.validation.performance import (
     Performance,
@@ -30,6 +29,7 @@ from service.validation.performance import (
     resamples_of,
     score_patients,
 )
+from service.validation.pictures import draw_all
 from service.validation.profile import profile
 from service.validation.report import Asked, Enrolled, render
 from service.validation.results import curves_of, performance_json

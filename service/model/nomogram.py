@@ -5,10 +5,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from types import MappingProxyType
+from typing import Protocol
 
-from service.model.risk_model import Axis, Quantity, RiskModel
+from service.model.risk_model import Axis, Intercept, Quantity
 
 __all__ = [
+    "Equation",
     "Mark",
     "Scale",
     "Scales",
@@ -20,6 +22,34 @@ __all__ = [
 ]
 
 _LONGEST = 100.0
+
+
+class Equation(Protocol):
+    """What a nomogram is drawn of: a risk model, or one that is being developed."""
+
+    @property
+    def intercept(self) -> Intercept:  # numpydoc ignore=RT01
+        """Log odds where all predictors are 0."""
+        ...
+
+    @property
+    def predictors(self) -> tuple[Quantity, ...]:  # numpydoc ignore=RT01
+        """The predictors, in order."""
+        ...
+
+    @property
+    def coefficients(self) -> tuple[float, ...]:  # numpydoc ignore=RT01
+        """Log odds of one unit of each."""
+        ...
+
+    @property
+    def axes(self) -> tuple[Axis, ...]:  # numpydoc ignore=RT01
+        """The range of each."""
+        ...
+
+    def __hash__(self) -> int:
+        """Tell it from others, so that its points are worked out once."""
+        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,7 +129,7 @@ class Mark:
 
 
 @lru_cache(maxsize=8)
-def scales(model: RiskModel) -> Scales:
+def scales(model: Equation) -> Scales:
     """
     Work out a model's points as R's ``rms::nomogram`` does.
 
@@ -109,7 +139,7 @@ def scales(model: RiskModel) -> Scales:
 
     Parameters
     ----------
-    model : RiskModel
+    model : Equation
         The model.
 
     Returns
@@ -132,13 +162,13 @@ def scales(model: RiskModel) -> Scales:
     )
 
 
-def linear_predictor_from_points(model: RiskModel, total_points: float) -> float:
+def linear_predictor_from_points(model: Equation, total_points: float) -> float:
     """
     Turn total points back into log odds.
 
     Parameters
     ----------
-    model : RiskModel
+    model : Equation
         The model.
     total_points : float
         Sum of the points of all predictors.
@@ -152,13 +182,13 @@ def linear_predictor_from_points(model: RiskModel, total_points: float) -> float
     return scale.base + total_points * scale.per_point
 
 
-def marks(model: RiskModel) -> Mapping[str, tuple[Mark, ...]]:
+def marks(model: Equation) -> Mapping[str, tuple[Mark, ...]]:
     """
     Tabulate the points of each predictor at handy values.
 
     Parameters
     ----------
-    model : RiskModel
+    model : Equation
         The model.
 
     Returns
@@ -176,13 +206,13 @@ def marks(model: RiskModel) -> Mapping[str, tuple[Mark, ...]]:
     return MappingProxyType(found)
 
 
-def totals(model: RiskModel, step: int = 10) -> tuple[tuple[int, float], ...]:
+def totals(model: Equation, step: int = 10) -> tuple[tuple[int, float], ...]:
     """
     Tabulate the risk for total points.
 
     Parameters
     ----------
-    model : RiskModel
+    model : Equation
         The model.
     step : int
         Distance of two totals, in points.
@@ -199,13 +229,13 @@ def totals(model: RiskModel, step: int = 10) -> tuple[tuple[int, float], ...]:
     )
 
 
-def rounding_error(model: RiskModel, step: int = 10) -> tuple[float, float]:
+def rounding_error(model: Equation, step: int = 10) -> tuple[float, float]:
     """
     How far pencil and paper may be off where the table gives whole points.
 
     Parameters
     ----------
-    model : RiskModel
+    model : Equation
         The model.
     step : int
         Distance of two totals in the table, between which one reads linearly.

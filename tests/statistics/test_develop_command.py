@@ -1,0 +1,209 @@
+"""``scnen-cds develop``: files, words and refusals; the commands of docs/develop.md."""
+
+import csv
+import json
+import re
+import shlex
+from datetime import date
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+
+from service.cli import main
+from service.model.artifact import load_model
+from tests.statistics.development_reference import DEVELOP
+
+DOCS = Path(__file__).parents[2] / "docs" / "develop.md"
+FEW = "segment,cement_ratio_percent,cobb_postoperative_deg,leakage"
+
+
+def run(*words):
+    return CliRunner().invoke(main, ["develop", *map(str, words)])
+
+
+def quick(out, *words, file=DEVELOP):
+    """Develop from four candidates with three bootstrap samples."""
+    first = ("--seed", 1, "--bootstrap", 3, "--candidates", FEW)
+    return run(file, "--out", out, *first, *words)
+
+
+@pytest.fixture(scope="module")
+def north(tmp_path_factory):
+    """A model from all patients: what was printed, and the folder."""
+    out = tmp_path_factory.mktemp("models") / "north"
+    return quick(out, "--bootstrap-only"), out
+
+
+def results(folder):
+    return json.loads((folder / "results.json").read_text("utf-8"))
+
+
+def rewritten(target, change):
+    """Copy the cohort, each row changed."""
+    with DEVELOP.open(encoding="utf-8", newline="") as file:
+        rows = list(csv.DictReader(file))
+    for number, row in enumerate(rows):
+        change(number, row)
+    with target.open("w", encoding="utf-8", newline="") as file:
+        writer = csv.DictWriter(file, rows[0], lineterminator="\n")
+        writer.writeheader()
+        writer.writerows(rows)
+    return target
+
+
+def test_the_server_can_load_the_artifact(north):
+    """It is a model of the schema, named after its folder, anchored to its patients."""
+    found, out = north
+    assert found.exit_code == 0, found.output
+    model = load_model(out / "model.json", today=date(2026, 1, 1))
+    assert (model.id, model.mode) == ("north", "anchored")
+    assert (model.incidence.events, model.incidence.n) == (76, 340)
+    assert "SYNTHETIC" in model.label
+
+
+def test_the_artifact_has_the_numbers_of_the_results(north):
+    """Coefficients and intercept, to eight digits; percentiles rise."""
+    _, out = north
+    model = load_model(out / "model.json")
+    rows = results(out)["model"]["model"]
+    assert model.coefficients == pytest.approx([row["value"] for row in rows])
+    assert list(model.quantiles) == sorted(set(model.quantiles))
+
+
+def test_the_other_reading_is_corrected_for_optimism(north):
+    """Slopes times the corrected slope, never more than as fitted."""
+    _, out = north
+    (variant,) = load_model(out / "model.json").variants
+    slope = results(out)["model"]["optimism"]["corrected"]["slope"]
+    assert variant.shrinkage == pytest.approx(min(1.0, slope), abs=0.001)
+
+
+def test_synthetic_patients_are_called_so(north):
+    """Nobody takes a demonstration for a result."""
+    found, out = north
+    assert found.output.count("SYNTHETIC") == 1
+    assert "SYNTHETIC" in (out / "tripod-ai.md").read_text("utf-8")
+
+
+def test_the_checklist_has_every_item_and_marks_the_authors(north):
+    """TRIPOD+AI has 27 items, 52 with their parts; the program knows some."""
+    _, out = north
+    answers = results(out)["tripod_ai"]
+    assert len(answers) == 52
+    numbers = [int(re.match(r"\d+", each["item"])[0]) for each in answers]
+    assert sorted(set(numbers)) == list(range(1, 28))
+    unfilled = [each for each in answers if not each["is_filled"]]
+    assert unfilled
+    assert all(each["answer"].startswith("author") for each in unfilled)
+
+
+def test_the_same_seed_gives_the_same_bytes(north, tmp_path):
+    """Whatever the number of processes."""
+    _, out = north
+    assert quick(tmp_path / "north", "--bootstrap-only", "--jobs", 2).exit_code == 0
+    for name in ("results.json", "tripod-ai.md", "model.json"):
+        assert (tmp_path / "north" / name).read_bytes() == (out / name).read_bytes()
+
+
+def test_a_split_is_validated_and_advised_against(tmp_path):
+    """The study's way is there; the command says which figure is better."""
+    found = quick(tmp_path / "split")
+    assert "--bootstrap-only" in found.output
+    model = results(tmp_path / "split")["model"]
+    assert (model["derivation"]["n"], model["validation"]["n"]) == (238, 102)
+    assert 0.5 < model["validated"]["auc"] < 1
+
+
+def test_a_predictor_the_server_does_not_extract_has_no_artifact(tmp_path):
+    """The reason is printed, and the coefficients are in the results alone."""
+    file = rewritten(
+        tmp_path / "cohort.csv",
+        lambda n, row: row.update(age_years=50 + 8 * int(row["scnen"]) + n % 23),
+    )
+    out = tmp_path / "aged"
+    found = run(
+        file, "--out", out, "--seed", 1, "--bootstrap", 2, "--bootstrap-only",
+        "--candidates", "age_years,bmi",
+    )  # fmt: skip
+    assert "no artifact: the server does not extract age_years" in found.output
+    assert not (out / "model.json").exists()
+    assert results(out)["model"]["model"][0]["name"] == "age_years"
+
+
+def test_a_folder_that_exists_is_refused(tmp_path):
+    """Results are never overwritten."""
+    found = quick(tmp_path)
+    assert found.exit_code == 1
+    assert "exists; name a new folder" in found.output
+
+
+@pytest.mark.parametrize("name", ["liu-nomogram", "a b"])
+def test_a_folder_that_names_no_model_is_refused(tmp_path, name):
+    """The artifact is named after it."""
+    assert "named after its folder" in quick(tmp_path / name).output
+
+
+def few_events(_, row):
+    row["scnen"] = int(row["id"] in {"SYN-001", "SYN-002", "SYN-003"})
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        (few_events, "smaller outcome group, and at least 20 are needed"),
+        (lambda n, row: row.update(scnen=0), "0 patients to derive from"),
+        (lambda n, row: row.update(leakage="none"), "leakage: is the same for all"),
+        (
+            lambda n, row: row.update(leakage=2 * float(row["cement_ratio_percent"])),
+            "leakage: follows from the candidates before it",
+        ),
+        (lambda n, row: row.update(leakage=f"word {n}"), "leakage: has 340 different"),
+        (lambda n, row: row.update(leakage=""), "no patient has them all"),
+    ],
+    ids=["3 events", "one class", "constant", "collinear", "names", "missing"],
+)
+def test_patients_that_support_no_model_are_refused(tmp_path, change, words):
+    """The message names the column and the remedy; nothing is written."""
+    file = rewritten(tmp_path / "cohort.csv", change)
+    found = quick(tmp_path / "out", "--bootstrap-only", file=file)
+    assert found.exit_code == 1
+    assert words in found.output
+    assert not (tmp_path / "out").exists()
+
+
+def test_patients_without_a_candidate_are_left_out_and_counted(tmp_path):
+    """Complete cases; who was not examined is no patient without the outcome."""
+
+    def empty(number, row):
+        if number < 8:
+            row["leakage" if number < 5 else "scnen"] = ""
+
+    file = rewritten(tmp_path / "cohort.csv", empty)
+    quick(tmp_path / "out", "--bootstrap-only", file=file)
+    model = results(tmp_path / "out")["model"]
+    assert (model["incomplete"], model["not_examined"]) == (5, 3)
+    assert model["derivation"]["n"] == 332
+    assert {c["name"]: c["missing"] for c in model["candidates"]}["leakage"] == 5
+
+
+def test_an_unknown_candidate_is_refused_with_those_there_are(tmp_path):
+    """A slip of the pen costs no bootstrap."""
+    found = run(DEVELOP, "--out", tmp_path / "x", "--seed", 1, "--candidates", "bim")
+    assert "bim: no such candidate; there are segment" in found.output
+
+
+def test_the_commands_of_the_page_run(tmp_path, monkeypatch):
+    """docs/develop.md, with fewer samples and candidates than a reader would take."""
+    monkeypatch.chdir(tmp_path)
+    Path("cohort.csv").write_bytes(DEVELOP.read_bytes())
+    commands = re.findall(
+        r"^\$ scnen-cds develop (.+)$", DOCS.read_text("utf-8"), re.MULTILINE
+    )
+    assert len(commands) == 2
+    for command in commands:
+        words = shlex.split(command)
+        words += ["--bootstrap", "2"]
+        words += [] if "--candidates" in words else ["--candidates", FEW]
+        found = run(*words)
+        assert found.exit_code == 0, found.output
