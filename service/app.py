@@ -26,7 +26,13 @@ from service.advice import Advice
 from service.callers import allowed_origins, build_trust
 from service.config import Settings, SettingsError
 from service.metrics import Metrics
-from service.observability import WITHHELD, ready_report, set_level, watch
+from service.observability import (
+    OTHER_PATIENT,
+    WITHHELD,
+    ready_report,
+    set_level,
+    watch,
+)
 from service.open_mode import only_this_machine
 from service.outcome_routes import create_outcome_routes
 from service.parts import Clock, Parts, build_parts, wall_clock
@@ -194,6 +200,8 @@ def _tell(metrics: Metrics) -> Callable[[Advice], None]:
         metrics.count_advice(advice)
         if advice.withheld:
             request.environ[WITHHELD] = advice.quiet
+        if advice.assessment and (others := advice.assessment.extraction.other_patient):
+            request.environ[OTHER_PATIENT] = others
 
     return tell
 

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "LOGGED_FIELDS",
+    "OTHER_PATIENT",
     "WITHHELD",
     "JSONFormatter",
     "ready_report",
@@ -29,6 +30,8 @@ __all__ = [
 
 #: Where in the environment of a request stands why its cards were not shown.
 WITHHELD = "scnen_cds.withheld"
+#: And how many resources of other patients were sent and dropped.
+OTHER_PATIENT = "scnen_cds.other_patient"
 
 _log = logging.getLogger("service.requests")
 
@@ -45,6 +48,7 @@ LOGGED_FIELDS = (
     "token_id",
     "refusal",
     "withheld",
+    "other_patient",
     "stop",
     "reason",
     "accepted",
@@ -187,6 +191,7 @@ def _describe(
         "route": rule.rule if rule else None,
         "service": service if service in known_services else None,
         "withheld": environ.get(WITHHELD),
+        "other_patient": environ.get(OTHER_PATIENT),
         **_caller(environ),
     }
 

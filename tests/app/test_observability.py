@@ -3,6 +3,7 @@
 import json
 import logging
 import sys
+from copy import deepcopy
 
 import pytest
 from gunicorn.config import Config
@@ -133,3 +134,26 @@ def test_the_level_holds_for_our_own_loggers():
     assert {logging.getLogger(name).level for name in names} == {logging.ERROR}
     for name, level in zip(names, before, strict=True):
         logging.getLogger(name).setLevel(level)
+
+
+@pytest.mark.conformance("PF-11")
+def test_resources_of_another_patient_are_counted_in_the_log(
+    client, example_request, caplog
+):
+    """Whoever made the prefetch can find out; which patient, the log does not say."""
+    stray = {
+        "resourceType": "Observation",
+        "id": "canary-4711",
+        "status": "final",
+        "code": {"text": "canary"},
+        "subject": {"reference": "Patient/canary-4711"},
+    }
+    body = deepcopy(example_request)
+    for bundle in body["prefetch"].values():
+        if bundle and bundle.get("resourceType") == "Bundle":
+            bundle.setdefault("entry", []).append({"resource": stray})
+    with caplog.at_level(logging.INFO, "service.requests"):
+        client.post("/cds-services/scnen-discharge", json=body)
+    line = JSONFormatter().format(caplog.records[-1])
+    assert json.loads(line)["other_patient"] >= 1
+    assert "canary" not in line
