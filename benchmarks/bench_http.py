@@ -93,7 +93,7 @@ def _wait_until_ready(url: str, process: subprocess.Popen[bytes], log: Path) -> 
 
 
 def memory_mb(master: int) -> list[dict[str, float]]:
-    """Resident and proportional size of each worker in MB (Linux)."""
+    """Resident and proportional size in MB of the carrier, if any, and each worker."""
     children = Path(f"/proc/{master}/task/{master}/children").read_text().split()
     found = []
     for child in children:
@@ -177,12 +177,12 @@ def report(result: Mapping[str, Any]) -> None:
             f"{'':>11}  service is {found['throughput_of_floor']:.2f} of the floor,"
             f" p99 {found['p99_times_floor']:.2f} times the floor's"
         )
-    workers = ", ".join(f"{w['rss']:.0f} ({w['pss']:.0f})" for w in result["memory_mb"])
+    sizes = ", ".join(f"{w['rss']:.0f} ({w['pss']:.0f})" for w in result["memory_mb"])
     print(
         "\ncold start to the first 200 of /healthz/ready:"
         f" {result['cold_start_s']:.2f} s"
     )
-    print(f"memory of each worker after the runs, RSS (PSS): {workers} MB")
+    print(f"memory of carrier and workers after the runs, RSS (PSS): {sizes} MB")
 
 
 def missed(result: Mapping[str, Any]) -> list[str]:

@@ -8,16 +8,21 @@ from typing import Any
 from service.config import processes_by_environment
 from service.metrics import SHARED_FOLDER, forget, make_shared_folder
 from service.observability import JSONFormatter
+from service.store.carrier_process import CarrierProcess
 from service.workers import PlacedLogger, SyncWorker, ThreadWorker
 
 __all__ = [
     "logger_class",
+    "on_exit",
+    "on_reload",
     "post_worker_init",
     "threads",
     "worker_class",
     "worker_exit",
     "workers",
 ]
+
+_log = logging.getLogger("service.store")
 
 workers, threads = processes_by_environment()
 worker_class = SyncWorker if threads == 1 else ThreadWorker
@@ -114,13 +119,15 @@ def child_exit(_server: object, worker: Any) -> None:  # noqa: ANN401 as above
     forget(worker.pid)
 
 
-def when_ready(_server: object) -> None:
+def when_ready(server: Any) -> None:  # noqa: ANN401 as above
     """
-    Keep what was loaded before the fork out of the workers' garbage collection.
+    Make ready for the forks, the first of which carries decisions.
+
+    What was loaded before is kept out of the garbage collection of all of them.
 
     Parameters
     ----------
-    _server : object
+    server : gunicorn.arbiter.Arbiter
         Gunicorn's master.
     """
     gc.collect()
@@ -128,6 +135,32 @@ def when_ready(_server: object) -> None:
     # A request makes thousands of short-lived objects and no cycles to speak of: look
     # for cycles after some requests, not some thirty times in each.
     gc.set_threshold(_OBJECTS_BETWEEN_COLLECTIONS)
+    _start_carrier(server)
+
+
+def on_reload(server: Any) -> None:  # noqa: ANN401 as above
+    """
+    Have another process carry decisions, also where the one before was lost.
+
+    Parameters
+    ----------
+    server : gunicorn.arbiter.Arbiter
+        Gunicorn's master.
+    """
+    _end_carrier(server, waits=False)
+    _start_carrier(server)
+
+
+def on_exit(server: Any) -> None:  # noqa: ANN401 as above
+    """
+    Wait until what the workers recorded is in the database.
+
+    Parameters
+    ----------
+    server : gunicorn.arbiter.Arbiter
+        Gunicorn's master; its workers have ended.
+    """
+    _end_carrier(server, waits=True)
 
 
 def post_worker_init(worker: Any) -> None:  # noqa: ANN401 gunicorn has no types
@@ -158,7 +191,28 @@ def worker_exit(_server: object, worker: Any) -> None:  # noqa: ANN401 as above
         store.close()
 
 
-def _store_of(worker: Any) -> Any:  # noqa: ANN401 as above
+def _start_carrier(server: Any) -> None:  # noqa: ANN401 as above
+    if store := _store_of(server):
+        try:
+            server.carrier = CarrierProcess(store, lambda: _close_listeners(server))
+        except OSError as error:
+            fault = type(error).__name__
+            _log.error("the store: no process can carry, so a worker does: %s", fault)
+
+
+def _end_carrier(server: Any, *, waits: bool) -> None:  # noqa: ANN401 as above
+    if carrier := getattr(server, "carrier", None):
+        carrier.end(waits=waits)
+        server.carrier = None
+
+
+def _close_listeners(server: Any) -> None:  # noqa: ANN401 as above
+    """Take no connection in a process that answers none."""
+    for listener in server.LISTENERS:
+        listener.close()
+
+
+def _store_of(process: Any) -> Any:  # noqa: ANN401 as above
     """Find the store; another application under this configuration has none."""
-    extensions = getattr(worker.app.callable, "extensions", {})
+    extensions = getattr(process.app.callable, "extensions", {})
     return getattr(extensions.get("scnen_cds"), "store", None)

@@ -18,7 +18,7 @@ from service.store.export import COLUMNS, exported
 from service.store.lookup import counts, decisions_of, key_ids, recalled
 from service.store.retention import purge as purge_store
 from service.store.schema import REVISIONS
-from service.store.spool import spooled_bytes
+from service.store.segments import spooled_bytes
 
 __all__ = ["store"]
 

@@ -10,8 +10,8 @@ import click
 from service.config import Settings
 from service.policy import Policy, PolicyError, default_policy, load_policy
 from service.store.faults import StoreError
+from service.store.places import SPOOL, SQLITE, database_of
 from service.store.pseudonyms import Pseudonyms
-from service.store.store import SPOOL, SQLITE, database_of
 
 if TYPE_CHECKING:
     from service.store.database import Database

@@ -1,20 +1,22 @@
-"""The thread that carries decisions from the spool to the database, in groups."""
+"""Carry decisions from the spool to the database, in groups."""
 
 import logging
+import os
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Sequence
+from contextlib import suppress
 from importlib import import_module
 from pathlib import Path
-from threading import Event, Thread, current_thread
 from typing import TYPE_CHECKING, Final
 
+from service.store.carrier_lock import CarrierLock, CarrierState
 from service.store.faults import StoreError
-from service.store.spool import Segment, Spool, adopt, spooled_bytes
+from service.store.segments import SUFFIX, Chunk, Segment, spooled_bytes
 
 if TYPE_CHECKING:
     from service.store.database import Database
 
-__all__ = ["REJECTED", "Carrier"]
+__all__ = ["REJECTED", "ROUND_S", "Carrier"]
 
 #: File with the lines that no database takes; somebody has to look at it.
 REJECTED: Final = "rejected.lines"
@@ -23,8 +25,12 @@ _log = logging.getLogger("service.store")
 
 #: A decision waits so long for others to be written with it.
 _GROUP_S: Final = 0.04
-#: So often the thread looks for what others left behind, and for what is overridden.
-_ROUND_S: Final = 1.0
+#: Most bytes of one transaction, but for a chunk.
+_GROUP_BYTES: Final = 4 << 20
+#: So many files are open at most: of processes that died while the database was down.
+_MOST_FILES: Final = 200
+#: So often the carrier says how it is, and everybody looks.
+ROUND_S: Final = 1.0
 #: So often a database that does not answer is an alarm in the log.
 _ALARM_S: Final = 60.0
 _END_S: Final = 5.0
@@ -32,143 +38,145 @@ _END_S: Final = 5.0
 
 class Carrier:
     """
-    Carry what waits to the database until told to end.
+    Carry what waits in a folder to the database, whichever process wrote it.
 
     Parameters
     ----------
-    spool : Spool
-        The files of this process.
     folder : pathlib.Path
         Where the files of all processes are.
-    limit_bytes : int
-        Most bytes that may wait in the folder.
+    lock : CarrierLock
+        Of that folder; only who holds it may carry.
     database : callable
         Gives the database.
-    each_round : callable
-        Is called about every second while the database answers.
-
-    Attributes
-    ----------
-    fault : str or None
-        Why the database takes nothing; None if it does, or was not asked yet.
-    rejected : int
-        How many lines nobody could read or write.
     """
 
     def __init__(
-        self,
-        spool: Spool,
-        folder: Path,
-        limit_bytes: int,
-        *,
-        database: Callable[[], "Database"],
-        each_round: Callable[[], None],
+        self, folder: Path, lock: CarrierLock, database: Callable[[], "Database"]
     ) -> None:
-        self.fault: str | None = None
-        self.rejected = 0
-        self._spool = spool
         self._folder = folder
-        self._limit_bytes = limit_bytes
+        self._lock = lock
         self._database = database
-        self._each_round = each_round
-        self._next_round = 0.0
+        self._used: Database | None = None
+        self._segments: dict[str, Segment] = {}
+        self._fault: str | None = None
+        self._rejected = 0
+        self._newest_feedback: str | None = None
+        self._next_look = time.monotonic() + ROUND_S
+        self._next_word = 0.0
         self._alarmed_at: float | None = None
-        self._is_wanted = Event()
-        self._is_ending = Event()
-        self._thread = Thread(target=self._run, name="store", daemon=True)
+        self._end_at: float | None = None
 
-    def start(self) -> None:
-        """Begin."""
-        self._thread.start()
+    def take(self) -> bool:
+        """
+        Become the carrier of the folder, if nobody else is, and say so.
 
-    def wake(self) -> None:
-        """Say that there is something to carry."""
-        if not self._is_wanted.is_set():
-            self._is_wanted.set()
+        Returns
+        -------
+        bool
+            Whether this process is, from now on or already.
+        """
+        if not self._lock.take():
+            return False
+        self._say()  # at once, the first time
+        return True
 
-    def look(self) -> None:
-        """Say that something has changed in the database: look at once."""
-        self._next_round = 0.0
-        self.wake()
+    def step(self) -> float:
+        """
+        Carry what waits now.
 
-    def close(self) -> None:
-        """End, when all is carried that the database takes."""
-        if self._is_ending.is_set():
-            return
-        self._is_ending.set()
-        self._is_wanted.set()
-        if self._thread is not current_thread():
-            self._thread.join(_END_S)
-        self._spool.close()
-
-    def _run(self) -> None:
-        while not self._is_ending.is_set():
-            self._is_wanted.wait(_ROUND_S)
-            self._is_ending.wait(_GROUP_S)
-            self._is_wanted.clear()
-            self._try()
-            if self.fault is not None:
-                self._is_ending.wait(_ROUND_S)
-        self._try()
-
-    def _try(self) -> None:
+        Returns
+        -------
+        float
+            After how many seconds to come again.
+        """
+        before = self._fault
         try:
             self._carry()
-            self._round()
+            self._look()
         except StoreError as error:
             self._alarm(str(error))
-        except Exception as error:  # noqa: BLE001 whatever it is, the thread goes on
+        except Exception as error:  # noqa: BLE001 whatever it is, the carrier goes on
             self._alarm(type(error).__name__)
         else:
-            if self.fault is not None:
+            if self._fault is not None:
                 _log.warning("the store: the database takes decisions again")
-            self.fault = self._alarmed_at = None
+            self._fault = self._alarmed_at = None
+        self._say(at_once=self._fault != before)
+        return _GROUP_S if self._fault is None else ROUND_S
+
+    def end(self) -> None:
+        """Carry what the database takes within some seconds, and let go of the rest."""
+        self._end_at = time.monotonic() + _END_S
+        self._next_word = 0.0
+        self.step()
+        for segment in self._segments.values():
+            segment.leave()
+        self._segments.clear()
+        if self._used is not None:
+            self._used.close()
 
     def _carry(self) -> None:
-        size = -1
-        while size:
-            with self._spool.next_chunk() as chunk:
-                self._write(chunk.good, chunk.bad)
-                size = chunk.size
+        self._find()
+        while group := self._group():
+            self._write([chunk for _, chunk in group])
+            for segment, chunk in group:
+                segment.advance(chunk.size)
+            self._say()
+            if self._end_at is not None and time.monotonic() > self._end_at:
+                return
 
-    def _round(self) -> None:
-        """Look after what is not of this moment."""
-        now = time.monotonic()
-        if now < self._next_round:
-            return
-        self._next_round = now + _ROUND_S
-        for segment in adopt(self._folder):
-            self._carry_on(segment)
-        others = spooled_bytes(self._folder) - self._spool.waiting_bytes
-        self._spool.limit_bytes = self._limit_bytes - max(0, others)
-        self._each_round()
+    def _find(self) -> None:
+        for name in os.listdir(self._folder):  # noqa: PTH208 25 times a second
+            is_new = name.endswith(SUFFIX) and name not in self._segments
+            if not is_new or len(self._segments) >= _MOST_FILES:
+                continue
+            segment = Segment.open(self._folder / name)
+            if segment is not None:
+                self._segments[name] = segment
 
-    def _carry_on(self, segment: Segment) -> None:
-        """Carry what a process left behind that is no more."""
-        try:
-            while (chunk := segment.read(segment.size, is_final=True)).size:
-                self._write(chunk.good, chunk.bad)
-                segment.done += chunk.size
-        except BaseException:
-            segment.leave()
-            raise
-        segment.remove()
+    def _group(self) -> list[tuple[Segment, Chunk]]:
+        """Read what is to be written together, from all files."""
+        group, size = [], 0
+        for segment in list(self._segments.values()):
+            chunk = self._next_of(segment)
+            if chunk.size:
+                group.append((segment, chunk))
+                size += chunk.size
+            if size > _GROUP_BYTES:
+                break
+        return group
 
-    def _write(self, good: tuple[bytes, ...], bad: tuple[bytes, ...]) -> None:
+    def _next_of(self, segment: Segment) -> Chunk:
+        chunk = segment.read()
+        if chunk.size or not segment.take():
+            return chunk
+        # Nobody writes to it any more: what is there now is all of it.
+        chunk = segment.read()
+        if not chunk.size:
+            segment.remove()
+            del self._segments[segment.path.name]
+        return chunk
+
+    def _write(self, chunks: Sequence[Chunk]) -> None:
+        good = [line for chunk in chunks for line in chunk.good]
         refused: list[bytes] = []
         if good:
-            # Here, not above: no call waits for SQLAlchemy to be imported.
+            # Here, not above: no start waits for SQLAlchemy to be imported.
             writing = import_module("service.store.writing")
-            refused = writing.write_lines(self._database(), good)
-        self._reject([*bad, *refused])
+            refused = writing.write_lines(self._use(), good)
+        self._reject([*(line for chunk in chunks for line in chunk.bad), *refused])
 
-    def _reject(self, lines: Iterable[bytes]) -> None:
-        lines = list(lines)
+    def _use(self) -> "Database":
+        self._used = self._database()
+        return self._used
+
+    def _reject(self, lines: Sequence[bytes]) -> None:
         if not lines:
             return
         with (self._folder / REJECTED).open("ab") as file:
             file.writelines(line + b"\n" for line in lines)
-        self.rejected += len(lines)
+        self._rejected += len(lines)
+        self._next_word = 0.0
         _log.error(
             "the store: %d lines of the spool could not be read or written; they are"
             " kept in %s",
@@ -176,10 +184,34 @@ class Carrier:
             REJECTED,
         )
 
+    def _look(self) -> None:
+        """Ask what the workers want to know, and so whether the database is there."""
+        now = time.monotonic()
+        if now < self._next_look:
+            return
+        self._next_look = now + ROUND_S
+        memory = import_module("service.store.memory")
+        newest = memory.newest_feedback(self._use())
+        said = None if newest is None else newest.isoformat()
+        if said != self._newest_feedback:
+            self._newest_feedback, self._next_word = said, 0.0
+
+    def _say(self, *, at_once: bool = False) -> None:
+        now = time.monotonic()
+        if now < self._next_word and not at_once:
+            return
+        self._next_word = now + ROUND_S
+        state = CarrierState(
+            os.getpid(), self._fault, self._rejected, self._newest_feedback, now
+        )
+        # What is not said makes the store look down, which is then not far from it.
+        with suppress(OSError):
+            self._lock.say(state)
+
     def _alarm(self, fault: str) -> None:
         """Say it at once, then every minute; at the end others carry on."""
-        self.fault = fault
-        if self._is_ending.is_set():
+        self._fault = fault
+        if self._end_at is not None:
             return
         now = time.monotonic()
         if self._alarmed_at is None or now - self._alarmed_at >= _ALARM_S:
@@ -189,7 +221,7 @@ class Carrier:
             )
 
     def _kilobytes(self) -> int | str:
-        """Count what waits; a folder that cannot be read must not end the thread."""
+        """Count what waits; a folder that cannot be read must not end the carrier."""
         try:
             return spooled_bytes(self._folder) // 1024
         except OSError:

@@ -2,12 +2,10 @@
 
 import logging
 import os
-import shutil
 from collections.abc import Callable, Mapping, Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
+from functools import cache
 from importlib import import_module
-from pathlib import Path
-from tempfile import mkdtemp
 from threading import Lock
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 from weakref import finalize, ref
@@ -16,28 +14,27 @@ import orjson
 
 from cds_hooks import Feedback
 from service.store.carrier import Carrier
-from service.store.decisions import new_id
+from service.store.carrier_lock import CarrierLock
 from service.store.faults import StoreError
+from service.store.gaps import Missed
+from service.store.overrides import Overrides
+from service.store.places import SPOOL, database_of, temporary_folder
 from service.store.pseudonyms import Pseudonyms
 from service.store.replay import ReplayIds, SharedReplayIds, SQLiteReplayIds
+from service.store.segments import spooled_bytes
 from service.store.settings import StoreSettings
-from service.store.spool import Spool, spooled_bytes
+from service.store.spool import Spool
+from service.store.worker_thread import WorkerThread
 
 if TYPE_CHECKING:
     from service.store.database import Database
 
-__all__ = ["SPOOL", "SQLITE", "Store", "database_of"]
+__all__ = ["Store"]
 
 _log = logging.getLogger("service.store")
 
-#: Files and folders of the data folder.
-SQLITE: Final = "scnen.sqlite3"
-SPOOL: Final = "spool"
+#: A file of the data folder.
 _REPLAY_IDS: Final = "replay.sqlite3"
-#: Encounters end; what was overridden before is not looked at any more.
-_OVERRIDES_DAYS: Final = 60
-#: Also without new feedback: a decision can reach the database later than it.
-_LOOK_AGAIN: Final = timedelta(minutes=1)
 #: A loss is an alarm at once, then after so many more.
 _ALARM_EACH: Final = 100
 
@@ -47,7 +44,8 @@ class _Process(NamedTuple):
 
     pid: int
     spool: Spool
-    carrier: Carrier
+    lock: CarrierLock
+    thread: WorkerThread
 
 
 class Store:
@@ -68,12 +66,12 @@ class Store:
     ----------
     names : Pseudonyms
         Hashes identifiers.
-    overridden : frozenset of str
-        What cards said in which encounters, and were overridden for it.
     replay_ids : SQLiteReplayIds or SharedReplayIds
         Takes tokens, each once.
     on_lost : callable
         Learns of each decision that could not be recorded.
+    has_carrier_process : bool
+        Whether a process of its own carries; otherwise a thread of a worker does.
     """
 
     def __init__(
@@ -84,20 +82,19 @@ class Store:
         comes_back_for: frozenset[str] | None = None,
     ) -> None:
         self.names = Pseudonyms(secret_key)
-        self.overridden: frozenset[str] = frozenset()
+        self.has_carrier_process = False
         self.on_lost: Callable[[], None] = lambda: None
         self._settings = settings
-        self._comes_back_for = comes_back_for
-        self._folder = settings.data_dir or _temporary_folder(self)
+        self._folder = settings.data_dir or temporary_folder(self)
         (self._folder / SPOOL).mkdir(mode=0o700, exist_ok=True)
         self._lock = Lock()
         self._process: _Process | None = None
         self._database: Database | None = None
         self._inherited: Database | None = None
-        self._missed = _Missed()
+        self._missed = Missed()
+        use = _weakly(self)
+        self._overrides = Overrides(lambda: use().database, comes_back_for)
         self.replay_ids = self._replay_ids()
-        self._newest_feedback: datetime | None = None
-        self._look_again_at = datetime.min.replace(tzinfo=UTC)
 
     def start(self) -> None:
         """Begin in this process: what a dead one left behind is carried on."""
@@ -131,7 +128,6 @@ class Store:
         except OSError as error:
             self._miss(type(error).__name__)
             return
-        process.carrier.wake()
         if self._missed.count:
             self._tell_gap(process)
 
@@ -163,7 +159,8 @@ class Store:
         keeping = import_module("service.store.feedback")
         now = datetime.now(UTC)
         new: int = keeping.keep_feedback(self.database, client, service, items, now)
-        self._running().carrier.look()
+        self._overrides.expire()
+        self._running().thread.wake()
         return new
 
     def keep_outcomes(
@@ -218,14 +215,14 @@ class Store:
         -------
         dict
             ``database`` (``up`` or ``down``), bytes that wait, decisions that this
-            process lost, lines that nobody could read.
+            process lost, lines that the carrier could not read.
         """
-        carrier = self._running().carrier
+        state = self._running().lock.state()
         return {
-            "database": "up" if carrier.fault is None else "down",
+            "database": "up" if state is not None and state.is_up else "down",
             "waiting_bytes": spooled_bytes(self._folder / SPOOL),
             "lost_decisions": self._missed.total,
-            "rejected_lines": carrier.rejected,
+            "rejected_lines": 0 if state is None else state.rejected,
             "is_temporary": self._settings.data_dir is None,
         }
 
@@ -234,7 +231,7 @@ class Store:
         process = self._process
         self.replay_ids.close()
         if process is not None and process.pid == os.getpid():
-            process.carrier.close()
+            process.thread.close()
             self._process = None
             if self._database is not None:
                 self._database.close()
@@ -253,19 +250,37 @@ class Store:
 
     def _begin(self) -> _Process:
         folder, settings = self._folder / SPOOL, self._settings
-        limit = settings.spool_limit_mb << 20
-        spool = Spool(folder, limit, syncs=settings.durability == "power")
-        use = _weakly(self)
-        carrier = Carrier(
-            spool,
+        spool = Spool(
             folder,
-            limit,
-            database=lambda: use().database,
-            each_round=lambda: use().look_for_overrides(),
+            settings.spool_limit_mb << 20,
+            syncs=settings.durability == "power",
         )
-        carrier.start()
-        finalize(self, carrier.close)
-        return _Process(os.getpid(), spool, carrier)
+        carrier, lock = self.open_carrier()
+        thread = WorkerThread(
+            spool,
+            lock,
+            carrier,
+            has_process=self.has_carrier_process,
+            look=self._overrides.follow,
+        )
+        thread.start()
+        finalize(self, thread.close)
+        return _Process(os.getpid(), spool, lock, thread)
+
+    def open_carrier(self) -> tuple[Carrier, CarrierLock]:
+        """
+        Make a carrier, for a thread or a process of its own.
+
+        Returns
+        -------
+        tuple of (Carrier, CarrierLock)
+            It, with a database of its own, and its lock.
+        """
+        folder, settings = self._folder, self._settings
+        lock = CarrierLock(folder / SPOOL)
+        # Not before it carries: this is called where a start waits for it.
+        database = cache(lambda: database_of(settings, folder))
+        return Carrier(folder / SPOOL, lock, database), lock
 
     def _replay_ids(self) -> SQLiteReplayIds | SharedReplayIds:
         """Choose: the host's file, alone or in front of the shared database."""
@@ -276,6 +291,11 @@ class Store:
             return here
         return SharedReplayIds(here, ReplayIds(lambda: use().database))
 
+    @property
+    def overridden(self) -> frozenset[str]:  # numpydoc ignore=RT01
+        """What cards said in which encounters, and were overridden for it."""
+        return self._overrides.showings
+
     def look_for_overrides(self) -> None:
         """
         Learn which cards were overridden, wherever and by whichever process.
@@ -285,17 +305,7 @@ class Store:
         StoreError
             If the database does not answer; what was known stays.
         """
-        if self._comes_back_for is None:
-            return
-        memory = import_module("service.store.memory")
-        newest = memory.newest_feedback(self.database)
-        now = datetime.now(UTC)
-        if newest == self._newest_feedback and now < self._look_again_at:
-            return
-        since = now - timedelta(days=_OVERRIDES_DAYS)
-        self.overridden = memory.overridden(self.database, since, self._comes_back_for)
-        self._newest_feedback = newest
-        self._look_again_at = now + _LOOK_AGAIN
+        self._overrides.look()
 
     def _miss(self, cause: str) -> None:
         """Count a decision that could not be kept, or refuse the call if so wanted."""
@@ -333,76 +343,3 @@ def _weakly(store: Store) -> Callable[[], Store]:
         return found
 
     return use
-
-
-class _Missed:
-    """Decisions that could not be recorded, since when, and why at last."""
-
-    def __init__(self) -> None:
-        self.total = 0
-        self.count = 0
-        self._since: datetime | None = None
-        self._cause = ""
-        self._lock = Lock()
-
-    def add(self, cause: str) -> int:
-        """Count one more; give the number since start."""
-        with self._lock:
-            self.total += 1
-            self.count += 1
-            self._since = self._since or datetime.now(UTC)
-            self._cause = cause
-            return self.total
-
-    def take(self) -> dict[str, Any] | None:
-        """Give the gap as a line of the spool, and begin to count anew."""
-        with self._lock:
-            if not self.count:
-                return None
-            gap = {
-                "id": new_id(),
-                "since": self._since,
-                "until": datetime.now(UTC),
-                "decisions": self.count,
-                "cause": self._cause,
-            }
-            self.count, self._since = 0, None
-            return gap
-
-    def put_back(self, gap: dict[str, Any]) -> None:
-        """Count on: it could not be written."""
-        with self._lock:
-            self.count += gap["decisions"]
-            self._since = gap["since"]
-
-
-def database_of(settings: StoreSettings, folder: Path) -> "Database":
-    """
-    Find the database that the settings name.
-
-    Parameters
-    ----------
-    settings : StoreSettings
-        The settings.
-    folder : pathlib.Path
-        Where the embedded one is.
-
-    Returns
-    -------
-    Database
-        It; nothing is opened yet.
-    """
-    database: type[Database] = import_module("service.store.database").Database
-    return database(settings.database_url or f"sqlite:///{folder / SQLITE}")
-
-
-def _temporary_folder(owner: Store) -> Path:
-    folder = Path(mkdtemp(prefix="scnen-cds-"))
-    finalize(owner, _remove, folder, os.getpid())
-    return folder
-
-
-def _remove(folder: Path, pid: int) -> None:
-    """Remove a temporary folder, but not from a worker that was forked since."""
-    if os.getpid() == pid:
-        shutil.rmtree(folder, ignore_errors=True)

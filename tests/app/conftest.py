@@ -62,10 +62,19 @@ class Running:
         return self.log_file.read_text("utf-8")
 
     def workers(self):
-        """Process ids of gunicorn's workers."""
+        """Process ids of gunicorn's workers: the children that take connections."""
         pid = self.process.pid
         children = Path(f"/proc/{pid}/task/{pid}/children").read_text()
-        return [int(child) for child in children.split()]
+        return [int(child) for child in children.split() if has_socket(child)]
+
+
+def has_socket(pid):
+    """Whether a process holds a socket, such as the listening one."""
+    try:
+        files = [each.readlink().name for each in Path(f"/proc/{pid}/fd").iterdir()]
+    except FileNotFoundError:
+        return False
+    return any(name.startswith("socket:") for name in files)
 
 
 @pytest.fixture(scope="session")

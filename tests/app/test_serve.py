@@ -39,7 +39,8 @@ def gunicorn(monkeypatch):
         # The master builds the application before anything listens or forks.
         assert server.wsgi() is server.wsgi()
         started.append(server)
-        server.cfg.when_ready(None)
+        # A master without an application of ours: nothing is forked here.
+        server.cfg.when_ready(SimpleNamespace(app=SimpleNamespace(callable=None)))
 
     monkeypatch.setattr(serve_module._Server, "run", take)
     return started

@@ -34,8 +34,7 @@ class Site:
 
     def settle(self):
         """Write what waits, and learn what was overridden."""
-        carrier = self.store._running().carrier
-        carrier.close()
+        self.store._running().thread.close()
         self.store._process = None
         self.store.look_for_overrides()
 

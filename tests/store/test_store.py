@@ -8,15 +8,19 @@ import subprocess
 import sys
 import time
 from datetime import UTC, datetime, timedelta
+from threading import Event, Thread
 
 import pytest
 from sqlalchemy import func, select, text
 
 from cds_hooks import Coding, Feedback
 from service.store.carrier import REJECTED
+from service.store.carrier_lock import CarrierLock
 from service.store.database import Database
 from service.store.faults import StoreError, StoreUnavailable
+from service.store.overrides import Overrides
 from service.store.schema import comments, decision_cards, decisions, feedback, gaps
+from service.store.segments import spooled_bytes
 from service.store.settings import StoreSettings
 from service.store.store import Store
 
@@ -140,7 +144,7 @@ def test_what_a_killed_process_left_is_carried_on(url, open_store, folder, decis
     """SIGKILL between the answer and the database loses nothing."""
     program = (
         "import json, os, sys; from pathlib import Path;"
-        "from service.store.carrier import Carrier; Carrier.start = lambda self: None;"
+        "from service.store.carrier import Carrier; Carrier.step = lambda self: 1;"
         "from service.store.store import Store, StoreSettings;"
         "store = Store(StoreSettings(data_dir=Path(sys.argv[1])), 'k' * 32);"
         "[store.record(json.loads(line)) for line in sys.stdin];"
@@ -163,7 +167,7 @@ def test_what_a_killed_process_left_is_carried_on(url, open_store, folder, decis
 def test_what_a_killed_process_left_waits_for_the_database(
     tmp_path, folder, open_store, decision
 ):
-    """Whoever could not carry it on lets go of it: another can."""
+    """Whoever could not carry it on lets go of it at its end: another can."""
     spool = folder / "spool"
     spool.mkdir()
     program = (
@@ -174,10 +178,11 @@ def test_what_a_killed_process_left_waits_for_the_database(
     )
     line = json.dumps(decision(1), default=str)
     subprocess.run([sys.executable, "-c", program, str(spool), line], check=False)
-    left = next(spool.iterdir())
+    left = next(spool.glob("*.spool"))
     down = open_store(f"postgresql://scnen@/scnen?host={tmp_path}/nowhere")
     down.start()
     until(lambda: down.health()["database"] == "down")
+    down.close()
     assert left.exists()
     url = f"sqlite:///{folder}/other.sqlite3"
     open_store(url).start()
@@ -219,8 +224,9 @@ def test_a_process_killed_at_any_moment_loses_and_doubles_nothing(
     store = Store(StoreSettings(data_dir=folder, database_url=url), KEY)
     store.start()
     spool = folder / "spool"
-    until(lambda: sum(p.stat().st_size for p in spool.glob("*.spool")) == 0)
+    until(lambda: spooled_bytes(spool) == 0)
     store.close()
+    assert list(spool.glob("*.spool")) == []
     numbers = sorted(int(row["id"]) for row in rows_of(url, decisions))
     for turn, last in enumerate(acknowledged):
         start = turn * 100000
@@ -267,7 +273,7 @@ def test_a_folder_that_cannot_be_read_for_a_while_ends_nothing(
         raise PermissionError
 
     with monkeypatch.context() as broken:
-        broken.setattr("service.store.carrier.adopt", refused)
+        broken.setattr("os.listdir", refused)
         broken.setattr("service.store.carrier.spooled_bytes", refused)
         until(lambda: "nobody knows how many kB" in caplog.text)
         store.record(decision(2))
@@ -296,15 +302,15 @@ def test_what_cannot_be_recorded_is_counted_alarmed_and_told_later(
     """A card is still given; the gap stands in the database, so that counts add up."""
     store = open_store(url, spool_limit_mb=1)
     store.record(decision(1))
-    process = store._process
-    limit, process.spool.limit_bytes = process.spool.limit_bytes, 0
-    process.carrier._limit_bytes = 0
+    spool = store._process.spool
+    limit, spool.limit_bytes = spool.limit_bytes, 0
+    spool.refresh()
     for number in range(2, 5):
         store.record(decision(number))
     assert store.health()["lost_decisions"] == 3
     assert "could not be recorded (SpoolFull)" in caplog.text
-    process.carrier._limit_bytes = process.spool.limit_bytes = limit
-    until(lambda: process.spool.limit_bytes > 10_000)
+    spool.limit_bytes = limit
+    until(lambda: spool.room_bytes > 10_000)
     store.record(decision(5))
     until(lambda: count_of(url, gaps) == 1)
     gap = rows_of(url, gaps)[0]
@@ -320,9 +326,11 @@ def test_a_gap_that_cannot_be_told_yet_is_told_later(url, open_store, decision):
     store._missed.add("OSError")
     process = store._process
     limit, process.spool.limit_bytes = process.spool.limit_bytes, 0
+    process.spool.refresh()
     store._tell_gap(process)
     store._missed.add("OSError")
     process.spool.limit_bytes = limit
+    process.spool.refresh()
     store.record(decision(1))
     until(lambda: count_of(url, gaps) == 1)
     assert rows_of(url, gaps)[0]["decisions"] == 2
@@ -333,6 +341,7 @@ def test_a_site_can_refuse_what_cannot_be_recorded(url, open_store, decision):
     store = open_store(url, unrecorded="refuse")
     store.start()
     store._process.spool.limit_bytes = 0
+    store._process.spool.refresh()
     with pytest.raises(StoreError, match="cannot be recorded: SpoolFull"):
         store.record(decision(1))
 
@@ -477,3 +486,144 @@ def test_log_lines_hold_no_values(url, open_store, decision, caplog):
     until(lambda: store.health()["rejected_lines"] == 1)
     store.keep_feedback("north", "scnen-discharge", [override(at=NOW, comment=CANARY)])
     assert "Canary" not in caplog.text
+
+
+def test_a_carrier_killed_between_commit_and_note_doubles_nothing(
+    url, folder, open_store, decision
+):
+    """What was written and not yet noted is read again, and there once."""
+    program = (
+        "import json, os, sys; from pathlib import Path;"
+        "from service.store.segments import Segment;"
+        "from service.store.store import Store, StoreSettings;"
+        "Segment.advance = lambda self, size: os.kill(os.getpid(), 9);"
+        "store = Store(StoreSettings(data_dir=Path(sys.argv[1]),"
+        " database_url=sys.argv[2]), 'k' * 32);"
+        "[store.record(json.loads(line)) for line in sys.stdin];"
+        "store.close()"
+    )
+    lines = [json.dumps(decision(n), default=str) for n in range(1, 11)]
+    ended = subprocess.run(
+        [sys.executable, "-c", program, str(folder), url],
+        input="\n".join(lines),
+        text=True,
+        check=False,
+    )
+    assert ended.returncode == -signal.SIGKILL
+    before = count_of(url)
+    assert before > 0
+    open_store(url).start()
+    until(lambda: spooled_bytes(folder / "spool") == 0)
+    assert count_of(url) == 10
+    assert count_of(url, decision_cards) == 10
+
+
+def test_a_worker_waits_for_the_process_that_carries(
+    url, open_store, decision, folder, caplog
+):
+    """If there is none after two rounds it carries itself, and says so."""
+    store = open_store(url)
+    store.has_carrier_process = True
+    store.record(decision(1))
+    until(lambda: count_of(url) == 1)
+    assert "the process that carries decisions is gone" in caplog.text
+    assert not CarrierLock(folder / "spool").take()
+    assert store.health()["database"] == "up"
+
+
+def test_a_worker_leaves_it_to_the_process_that_carries(
+    url, open_store, decision, folder, caplog
+):
+    """What it recorded is in the database when it has closed."""
+    store = open_store(url)
+    carrier, _ = store.open_carrier()
+    assert carrier.take()
+    store.has_carrier_process = True
+    store.record(decision(1))
+    stop = Event()
+
+    def carry():
+        while not stop.wait(0.02):
+            carrier.step()
+
+    process = Thread(target=carry)
+    process.start()
+    try:
+        store.close()
+    finally:
+        stop.set()
+        process.join()
+        carrier.end()
+    assert count_of(url) == 1
+    assert list((folder / "spool").glob("*.spool")) == []
+    assert "gone" not in caplog.text
+
+
+def test_a_worker_does_not_wait_for_a_database_that_is_down(
+    tmp_path, open_store, decision, folder
+):
+    """Its file stays for whoever carries it on."""
+    store = open_store(f"postgresql://scnen@/scnen?host={tmp_path}/nowhere")
+    carrier, _ = store.open_carrier()
+    assert carrier.take()
+    store.record(decision(1))
+    carrier.step()
+    assert store.health()["database"] == "down"
+    store.close()
+    assert len(list((folder / "spool").glob("*.spool"))) == 1
+    carrier.end()
+
+
+def test_a_worker_that_cannot_look_after_its_spool_says_so_once(
+    url, open_store, decision, caplog, monkeypatch
+):
+    """It records on, and tries again every second."""
+    store = open_store(url)
+    tries = []
+
+    def refused(self):
+        tries.append(self)
+        raise PermissionError
+
+    monkeypatch.setattr("service.store.spool.Spool.refresh", refused)
+    store.record(decision(1))
+    until(lambda: count_of(url) == 1)
+    until(lambda: len(tries) > 1)
+    assert caplog.text.count("cannot look after its spool: PermissionError") == 1
+
+
+def test_the_database_is_asked_for_overrides_when_there_is_feedback(monkeypatch):
+    """Or when a minute has passed: a decision can come later than the feedback."""
+    found = []
+    monkeypatch.setattr(
+        "service.store.memory.overridden", lambda *_: found.append(1) or frozenset("x")
+    )
+    overrides = Overrides(lambda: None, frozenset())
+    overrides.follow(None)
+    assert not found
+    overrides.follow("2026-03-02T10:30:00+00:00")
+    overrides.follow("2026-03-02T10:30:00+00:00")
+    assert (len(found), overrides.showings) == (1, frozenset("x"))
+    overrides.follow("2026-03-02T10:31:00+00:00")
+    overrides.expire()
+    overrides.follow("2026-03-02T10:31:00+00:00")
+    assert len(found) == 3
+    monkeypatch.setattr("service.store.overrides._LOOK_AGAIN", timedelta())
+    overrides.expire()
+    for _ in range(2):
+        overrides.follow("2026-03-02T10:31:00+00:00")
+    assert len(found) == 5
+
+
+def test_a_carrier_is_made_without_the_database(folder):
+    """Gunicorn's master makes it, and no start waits for SQLAlchemy."""
+    program = (
+        "import sys; from pathlib import Path;"
+        "from service.store.store import Store, StoreSettings;"
+        "carrier, _ = Store(StoreSettings(data_dir=Path(sys.argv[1])), 'k' * 32)"
+        ".open_carrier(); carrier.take(); carrier.step();"
+        "print('sqlalchemy' in sys.modules)"
+    )
+    command = [sys.executable, "-c", program, str(folder)]
+    ended = subprocess.run(command, capture_output=True, text=True, check=True)
+    assert ended.stdout == "False\n"
