@@ -7,7 +7,7 @@ from typing import Any, Final
 from cds_hooks import BadRequest
 from service.assessment import RATIO, Band, OutputMode
 from service.fhir.findings import Reason
-from service.model.artifact import bundled_models, load_bundled
+from service.model.artifact import OTHER_EQUATION, bundled_models, load_bundled
 from service.model.predictors import (
     INPUTS,
     Inputs,
@@ -28,8 +28,6 @@ __all__ = ["Calculation", "Calculator"]
 _BEFORE: Final = "cobb_preoperative_deg"
 _AFTER: Final = "cobb_postoperative_deg"
 _FIELDS: Final = ("model", "mode", "inputs")
-#: The study's equations: where they disagree about a band, that is said.
-_EQUATIONS: Final = ("liu-nomogram", "liu-table2")
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,13 +71,6 @@ class Calculation:
     def is_relative(self) -> bool:  # numpydoc ignore=RT01
         """Whether no probability may be shown."""
         return self.mode is OutputMode.RELATIVE
-
-    @property
-    def reaches_percentile(self) -> bool | None:  # numpydoc ignore=RT01
-        """Whether the policy's percentile is reached; None unless that is the rule."""
-        if not self.is_relative or not isinstance(self.score, Score):
-            return None
-        return self.score.percentile >= self.policy.bands.relative_percentile
 
 
 class Calculator:
@@ -182,15 +173,13 @@ class Calculator:
         self, model: RiskModel, inputs: Inputs, band: Band
     ) -> tuple[str, float] | None:
         """Find the study's other equation where it would say something else."""
-        if model.id not in _EQUATIONS:
+        other = OTHER_EQUATION.get(model.id)
+        if other is None:
             return None
-        values = check_inputs(inputs)
-        for name in _EQUATIONS:
-            if name != model.id and name in self.models:
-                risk = plain_risk_of_values(self.models[name], values)
-                if risk is not None and Band.of(risk, self.policy.bands) is not band:
-                    return name, risk
-        return None
+        risk = plain_risk_of_values(self.models[other], check_inputs(inputs))
+        if risk is None or Band.of(risk, self.policy.bands) is band:
+            return None
+        return other, risk
 
 
 def _section(value: object, field: str, names: tuple[str, ...]) -> Mapping[str, Any]:

@@ -106,7 +106,8 @@ class CalculatorAnswer:
         if error is not None:
             low, high = map(format_percentile, error)
             yield say["percentile-reading-error"] % {"low": low, "high": high}
-        key = "reached" if found.reaches_percentile else "not_reached"
+        is_reached = score.percentile >= found.policy.bands.relative_percentile
+        key = "reached" if is_reached else "not_reached"
         yield self._own.band[key] % _thresholds(found)
 
     def _of_risk(self, found: Calculation, score: Score) -> Iterator[str]:
