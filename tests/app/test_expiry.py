@@ -237,7 +237,7 @@ def test_the_nomogram_has_the_local_model_until_its_last_day(client, clock):
     assert "not to local data" in study["words"]["standing"]
     page = client.get("/nomogram").text
     assert page.index('value="north"') < page.index('value="liu-nomogram"')
-    assert "this hospital's" in page
+    assert "this hospital’s" in page
     clock.now = AFTER
     assert [each["bounds"] for each in answers()] == [None, None]
     assert "Risk within six months" not in client.get("/nomogram").text
