@@ -23,9 +23,11 @@ from cds_hooks.trust import Caller, ReplayStore
 from service import __version__
 from service.admin import only_with_token
 from service.advice import Advice
+from service.calculator import Calculator
 from service.callers import allowed_origins, build_trust
 from service.config import Settings, SettingsError
 from service.metrics import Metrics
+from service.nomogram_routes import create_nomogram_routes
 from service.observability import (
     OTHER_PATIENT,
     WITHHELD,
@@ -139,6 +141,13 @@ def create_app(
             parts.switch.order,
             parts.days_left,
             safety_contact=settings.safety_contact,
+        )
+    )
+    app.register_blueprint(
+        create_nomogram_routes(
+            Calculator(parts.model, parts.advice.mode_now, parts.policy),
+            parts.switch.order,
+            locale=settings.locale,
         )
     )
     if parts.store is not None:

@@ -36,6 +36,8 @@ TOPICS = (
     "ScnenOutsideModel",
 )
 
+#: Topics of the cards that ask for values.
+_ASKING: Final = frozenset({"ScnenInputMissing", "ScnenInputConflict"})
 
 #: So many missing values are named in a summary; more are "several".
 _MOST_NAMED = 2
@@ -164,6 +166,7 @@ class CardComposer:
             uuid=card_id,
             detail=detail,
             suggestions=tuple(offers) if headline.suggests else (),
+            asks=headline.topic in _ASKING,
         )
         return (card,)
 
@@ -244,7 +247,7 @@ class CardComposer:
         wants a new one for each change.
         """
         whom = (subject.patient_id, subject.encounter_id, headline.topic)
-        asks = headline.topic in {"ScnenInputMissing", "ScnenInputConflict"}
+        asks = headline.topic in _ASKING
         if asks and self._policy.missing_card is MissingCard.ONCE_PER_ENCOUNTER:
             return whom
         return (*whom, source.label, headline.summary, detail)

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from math import ceil, floor
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from service.assessment import Assessment, OutputMode, VertebraAssessment, findings
 from service.fhir.findings import Measurement, Missing, OperatedVertebra, Reason
@@ -17,7 +17,7 @@ from service.wording import (
     quote,
 )
 
-__all__ = ["Standing", "has_small_angle", "render_detail"]
+__all__ = ["SMALL_ANGLE_DEG", "Standing", "has_small_angle", "render_detail"]
 
 _UNITS = {
     "cement_ratio_percent": " %",
@@ -27,7 +27,7 @@ _UNITS = {
 }
 
 #: Under this preoperative angle a reading error of 3° moves the risk widely.
-_SMALL_ANGLE_DEG = 5
+SMALL_ANGLE_DEG: Final = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,7 +123,7 @@ def has_small_angle(vertebra: OperatedVertebra) -> bool:
     """
     before = vertebra.cobb_preoperative_deg
     return (
-        isinstance(before, Measurement) and abs(float(before.value)) < _SMALL_ANGLE_DEG
+        isinstance(before, Measurement) and abs(float(before.value)) < SMALL_ANGLE_DEG
     )
 
 

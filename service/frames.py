@@ -1,6 +1,6 @@
 """What one client gets of a card: the parts that it can show or carry out."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any, Final
@@ -32,12 +32,15 @@ class Frame:
         What the client makes of a card.
     links : tuple of Link
         Those of a type that it shows.
+    asking_links : tuple of Link
+        The same, and where values can be entered, for a card that asks for some.
     override_reasons : tuple of Coding
         None if it shows none.
     """
 
     capabilities: Capabilities
     links: tuple[Link, ...]
+    asking_links: tuple[Link, ...]
     override_reasons: tuple[Coding, ...]
 
     @property
@@ -54,6 +57,7 @@ class Frame:
         uuid: str,
         detail: str,
         suggestions: tuple[Suggestion, ...],
+        asks: bool = False,
     ) -> Card:
         """
         Make a card for the client.
@@ -70,6 +74,8 @@ class Frame:
             GitHub Flavored Markdown, whatever the client shows.
         suggestions : tuple of Suggestion
             Only such as the client takes.
+        asks : bool, default False
+            Whether the card asks for values.
 
         Returns
         -------
@@ -86,7 +92,7 @@ class Frame:
             suggestions=suggestions,
             selection_behavior=behaviors[0] if suggestions else None,
             override_reasons=self.override_reasons,
-            links=self.links,
+            links=self.asking_links if asks else self.links,
         )
 
     def _written(self, detail: str) -> str | None:
@@ -116,16 +122,21 @@ def frames(words: Mapping[str, Any], public_url: str) -> FrameOf:
         Gives the frame of a client by its capabilities, and keeps it.
     """
     links = (Link(label=words["link"]["model"], url=f"{public_url}/model"),)
+    entry = Link(label=words["link"]["nomogram"], url=f"{public_url}/nomogram")
     reasons = tuple(
         Coding(code, OVERRIDE_SYSTEM, display)
         for code, display in words["override"].items()
     )
 
+    def shown(all_links: tuple[Link, ...], types: Collection[str]) -> tuple[Link, ...]:
+        return tuple(link for link in all_links if link.type in types)
+
     @lru_cache(maxsize=_CLIENTS_KEPT)
     def frame_of(capabilities: Capabilities) -> Frame:
         return Frame(
             capabilities,
-            links=tuple(x for x in links if x.type in capabilities.link_types),
+            links=shown(links, capabilities.link_types),
+            asking_links=shown((entry, *links), capabilities.link_types),
             override_reasons=reasons if capabilities.override_reasons else (),
         )
 

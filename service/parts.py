@@ -36,6 +36,7 @@ from service.followup import ChartReader
 from service.followup_cards import ChartComposer
 from service.gate import Gate, Rules
 from service.model.artifact import (
+    OTHER_EQUATION,
     ArtifactError,
     RiskModel,
     bundled_models,
@@ -55,9 +56,6 @@ _log = logging.getLogger(__name__)
 
 #: Gives the time of a call, with its zone.
 Clock = Callable[[], datetime]
-
-#: The study has two equations; each is shown beside the other where they disagree.
-_OTHER_EQUATION = {"liu-nomogram": "liu-table2", "liu-table2": "liu-nomogram"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -192,7 +190,7 @@ def build_parts(
     open_client = _open_client(settings, clients)
     terminologies = _terminologies(maps, (*clients, open_client))
     terminology = terminologies[None]
-    other = _OTHER_EQUATION.get(model.id) if model.mode == "anchored" else None
+    other = OTHER_EQUATION.get(model.id) if model.mode == "anchored" else None
     second_model = _model(other) if other else None
     on_expired = _once(model)
     assessors = {

@@ -1,4 +1,4 @@
-"""The pages of the service: for now the one that every card links to."""
+"""The page that every card links to, the files of all pages, and their headers."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -11,7 +11,7 @@ from service.model.artifact import RiskModel
 from service.policy import Policy
 from service.switch import Order
 
-__all__ = ["create_pages"]
+__all__ = ["create_pages", "protect"]
 
 _HERE = Path(__file__).parent
 
@@ -98,12 +98,26 @@ def create_pages(
             stylesheet=url_for("pages.static", filename="page.css"),
         )
 
-    @pages.after_request
-    def protect(response: Response) -> Response:
-        response.headers.update(_HEADERS)
-        return response
-
+    pages.after_request(protect)
     return pages
+
+
+def protect(response: Response) -> Response:
+    """
+    Add the headers of a page.
+
+    Parameters
+    ----------
+    response : flask.Response
+        What is answered.
+
+    Returns
+    -------
+    flask.Response
+        The same: nothing from elsewhere, not in a frame, its address told to nobody.
+    """
+    response.headers.update(_HEADERS)
+    return response
 
 
 def _rows(model: RiskModel) -> list[_Row]:

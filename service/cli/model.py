@@ -8,6 +8,8 @@ from typing import Any
 
 import click
 
+from service.cli.model_choice import artifact_argument, chosen_model, model_option
+from service.cli.model_plot import plot
 from service.cli.model_report import report, text
 from service.model.artifact import ArtifactError, bundled_models, load_model
 from service.model.derivation import MODELS, derive
@@ -28,17 +30,6 @@ __all__ = ["model"]
 _COLUMNS = 9
 _BANDS = (41 / 237, 0.25)
 
-_artifact_argument = click.argument(
-    "artifact",
-    required=False,
-    type=click.Path(exists=True, dir_okay=False, path_type=Path),
-)
-_model_option = click.option(
-    "--model",
-    "model_id",
-    type=click.Choice(sorted(MODELS)),
-    help="Which of the models that ship.",
-)
 _json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 
 
@@ -48,14 +39,17 @@ def model() -> None:
 
     A model is data: one JSON artifact for each version, never edited. Its slopes are
     printed in the paper; its intercept is not, and is rebuilt from the paper's
-    Table 1. These commands let you use it with a pencil (show), follow how it
+    Table 1. These commands let you use it with a pencil (show, plot), follow how it
     was made (derive), and prove that the shipped file is just that (check).
     """
 
 
+model.add_command(plot)
+
+
 @model.command()
-@_artifact_argument
-@_model_option
+@artifact_argument
+@model_option
 @click.option(
     "--relative",
     is_flag=True,
@@ -77,10 +71,7 @@ def show(  # numpydoc ignore=PR01
       scnen-cds model show --model liu-table2
       scnen-cds model show --relative --json
     """  # noqa: D301 click wants the character, not a backslash
-    if artifact and model_id:
-        raise click.UsageError("give a file or --model, not both")
-    path = artifact or bundled_models()[model_id or "liu-nomogram"]
-    shown = _load(path)
+    shown = chosen_model(artifact, model_id)
     if as_json:
         click.echo(json.dumps(_shown(shown, relative=relative), indent=2))
     else:
@@ -88,7 +79,7 @@ def show(  # numpydoc ignore=PR01
 
 
 @model.command("derive")
-@_model_option
+@model_option
 @click.option(
     "--write",
     "folder",
@@ -167,13 +158,6 @@ def check(  # numpydoc ignore=PR01
             click.echo("\n".join(_verdict(result)))
     if any(result["problems"] for result in results):
         raise click.exceptions.Exit(1)
-
-
-def _load(path: Path) -> RiskModel:
-    try:
-        return load_model(path, today=datetime.now(UTC).date())
-    except ArtifactError as error:
-        raise click.ClickException(str(error)) from error
 
 
 def _write(model_id: str, folder: Path) -> None:

@@ -129,7 +129,7 @@ def _sheet(parts: Parts, public_url: str, client: Client) -> dict[str, Any]:
             }
             for server in client.fhir_servers
         ],
-        "links": [f"{public_url}/model"],
+        "links": [f"{public_url}/model", f"{public_url}/nomogram"],
         "audiences": list(client.audiences or urls),
         "origins": list(client.origins),
         "is_open_only": client.is_open_only,

@@ -14,6 +14,7 @@ from service.model.risk_model import RiskModel
 from service.model.sections import FIELDS, read_model
 
 __all__ = [
+    "OTHER_EQUATION",
     "SCHEMA",
     "ArtifactError",
     "RiskModel",
@@ -24,6 +25,11 @@ __all__ = [
 ]
 
 SCHEMA = "scnen-risk-model/1"
+
+#: The study has two equations; each is shown beside the other where they disagree.
+OTHER_EQUATION = MappingProxyType(
+    {"liu-nomogram": "liu-table2", "liu-table2": "liu-nomogram"}
+)
 
 _FOLDER = Path(__file__).parents[1] / "data" / "models"
 

@@ -16,6 +16,7 @@ __all__ = [
     "Scales",
     "linear_predictor_from_points",
     "marks",
+    "points_from_linear_predictor",
     "rounding_error",
     "scales",
     "totals",
@@ -180,6 +181,26 @@ def linear_predictor_from_points(model: Equation, total_points: float) -> float:
     """
     scale = scales(model)
     return scale.base + total_points * scale.per_point
+
+
+def points_from_linear_predictor(model: Equation, linear_predictor: float) -> float:
+    """
+    Turn log odds into total points.
+
+    Parameters
+    ----------
+    model : Equation
+        The model.
+    linear_predictor : float
+        Log odds.
+
+    Returns
+    -------
+    float
+        Total points, not rounded; below 0 for less than the lowest corner.
+    """
+    scale = scales(model)
+    return (linear_predictor - scale.base) / scale.per_point
 
 
 def marks(model: Equation) -> Mapping[str, tuple[Mark, ...]]:

@@ -214,3 +214,30 @@ def test_a_real_server_with_an_expired_calibration_answers(start, tmp_path):
         "relative",
         True,
     )
+
+
+def test_the_nomogram_has_the_local_model_until_its_last_day(client, clock):
+    """The local one first, the study's beside it; after that no probability of any."""
+    asked = {
+        name: {"model": name, "inputs": {"segment": "lumbar"}}
+        for name in ("north", "liu-nomogram")
+    }
+
+    def answers():
+        return [
+            client.post("/nomogram/score", json=each).json for each in asked.values()
+        ]
+
+    local, study = answers()
+    assert (local["model"]["mode"], study["model"]["mode"]) == (
+        "calibrated",
+        "anchored",
+    )
+    assert "57 of 412 patients" in local["words"]["standing"]
+    assert "not to local data" in study["words"]["standing"]
+    page = client.get("/nomogram").text
+    assert page.index('value="north"') < page.index('value="liu-nomogram"')
+    assert "this hospital’s" in page
+    clock.now = AFTER
+    assert [each["bounds"] for each in answers()] == [None, None]
+    assert "Risk within six months" not in client.get("/nomogram").text

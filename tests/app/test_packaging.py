@@ -77,7 +77,10 @@ def test_the_wheel_holds_data_templates_and_types(wheel):
         "service/data/examples/encounter-discharge.json",
         "service/templates/cards/sentences.j2",
         "service/templates/pages/model.html",
+        "service/templates/pages/nomogram.html",
         "service/static/page.css",
+        "service/static/nomogram.css",
+        "service/static/nomogram.js",
     ]:
         assert file in names
     assert any(name.startswith("service/data/conceptmaps/") for name in names)

@@ -37,8 +37,12 @@ PUBLIC = {
     "/healthz/ready": "an orchestrator asks",
     "/openapi.yaml": "says what is published anyway",
     "/model": "cards link to it",
+    "/nomogram": "cards link to it; no patient's record is behind it",
+    "/nomogram/score": "scores what a person types, and keeps nothing (decision 52)",
     "/cds-services": "unless a setting says otherwise",
 }
+#: What such a route is sent, where it takes more than its address.
+SENT = {"/nomogram/score": {"model": "liu-nomogram", "inputs": {}}}
 
 
 class Replays:
@@ -176,8 +180,10 @@ def test_a_store_that_fails_refuses(start, example_request):
 def test_what_everybody_may_see_needs_no_token(start, path):
     """From any machine, through any proxy."""
     client = start().test_client()
-    answer = client.get(
+    answer = client.open(
         path,
+        method="POST" if path in SENT else "GET",
+        json=SENT.get(path),
         headers={"X-Forwarded-For": "10.0.0.5", "Host": "cds.example.org"},
         environ_overrides={"REMOTE_ADDR": "10.0.0.9"},
     )

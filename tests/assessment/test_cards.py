@@ -581,6 +581,18 @@ def test_no_url_of_a_card_holds_anything_of_the_patient(build):
     assert urls == ["https://cds.example.org/scnen/model"] * 2
 
 
+@pytest.mark.parametrize("reason", [Reason.NOT_RECORDED, Reason.CONFLICT])
+def test_a_card_that_asks_for_values_says_where_to_enter_them(build, card_of, reason):
+    """The nomogram, first; a card with a number has no use for it."""
+    card = card_of(build.vertebra(cement_ratio_percent=build.missing(reason)))
+    assert [link.url for link in card.links] == [
+        "https://cds.example.org/scnen/nomogram",
+        "https://cds.example.org/scnen/model",
+    ]
+    assert {link.type for link in card.links} == {"absolute"}
+    assert len(card_of(build.vertebra()).links) == 1
+
+
 def test_gen_3_a_response_holds_nothing_empty(build, card_of):
     """No null, no empty string, list or object, on any kind of card."""
 

@@ -166,8 +166,32 @@ def test_check_reads_a_local_model(run, saved, calibrated):
     assert "not a model that ships" in result.output
 
 
-@pytest.mark.parametrize("name", ["show", "derive", "check"])
+@pytest.mark.parametrize("name", ["show", "plot", "derive", "check"])
 def test_help_teaches_with_examples(run, name):
     """Each command says what it does and shows a line to copy."""
     output = run(name, "--help").output
     assert re.search(rf"^ +scnen-cds model {name}", output, re.MULTILINE)
+
+
+def test_plot_draws_the_chosen_model(run, tmp_path):
+    """To the screen, or into a file."""
+    file = tmp_path / "nomogram.svg"
+    assert run("plot", "--model", "liu-table2", "--out", str(file)).output == ""
+    text = file.read_text("utf-8")
+    assert text.startswith("<svg")
+    assert "liu-table2 1.0.0, anchored" in text
+    assert text == run("plot", "--model", "liu-table2").output
+
+
+def test_plot_without_probabilities_has_none(run):
+    """As in output mode relative."""
+    output = run("plot", "--relative").output
+    assert "Risk" not in output
+    assert "liu-nomogram 1.0.0, relative" in output
+
+
+def test_plot_says_where_it_cannot_write(run, tmp_path):
+    """File and reason, no traceback."""
+    result = run("plot", "--out", str(tmp_path / "none" / "n.svg"))
+    assert result.exit_code == 1
+    assert "n.svg cannot be written: No such file" in result.output
