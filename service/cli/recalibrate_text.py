@@ -94,7 +94,7 @@ def _who(
     incomplete = int((examined & ~cohort.complete(model)).sum())
     lines = [
         f"{model.id} {model.version} ({model.mode}) on {cohort.source.name}:"
-        f" {len(cohort) + len(cohort.refused)} rows, {len(cohort.refused)} refused,"
+        f" {len(cohort) + cohort.rows_refused} rows, {cohort.rows_refused} refused,"
         f" {int((~examined).sum())} not examined, {incomplete} incomplete.",
         f"Used: {found.n} patients, {found.events} with SCNEN"
         f" ({found.events / found.n:.1%}).",

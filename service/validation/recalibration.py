@@ -154,6 +154,7 @@ def recalibrate(
     open_gates = gates(outcome.size, int(outcome.sum()), slopes.size)
     _check_enough(open_gates, Level.INTERCEPT)
     levels = fit_levels(model.intercept.value, slopes, design, outcome)
+    _check_order(levels[Level.SLOPE])
     test = closed_test(levels, can_stay=model.mode == "calibrated")
     constant = _constant(model, design)
     chosen, why = _choose(open_gates, test, constant, level)
@@ -233,19 +234,25 @@ def _same(constant: tuple[str, ...]) -> str:
     return f"all patients have the same {' and '.join(constant)}: no coefficient"
 
 
-def _factor(update: Update) -> float:
-    if update.level is Level.REFIT:
-        return math.nan
-    if update.level is not Level.SLOPE or update.estimate is None:
-        return 1.0
-    factor = float(update.estimate.coefficients[1])
+def _check_order(update: Update) -> None:
+    """Refuse, at every level, a model that ranks these patients the wrong way round."""
+    factor = _slope(update)
     if factor <= 0:
         raise NotEstimableError(
             f"outcome: the slope is {factor:.2f}: here the outcome is rarer where the"
             " model's risk is higher; do not use the model, and look for swapped"
             " columns or codes"
         )
-    return factor
+
+
+def _factor(update: Update) -> float:
+    if update.level is Level.REFIT:
+        return math.nan
+    return _slope(update) if update.level is Level.SLOPE else 1.0
+
+
+def _slope(update: Update) -> float:
+    return 1.0 if update.estimate is None else float(update.estimate.coefficients[1])
 
 
 def _shrunk(update: Update, by: float, design: _Array, outcome: _Array) -> Update:

@@ -128,17 +128,19 @@ def test_where_the_test_asks_for_a_refit_that_cannot_be_it_is_the_slope():
     assert "but all patients have the same method" in found.why
 
 
-def test_a_model_that_ranks_patients_the_wrong_way_round_is_refused():
-    """A negative factor would turn every finding into its opposite."""
+@pytest.mark.parametrize("level", [None, Level.INTERCEPT, Level.SLOPE, Level.REFIT])
+def test_a_model_that_ranks_patients_the_wrong_way_round_is_refused(level):
+    """No level mends it: columns or codes are swapped, or the model is of no use."""
     design, outcome = drawn(3000, factor=-0.6, shift=-1.0)
     with pytest.raises(NotEstimableError, match=r"the slope is -0\.\d+: .*do not use"):
-        recalibrated(design, outcome, level=Level.SLOPE)
+        recalibrated(design, outcome, level=level)
 
 
 def test_a_refit_that_explains_nothing_is_refused():
-    """Of three patients who are alike, one has the outcome, throughout."""
+    """Of three patients who are alike, one has the outcome, and once two have it."""
     design, _ = drawn(300)
     outcome = np.repeat([1.0, 0.0, 0.0], 300)
+    outcome[300 + (design @ np.array(model().coefficients)).argmax()] = 1.0
     with pytest.raises(NotEstimableError, match="nothing beyond chance"):
         recalibrated(np.tile(design, (3, 1)), outcome, level=Level.REFIT)
 
