@@ -149,7 +149,8 @@ def cohort_of(
     -------
     PatientCohort
         A row for each operation; id is that of the decision. Refused is whose follow-up
-        is not over, and who was only asked about after the examination.
+        is not over, also if the outcome is known by then, and who was only asked about
+        after the examination.
     """
     operations: dict[tuple[str, date | str], list[Decided]] = defaultdict(list)
     for each in sorted(decided, key=lambda each: each.at):
@@ -170,13 +171,12 @@ def _settled(
     decisions: Sequence[Decided], today: date, horizon_days: int
 ) -> _Operation | tuple[str, str]:
     """Choose outcome and decision, or say which field keeps the row out, and why."""
+    # Whatever is recorded: who complains is found early, and who does not is not yet.
+    due = decisions[0].operated or decisions[0].day
+    if due + timedelta(days=horizon_days) > today:
+        return "scnen", "the follow-up is not over; take it later, with the others"
     outcomes = [each.follow_up for each in decisions if each.follow_up]
     last = max(outcomes, key=lambda each: each.recorded_at, default=None)
-    if last is None:
-        due = decisions[0].operated or decisions[0].day
-        if due + timedelta(days=horizon_days) > today:
-            reason = "the follow-up is not over and nothing is recorded; take it later"
-            return "scnen", reason
     until = last.examined_on if last and last.examined_on else today
     before = [each for each in decisions if each.day <= until]
     if not before:
