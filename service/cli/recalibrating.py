@@ -13,7 +13,7 @@ from service.cli.layout import printable
 from service.cli.recalibrate_text import next_text, report_text
 from service.cohort.patients import PatientCohort
 from service.cohort.table import TableError, read_cohort
-from service.cohort.units import unit_warnings
+from service.cohort.units import check_units
 from service.model.arrays import design_matrix
 from service.model.artifact import (
     ArtifactError,
@@ -132,11 +132,7 @@ def run(
 def _check_patients(model: RiskModel, cohort: PatientCohort) -> None:
     """Refuse patients of whom no model can be made, or this one was made already."""
     name, made_of = cohort.source.name, model.calibration
-    for warning in unit_warnings(cohort.columns):
-        raise ValueError(
-            f"{name}: {warning} A model of such a table would be wrong for everybody:"
-            " correct it, or take these rows out"
-        )
+    check_units(cohort.columns)
     digests = (model.provenance.citation, made_of.data_digest if made_of else "")
     if any(cohort.source.digest in digest for digest in digests):
         raise ValueError(
