@@ -34,6 +34,10 @@ __all__ = ["Agreement", "LevelRefusedError", "Recalibration", "recalibrate"]
 _Array: TypeAlias = NDArray[np.float64]
 
 _ORDER = tuple(Level)
+_NO_REFIT = (
+    "the predictors separate those with the outcome from those without, or follow from"
+    " one another, so that a refit has no finite coefficients"
+)
 
 
 class LevelRefusedError(ValueError):
@@ -158,6 +162,8 @@ def recalibrate(
     test = closed_test(levels, can_stay=model.mode == "calibrated")
     constant = _constant(model, design)
     chosen, why = _choose(open_gates, test, constant, level)
+    if chosen not in levels:
+        raise NotEstimableError(f"level: refit is refused: {_NO_REFIT}")
     update, shrinkage = levels[chosen], None
     if chosen is Level.REFIT:
         shrinkage = estimate_shrinkage(design, outcome, rng=rng)
@@ -192,9 +198,13 @@ def _choose(
         raise LevelRefusedError("level: as-is updates nothing; keep the model you have")
     if asked is not None:
         _check_enough(open_gates, asked)
+        if not test.tests:
+            return asked, f"asked for; no closed test: {_NO_REFIT}"
         if asked is Level.REFIT and constant:
             raise LevelRefusedError(f"level: refit is refused: {_same(constant)}")
         return asked, f"asked for; the closed test chooses {test.chosen}"
+    if not test.tests:
+        return test.chosen, f"no closed test: {_NO_REFIT}"
     most = highest_open(open_gates) or Level.INTERCEPT
     if _ORDER.index(test.chosen) > _ORDER.index(most):
         lacking = open_gates[test.chosen].missing_patients

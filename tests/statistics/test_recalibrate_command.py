@@ -75,6 +75,22 @@ def test_a_slope_that_the_closed_test_does_not_see_is_pointed_out(call):
     )
 
 
+@pytest.mark.parametrize("is_written", [False, True])
+def test_less_than_the_closed_test_asks_for_is_called_so(call, tmp_path, is_written):
+    """An intercept alone is no remedy for slopes that are off."""
+    path = tmp_path / "cohort.csv"
+    first, head, *rows = COHORT.read_text("utf-8").splitlines()
+    swap = {"pkp": "pedicle_screw", "pedicle_screw": "pkp"}
+    fields = [row.split(",") for row in rows]
+    changed = [",".join([*f[:3], swap.get(f[3], f[3]), *f[4:]]) for f in fields]
+    path.write_text("\n".join([first, head, *changed]) + "\n", "utf-8")
+    to = ["--out", tmp_path / "north-1.json", "--approved-by", "A"]
+    result = call(path, "--level", "intercept", *(to if is_written else []))
+    assert result.exit_code == 0, result.output
+    said = " ".join(result.output.split())
+    assert "The closed test asks for refit: intercept alone does not put right" in said
+
+
 def test_slopes_are_shown_where_they_change(call):
     """Before and after, with what they were shrunk by."""
     slope, refit = (call(COHORT, "--level", each).output for each in ("slope", "refit"))
@@ -255,6 +271,20 @@ def test_ratios_that_look_like_fractions_are_refused(call, fewer):
     assert result.exit_code == 1
     assert "The column is in per cent: 52, not 0.52." in result.output
     assert "correct it, or take these rows out" in result.output
+
+
+def test_without_a_closed_test_the_artifact_names_none(call, fewer, tmp_path):
+    """Nobody with a thoracic fracture has SCNEN here: there is no refit to test."""
+    cohort, path = fewer(400), tmp_path / "north-1.json"
+    first, *lines = cohort.read_text("utf-8").splitlines()
+    kept = [line for line in lines if not ("thoracic" in line and line[-1] == "1")]
+    cohort.write_text("\n".join([first, *kept]) + "\n", "utf-8")
+    result = call(cohort, "--out", path, "--approved-by", "A")
+    assert result.exit_code == 0, result.output
+    assert "no closed test: the predictors separate" in " ".join(result.output.split())
+    calibration = load_model(path, may_be_expired=True).calibration
+    assert "no closed test" in calibration.method
+    assert calibration.tests == ()
 
 
 def test_a_row_with_several_faults_is_refused_once(call, fewer):

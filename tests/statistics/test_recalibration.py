@@ -103,6 +103,30 @@ def test_as_is_cannot_be_asked_for():
         recalibrated(*own(), level=Level.AS_IS)
 
 
+def few_of_one_kind():
+    """Nobody with a thoracic fracture has the outcome: a refit has no maximum."""
+    design, outcome = drawn(600)
+    return design, np.where(design[:, 0] == 0, 0.0, outcome)
+
+
+@pytest.mark.parametrize("level", [None, Level.INTERCEPT])
+def test_where_a_refit_has_no_finite_coefficients_the_intercept_has(level):
+    """Among 30 with the outcome that is common, and no reason to keep wrong risks."""
+    found = recalibrated(*few_of_one_kind(), level=level)
+    assert found.update.level is Level.INTERCEPT
+    assert found.test.tests == ()
+    assert "no closed test: the predictors separate" in found.why
+    assert found.after.observed_expected.value == pytest.approx(1)
+
+
+def test_a_refit_without_finite_coefficients_is_refused():
+    """With why."""
+    design, outcome = drawn(3000)
+    outcome = np.where(design[:, 0] == 0, 0.0, outcome)
+    with pytest.raises(NotEstimableError, match="refit is refused: the predictors sep"):
+        recalibrated(design, outcome, level=Level.REFIT)
+
+
 def test_a_predictor_that_is_the_same_for_all_allows_no_refit():
     """A hospital that only does one operation learns nothing of the others."""
     design, outcome = drawn(3000, turned=0.0, factor=0.5)
