@@ -242,6 +242,22 @@ def test_of_more_fractions_than_chance_explains_no_model_is_made(small, is_refus
         check_units(columns)
 
 
+@pytest.mark.parametrize(
+    ("scnen", "day", "words"),
+    [
+        (0, "2026-04-01", '1 "no" were found before the follow-up of 183 days'),
+        (1, "2026-12-01", '1 "yes" were found more than 183 days after'),
+        (0, "2026-12-01", ""),
+        (1, "2026-04-01", ""),
+    ],
+)
+def test_outcomes_of_another_time_are_told(read, scnen, day, words):
+    """The model predicts six months: a file says no less of it than the store."""
+    row = f"p1,lumbar,pkp,52,12,6,{scnen},2026-03-02,2026-03-02,{day}"
+    found = " ".join(read(row, header=DATED).warnings)
+    assert words in found if words else not found
+
+
 def test_a_table_is_read_in_blocks_and_says_how_far_it_is(read):
     """A million rows are no reason to wait in silence, or for memory."""
     done = []
