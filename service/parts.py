@@ -42,6 +42,7 @@ from service.model.artifact import (
     bundled_models,
     load_model,
 )
+from service.model.published import CITATION
 from service.notice import OffNotice
 from service.policy import Policy, PolicyError, default_policy, load_policy
 from service.readers import open_access, record_readers
@@ -261,12 +262,20 @@ def _days_left(model: RiskModel, today: date) -> int | None:
 
 
 def _check_real(settings: Settings, model: RiskModel) -> None:
-    """Refuse to show clinicians the risks of patients who do not exist."""
+    """Refuse to show clinicians what is drawn, or nobody has validated or approved."""
     calibration = model.calibration
-    if calibration is not None and calibration.is_synthetic and not settings.is_open:
+    if settings.is_open:
+        return
+    if calibration is not None and calibration.is_synthetic:
         raise SettingsError(
             f"SCNEN_MODEL: {settings.model} was recalibrated on synthetic patients, for"
             " demonstration in open mode. Recalibrate on patients, or choose another."
+        )
+    if calibration is None and model.provenance.citation != CITATION:
+        raise SettingsError(
+            f"SCNEN_MODEL: {settings.model} is not the study's model, and nobody has"
+            " recalibrated and approved it: it is for research, in open mode. Validate"
+            " and recalibrate it on other patients, or choose another."
         )
 
 

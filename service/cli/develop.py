@@ -11,6 +11,7 @@ import orjson
 
 from service.cohort.patients import PatientCohort
 from service.cohort.table import TableError, read_cohort
+from service.cohort.units import check_units
 from service.model.artifact import bundled_models
 
 if TYPE_CHECKING:
@@ -82,6 +83,7 @@ def _run(cohort: PatientCohort, out: Path, options: dict[str, Any]) -> None:
     from service.validation.new_model import Plan, build_model  # noqa: PLC0415
     from service.validation.tripod import checklist, checklist_text  # noqa: PLC0415
 
+    check_units(cohort.columns)
     chosen = choose_candidates(cohort, _names(options["candidates"]))
     plan = Plan(
         options["seed"],

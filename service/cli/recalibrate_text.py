@@ -14,6 +14,7 @@ from service.validation.updating import SIGNIFICANCE, Level
 __all__ = ["next_text", "report_text"]
 
 _WIDTH = 88
+_ORDER = tuple(Level)
 
 
 def report_text(
@@ -73,7 +74,7 @@ def next_text(found: Recalibration, used: PatientCohort, file: Path | None) -> s
                 " --level intercept.",
             )
         )
-    steps = _before(found, used) if file is None else _after(file, used)
+    steps = _before(found, used) if file is None else _after(file, found, used)
     return "Next\n" + "\n".join(
         fill(
             step,
@@ -94,7 +95,7 @@ def _who(
     incomplete = int((examined & ~cohort.complete(model)).sum())
     lines = [
         f"{model.id} {model.version} ({model.mode}) on {cohort.source.name}:"
-        f" {len(cohort) + len(cohort.refused)} rows, {len(cohort.refused)} refused,"
+        f" {len(cohort) + cohort.rows_refused} rows, {cohort.rows_refused} refused,"
         f" {int((~examined).sum())} not examined, {incomplete} incomplete.",
         f"Used: {found.n} patients, {found.events} with SCNEN"
         f" ({found.events / found.n:.1%}).",
@@ -125,6 +126,8 @@ def _allowed(found: Recalibration) -> str:
 
 
 def _tested(found: Recalibration) -> str:
+    if not found.test.tests:
+        return ""
     rows: list[tuple[object, ...]] = [("  refit against", "chi2", "df", "p")]
     for test in found.test.tests:
         idle = test.against is Level.AS_IS and not found.test.can_stay
@@ -228,11 +231,7 @@ def _before(found: Recalibration, used: PatientCohort) -> Iterator[str]:
             " all coefficients at once and did not see it. Discuss --level slope: it is"
             " one coefficient, and there are enough patients for it."
         )
-    if slope.low <= 0:
-        yield (
-            "The slope before is not clearly above 0: the model may not tell these"
-            " patients apart. Validate it first (scnen-cds validate)."
-        )
+    yield from _doubts(found)
     if used.source.is_synthetic:
         yield "These patients are synthetic: for demonstration, in open mode only."
     yield (
@@ -251,8 +250,24 @@ def _hides_slope(found: Recalibration) -> bool:
     )
 
 
-def _after(file: Path, used: PatientCohort) -> Iterator[str]:
+def _doubts(found: Recalibration) -> Iterator[str]:
+    """Say what speaks against the new model, whether it is written or not."""
+    if found.before.slope.low <= 0:
+        yield (
+            "The slope before is not clearly above 0: the model may not tell these"
+            " patients apart. Validate it first (scnen-cds validate)."
+        )
+    if _ORDER.index(found.test.chosen) > _ORDER.index(found.update.level):
+        yield (
+            f"The closed test asks for {found.test.chosen}: {found.update.level} alone"
+            " does not put right what is wrong with these patients' risks. Until there"
+            " are patients enough, output mode relative shows no probability."
+        )
+
+
+def _after(file: Path, found: Recalibration, used: PatientCohort) -> Iterator[str]:
     yield f"{file} was written. Keep it and the cohort's file: it is never edited."
+    yield from _doubts(found)
     yield (
         "Decide the thresholds of the policy anew (docs/recalibrate.md): they are"
         " shares of patients, and the risks have changed."

@@ -13,6 +13,7 @@ from service.cli.layout import printable
 from service.cli.recalibrate_text import next_text, report_text
 from service.cohort.patients import PatientCohort
 from service.cohort.table import TableError, read_cohort
+from service.cohort.units import check_units
 from service.model.arrays import design_matrix
 from service.model.artifact import (
     ArtifactError,
@@ -107,6 +108,7 @@ def run(
             _check_target(target)
         model = load_model(path, may_be_expired=True)
         cohort = read_cohort(file, signed_angles=signed_angles)
+        _check_patients(model, cohort)
         used = cohort.subset(cohort.examined() & cohort.complete(model))
         found = recalibrate(
             model,
@@ -125,6 +127,23 @@ def run(
             next_text(found, used, None if target is None else target.file),
         )
     )
+
+
+def _check_patients(model: RiskModel, cohort: PatientCohort) -> None:
+    """Refuse patients of whom no model can be made, or this one was made already."""
+    name, made_of = cohort.source.name, model.calibration
+    check_units(cohort.columns)
+    digests = (model.provenance.citation, made_of.data_digest if made_of else "")
+    if any(cohort.source.digest in digest for digest in digests):
+        raise ValueError(
+            f"{name}: {model.id} {model.version} was made of these patients; take"
+            " others, or with --model the one it was made from"
+        )
+    if "SYNTHETIC" in model.label and not cohort.source.is_synthetic:
+        raise ValueError(
+            f"--model: {model.id} {model.version} was made of synthetic patients; of"
+            " patients nothing is built on it"
+        )
 
 
 def _design(model: RiskModel, used: PatientCohort) -> Any:  # noqa: ANN401 an array

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from service.cohort.patients import PatientCohort, Refusal, Source, digest
 from service.cohort.rows import LABELS
+from service.cohort.timing import timing_warnings
 from service.model.predictors import INPUTS, check_inputs
 
 __all__ = ["Decided", "FollowUp", "cohort_of"]
@@ -114,12 +115,6 @@ class _Operation:
         """The day of the examination."""
         return self.follow_up.examined_on if self.follow_up else None
 
-    @property
-    def days(self) -> float:
-        """From the operation to the examination; NaN if either has no day."""
-        first, last = self.decision.operated, self.examined_on
-        return (last - first).days if first and last else np.nan
-
 
 def cohort_of(
     decided: Iterable[Decided], *, today: date, horizon_days: int, name: str
@@ -149,7 +144,8 @@ def cohort_of(
     -------
     PatientCohort
         A row for each operation; id is that of the decision. Refused is whose follow-up
-        is not over, and who was only asked about after the examination.
+        is not over, also if the outcome is known by then, and who was only asked about
+        after the examination.
     """
     operations: dict[tuple[str, date | str], list[Decided]] = defaultdict(list)
     for each in sorted(decided, key=lambda each: each.at):
@@ -170,13 +166,12 @@ def _settled(
     decisions: Sequence[Decided], today: date, horizon_days: int
 ) -> _Operation | tuple[str, str]:
     """Choose outcome and decision, or say which field keeps the row out, and why."""
+    # Whatever is recorded: who complains is found early, and who does not is not yet.
+    due = decisions[0].operated or decisions[0].day
+    if due + timedelta(days=horizon_days) > today:
+        return "scnen", "the follow-up is not over; take it later, with the others"
     outcomes = [each.follow_up for each in decisions if each.follow_up]
     last = max(outcomes, key=lambda each: each.recorded_at, default=None)
-    if last is None:
-        due = decisions[0].operated or decisions[0].day
-        if due + timedelta(days=horizon_days) > today:
-            reason = "the follow-up is not over and nothing is recorded; take it later"
-            return "scnen", reason
     until = last.examined_on if last and last.examined_on else today
     before = [each for each in decisions if each.day <= until]
     if not before:
@@ -206,6 +201,8 @@ def _cohort(
     name, horizon_days = source
     ids = tuple(each.decision.id for each in taken)
     columns = {key: _column(key, taken) for key in INPUTS}
+    operated = _days(each.decision.operated for each in taken)
+    examined = _days(each.examined_on for each in taken)
     scnen = np.array([each.scnen for each in taken], dtype=np.float64)
     return PatientCohort(
         ids=ids,
@@ -220,14 +217,15 @@ def _cohort(
         refused=tuple(refused),
         source=Source("store", name, digest(ids, *columns.values(), scnen)),
         dates={
-            "operation_date": _days(each.decision.operated for each in taken),
+            "operation_date": operated,
             "predictors_date": _days(each.decision.measured for each in taken),
-            "outcome_date": _days(each.examined_on for each in taken),
+            "outcome_date": examined,
         },
         warnings=(
             *_lacking(columns),
             *_several(taken),
-            *_doubtful_outcomes(taken, horizon_days),
+            *_doubtful_outcomes(taken),
+            *timing_warnings(scnen, operated, examined, horizon_days=horizon_days),
         ),
     )
 
@@ -264,8 +262,8 @@ def _several(taken: Sequence[_Operation]) -> Iterator[str]:
         )
 
 
-def _doubtful_outcomes(taken: Sequence[_Operation], horizon_days: int) -> Iterator[str]:
-    """Tell of outcomes that are not quite what the model predicts."""
+def _doubtful_outcomes(taken: Sequence[_Operation]) -> Iterator[str]:
+    """Tell of outcomes that are missing, or not the study's."""
     silent = sum(each.follow_up is None for each in taken)
     if silent:
         yield (
@@ -281,16 +279,4 @@ def _doubtful_outcomes(taken: Sequence[_Operation], horizon_days: int) -> Iterat
         yield (
             f"{others} of {len(known)} outcomes were not judged by the study's"
             " criteria, which are what the model predicts"
-        )
-    early = sum(each.scnen == 0 and each.days < horizon_days for each in known)
-    if early:
-        yield (
-            f'{early} "no" were found before the follow-up of {horizon_days} days was'
-            " over; SCNEN may have come later"
-        )
-    late = sum(each.scnen == 1 and each.days > horizon_days for each in known)
-    if late:
-        yield (
-            f'{late} "yes" were found more than {horizon_days} days after the'
-            " operation; the model predicts earlier ones"
         )

@@ -115,6 +115,11 @@ class PatientCohort:
         """
         return len(self.ids)
 
+    @property
+    def rows_refused(self) -> int:  # numpydoc ignore=RT01
+        """How many rows were refused: one with several faults counts once."""
+        return len({each.row for each in self.refused})
+
     def examined(self) -> NDArray[np.bool_]:
         """
         Tell whose outcome is known.

@@ -145,7 +145,7 @@ def summarise(cohort: PatientCohort, models: tuple[RiskModel, ...]) -> Summary:
     Summary
         The figures.
     """
-    refused = len({each.row for each in cohort.refused})
+    refused = cohort.rows_refused
     reasons = Counter((each.field, each.reason) for each in cohort.refused)
     examined, events = cohort.examined(), cohort.scnen == 1
     return Summary(

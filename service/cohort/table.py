@@ -2,14 +2,15 @@
 
 import hashlib
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from io import BufferedReader, TextIOWrapper
 from itertools import compress
 from operator import attrgetter
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from service.cohort.lines import KNOWN, Lines, TableError
 from service.cohort.patients import (
@@ -20,11 +21,9 @@ from service.cohort.patients import (
     Source,
 )
 from service.cohort.rows import Block, check_rows
+from service.cohort.timing import timing_warnings
 from service.cohort.units import unit_warnings
 from service.model.predictors import INPUTS
-
-if TYPE_CHECKING:
-    from numpy.typing import NDArray
 
 __all__ = ["TableError", "read_cohort"]
 
@@ -156,10 +155,11 @@ class _Rows:
             for name in DATES
             if name in self._names
         }
+        scnen = np.concatenate([block.scnen for block in self._blocks])
         found = PatientCohort(
             ids=tuple(self.ids[number - 1] for number in taken.tolist()),
             columns=columns,
-            scnen=np.concatenate([block.scnen for block in self._blocks]),
+            scnen=scnen,
             others={
                 name: np.array(texts, dtype=object)
                 for name, texts in self._texts.items()
@@ -167,7 +167,7 @@ class _Rows:
             refused=tuple(sorted(self._refused, key=attrgetter("row"))),
             source=source,
             dates=dates,
-            warnings=tuple(unit_warnings(columns)),
+            warnings=(*unit_warnings(columns), *_untimely(scnen, dates)),
         )
         return found.subset(~np.isin(taken, repeated)) if repeated else found
 
@@ -180,3 +180,11 @@ class _Rows:
         reason = "stands in several rows, none of which is taken; keep the right one"
         self._refused += [Refusal(n, self.ids[n - 1], "id", reason) for n in rows]
         return rows
+
+
+def _untimely(
+    scnen: NDArray[np.float64], dates: Mapping[str, NDArray[np.datetime64]]
+) -> Iterator[str]:
+    if {"operation_date", "outcome_date"} <= dates.keys():
+        days = dates["operation_date"], dates["outcome_date"]
+        yield from timing_warnings(scnen, *days)

@@ -36,6 +36,8 @@ MEANINGS: Final = {
 
 _RATIO: Final = "cobb_restoration_ratio_percent"
 _AT_ONCE: Final = 20_000
+#: How a cell begins that a spreadsheet computes (OWASP, CSV injection).
+_FORMULAS: Final = ("=", "+", "-", "@", "\t", "\r", "\n")
 
 
 def write_cohort(cohort: PatientCohort, target: TextIO) -> None:
@@ -68,6 +70,9 @@ def write_refused(refused: Iterable[Refusal], target: TextIO) -> None:
     """
     Write what was refused, and why.
 
+    An id is what the source said, which nobody has checked, and the file is opened in a
+    spreadsheet: one that would be a formula there is preceded by an apostrophe.
+
     Parameters
     ----------
     refused : iterable of Refusal
@@ -77,7 +82,13 @@ def write_refused(refused: Iterable[Refusal], target: TextIO) -> None:
     """
     writer = csv.writer(target, lineterminator="\n")
     writer.writerow(("row", "id", "field", "reason"))
-    writer.writerows((each.row, each.id, each.field, each.reason) for each in refused)
+    writer.writerows(
+        (each.row, _no_formula(each.id), each.field, each.reason) for each in refused
+    )
+
+
+def _no_formula(text: str) -> str:
+    return f"'{text}" if text.startswith(_FORMULAS) else text
 
 
 def _ratio_if_needed(cohort: PatientCohort) -> Iterator[str]:

@@ -339,7 +339,7 @@ def _provenance(original: Mapping[str, Any], found: Recalibration) -> dict[str, 
 def _calibration(found: Recalibration, basis: Basis) -> dict[str, Any]:
     half = Z_95 * found.covariance.intercept_error
     middle = found.update.intercept
-    return {
+    content = {
         "method": _method(found),
         "n": found.n,
         "events": found.events,
@@ -352,16 +352,20 @@ def _calibration(found: Recalibration, basis: Basis) -> dict[str, Any]:
         "data_digest": f"sha256:{basis.data_digest}",
         "code_version": __version__,
         "is_synthetic": basis.is_synthetic,
-        "tests": [
-            {
-                "against": test.against.value,
-                "statistic": _digits(test.statistic),
-                "df": test.df,
-                "p": _digits(test.p),
-            }
-            for test in found.test.tests
-        ],
     }
+    return content | ({"tests": _tests(found)} if found.test.tests else {})
+
+
+def _tests(found: Recalibration) -> list[dict[str, Any]]:
+    return [
+        {
+            "against": test.against.value,
+            "statistic": _digits(test.statistic),
+            "df": test.df,
+            "p": _digits(test.p),
+        }
+        for test in found.test.tests
+    ]
 
 
 def _method(found: Recalibration) -> str:

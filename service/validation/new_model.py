@@ -287,7 +287,7 @@ def build_model(
         in_cohort=candidates.in_cohort,
         not_examined=candidates.not_examined,
         incomplete=candidates.incomplete,
-        refused=len(cohort.refused),
+        refused=cohort.rows_refused,
         derivation=_sample(own),
         validation=_sample(outcome[~chosen]) if plan.is_split else None,
         by_outcome=compare(candidates.columns, outcome == 1),

@@ -34,6 +34,10 @@ __all__ = ["Agreement", "LevelRefusedError", "Recalibration", "recalibrate"]
 _Array: TypeAlias = NDArray[np.float64]
 
 _ORDER = tuple(Level)
+_NO_REFIT = (
+    "the predictors separate those with the outcome from those without, or follow from"
+    " one another, so that a refit has no finite coefficients"
+)
 
 
 class LevelRefusedError(ValueError):
@@ -154,9 +158,12 @@ def recalibrate(
     open_gates = gates(outcome.size, int(outcome.sum()), slopes.size)
     _check_enough(open_gates, Level.INTERCEPT)
     levels = fit_levels(model.intercept.value, slopes, design, outcome)
+    _check_order(levels[Level.SLOPE])
     test = closed_test(levels, can_stay=model.mode == "calibrated")
     constant = _constant(model, design)
     chosen, why = _choose(open_gates, test, constant, level)
+    if chosen not in levels:
+        raise NotEstimableError(f"level: refit is refused: {_NO_REFIT}")
     update, shrinkage = levels[chosen], None
     if chosen is Level.REFIT:
         shrinkage = estimate_shrinkage(design, outcome, rng=rng)
@@ -191,9 +198,13 @@ def _choose(
         raise LevelRefusedError("level: as-is updates nothing; keep the model you have")
     if asked is not None:
         _check_enough(open_gates, asked)
+        if not test.tests:
+            return asked, f"asked for; no closed test: {_NO_REFIT}"
         if asked is Level.REFIT and constant:
             raise LevelRefusedError(f"level: refit is refused: {_same(constant)}")
         return asked, f"asked for; the closed test chooses {test.chosen}"
+    if not test.tests:
+        return test.chosen, f"no closed test: {_NO_REFIT}"
     most = highest_open(open_gates) or Level.INTERCEPT
     if _ORDER.index(test.chosen) > _ORDER.index(most):
         lacking = open_gates[test.chosen].missing_patients
@@ -233,19 +244,25 @@ def _same(constant: tuple[str, ...]) -> str:
     return f"all patients have the same {' and '.join(constant)}: no coefficient"
 
 
-def _factor(update: Update) -> float:
-    if update.level is Level.REFIT:
-        return math.nan
-    if update.level is not Level.SLOPE or update.estimate is None:
-        return 1.0
-    factor = float(update.estimate.coefficients[1])
+def _check_order(update: Update) -> None:
+    """Refuse, at every level, a model that ranks these patients the wrong way round."""
+    factor = _slope(update)
     if factor <= 0:
         raise NotEstimableError(
             f"outcome: the slope is {factor:.2f}: here the outcome is rarer where the"
             " model's risk is higher; do not use the model, and look for swapped"
             " columns or codes"
         )
-    return factor
+
+
+def _factor(update: Update) -> float:
+    if update.level is Level.REFIT:
+        return math.nan
+    return _slope(update) if update.level is Level.SLOPE else 1.0
+
+
+def _slope(update: Update) -> float:
+    return 1.0 if update.estimate is None else float(update.estimate.coefficients[1])
 
 
 def _shrunk(update: Update, by: float, design: _Array, outcome: _Array) -> Update:

@@ -1,6 +1,6 @@
 """Updating a model for new patients: four levels, and the closed test between them."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from types import MappingProxyType
@@ -119,7 +119,7 @@ class ClosedTest:
     ----------
     tests : tuple of LevelTest
         Against as is, intercept, slope: in this order, all three, also those after the
-        one that decided.
+        one that decided. None if there is no refit.
     chosen : Level
         The level of the first test that is not significant; the refit if all are.
     can_stay : bool
@@ -154,13 +154,14 @@ def fit_levels(
     Returns
     -------
     Mapping of Level to Update
-        All four, the least first.
+        The least first. Without the refit if it has no finite estimates: of few
+        patients with the outcome all may be of one kind, which the simpler levels bear.
 
     Raises
     ------
     ValueError
-        If an array is refused, or a level cannot be estimated: all patients have the
-        same linear predictor, or a predictor separates those with the outcome.
+        If an array is refused, or intercept or slope cannot be estimated: all patients
+        have the same linear predictor, or it separates those with the outcome.
     """
     outcome = check_outcome(outcome)
     design = _checked(design, outcome.size, slopes.size)
@@ -173,11 +174,6 @@ def fit_levels(
     one = np.ones_like(old)
     moved = _fit(one[:, None], outcome, Level.INTERCEPT, old)
     scaled = _fit(np.column_stack([one, old]), outcome, Level.SLOPE)
-    varies = np.ptp(design, axis=0) > 0
-    whole = _fit(np.column_stack([one, design[:, varies]]), outcome, Level.REFIT)
-    new = np.where(varies, 0.0, slopes)
-    new[varies] = whole.coefficients[1:]
-    kept = design[0, ~varies] @ slopes[~varies]
     shift, (start, factor) = moved.coefficients[0], scaled.coefficients
     found = (
         Update(Level.AS_IS, intercept, slopes, _likelihood(old, outcome), None),
@@ -195,15 +191,22 @@ def fit_levels(
             scaled.log_likelihood,
             scaled,
         ),
-        Update(
-            Level.REFIT,
-            float(whole.coefficients[0] - kept),
-            new,
-            whole.log_likelihood,
-            whole,
-        ),
+        *_refit(slopes, design, outcome),
     )
     return MappingProxyType({each.level: each for each in found})
+
+
+def _refit(slopes: _Array, design: _Array, outcome: _Array) -> Iterator[Update]:
+    varies = np.ptp(design, axis=0) > 0
+    columns = np.column_stack([np.ones_like(outcome), design[:, varies]])
+    whole = fit_logistic(columns, outcome)
+    if not whole.converged:
+        return
+    new = np.where(varies, 0.0, slopes)
+    new[varies] = whole.coefficients[1:]
+    kept = design[0, ~varies] @ slopes[~varies]
+    start = float(whole.coefficients[0] - kept)
+    yield Update(Level.REFIT, start, new, whole.log_likelihood, whole)
 
 
 def closed_test(
@@ -230,7 +233,7 @@ def closed_test(
     Returns
     -------
     ClosedTest
-        All tests, and the choice.
+        All tests, and the choice; without a refit no test, and the intercept.
 
     References
     ----------
@@ -238,6 +241,8 @@ def closed_test(
     appropriate method for updating prediction models. Statistics in Medicine 2017; 36:
     4529-4539. doi:10.1002/sim.7179
     """
+    if Level.REFIT not in levels:
+        return ClosedTest((), Level.INTERCEPT, can_stay)
     refit = levels[Level.REFIT]
     estimate = refit.estimate
     size = 0 if estimate is None else estimate.coefficients.size

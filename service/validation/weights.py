@@ -65,7 +65,8 @@ def examination_weights(
     Parameters
     ----------
     predictors : numpy.ndarray of shape (n_patients, n_predictors)
-        Of everybody, examined or not; see `service.model.arrays.design_matrix`.
+        Of everybody, examined or not; see `service.model.arrays.design_matrix`. What
+        is the same in all of them tells nothing of who was examined, and is left out.
     examined : numpy.ndarray of bool of shape (n_patients,)
         Whether each patient was.
     quantiles : tuple of float, optional
@@ -80,8 +81,8 @@ def examination_weights(
     ------
     ValueError
         If an array is empty, of the wrong shape or not finite; nobody was examined; a
-        predictor does not vary or follows from others; the predictors tell exactly who
-        was examined, so that nobody stands for the others; or the quantiles are none.
+        predictor follows from others; the predictors tell exactly who was examined, so
+        that nobody stands for the others; or the quantiles are none.
     """
     design = _checked(predictors, examined, quantiles)
     share = float(examined.mean())
@@ -141,12 +142,10 @@ def _checked(
         raise ValueError("predictors: must be finite; leave incomplete patients out")
     if not examined.any():
         raise ValueError("examined: nobody was; without outcomes there is no weight")
-    sd = predictors.std(axis=0)
-    still = np.flatnonzero(sd == 0)
-    if still.size:
-        raise ValueError(f"predictors: column {still[0]} does not vary; leave it out")
-    design: NDArray[np.float64] = (predictors - predictors.mean(axis=0)) / sd
-    if np.linalg.matrix_rank(design) < design.shape[1]:
+    varying = predictors[:, np.ptp(predictors, axis=0) > 0]
+    design: NDArray[np.float64] = varying - varying.mean(axis=0)
+    design /= varying.std(axis=0)
+    if design.size and np.linalg.matrix_rank(design) < design.shape[1]:
         raise ValueError("predictors: a column follows from others; leave it out")
     return design
 

@@ -36,6 +36,16 @@ def test_a_model_is_read_from_a_path(settings, tmp_path):
     assert build_parts(replace(settings, model=str(path))).model.id == "own-model"
 
 
+def test_a_developed_model_is_for_research_until_it_is_recalibrated(settings, tmp_path):
+    """Nobody approved it, and its cards would call its numbers the study's."""
+    document = json.loads(bundled_models()["liu-table2"].read_bytes())
+    provenance = document["provenance"] | {"citation": "Developed with scnen-cds"}
+    path = _artifact(tmp_path, id="north", provenance=provenance)
+    build_parts(replace(settings, model=str(path)))
+    with pytest.raises(SettingsError, match=r"SCNEN_MODEL: .* for research, in open"):
+        build_parts(replace(settings, model=str(path), is_open=False))
+
+
 def test_a_model_may_not_call_itself_like_a_bundled_one(settings, tmp_path):
     """Nobody takes a site's numbers for the study's."""
     path = _artifact(tmp_path, id="liu-nomogram")

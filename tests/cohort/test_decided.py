@@ -82,10 +82,14 @@ def test_an_operation_whose_follow_up_is_not_over_is_refused():
     assert len(make(a_decision(), today=date(2026, 8, 29))) == 1
 
 
-def test_an_outcome_before_the_end_of_the_follow_up_is_taken():
-    """It is there."""
-    cohort = make(a_decision(follow_up=found(day=30)), today=date(2026, 4, 30))
-    assert cohort.scnen.tolist() == [1.0]
+@pytest.mark.parametrize("outcome", ["yes", "no"])
+def test_an_outcome_before_the_end_of_the_follow_up_is_not_taken_yet(outcome):
+    """Those found early would stand here alone, and SCNEN would seem common."""
+    early = a_decision(follow_up=found(outcome, day=30, recorded=31))
+    cohort = make(early, today=date(2026, 4, 30))
+    assert len(cohort) == 0
+    assert "take it later, with the others" in cohort.refused[0].reason
+    assert len(make(early, today=date(2026, 8, 29))) == 1
 
 
 def test_decisions_about_one_operation_are_one_row():

@@ -1,6 +1,7 @@
 """Rows of a cohort table: what is taken, what is refused, and that both are told."""
 
 import re
+from contextlib import nullcontext
 
 import numpy as np
 import pytest
@@ -8,6 +9,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from service.cohort.rows import check_rows
+from service.cohort.units import check_units
 from service.fhir.angles import settle_angles
 from service.fhir.findings import Coding, Flag, Measurement, Missing, Reason
 from service.fhir.measurements import Chosen
@@ -227,6 +229,33 @@ def test_fractions_of_restoration_are_warned_of_where_all_are(read, ratios, warn
     """A restoration of half a per cent alone is one of many."""
     rows = [f"p{value},lumbar,pkp,52,{value},1" for value in ratios]
     assert len(read(*rows, header=RATIO_ALONE).warnings) == warned
+
+
+@pytest.mark.parametrize(("small", "is_refused"), [(1, False), (2, True)])
+def test_of_more_fractions_than_chance_explains_no_model_is_made(small, is_refused):
+    """One in a hundred may have so little cement."""
+    cement = np.full(100, 52.0)
+    cement[:small] = 0.52
+    columns = {"cement_ratio_percent": cement, RATIO: np.full(100, 50.0)}
+    refusal = pytest.raises(ValueError, match=r"2 of 100.*take these rows out")
+    with refusal if is_refused else nullcontext():
+        check_units(columns)
+
+
+@pytest.mark.parametrize(
+    ("scnen", "day", "words"),
+    [
+        (0, "2026-04-01", '1 "no" were found before the follow-up of 183 days'),
+        (1, "2026-12-01", '1 "yes" were found more than 183 days after'),
+        (0, "2026-12-01", ""),
+        (1, "2026-04-01", ""),
+    ],
+)
+def test_outcomes_of_another_time_are_told(read, scnen, day, words):
+    """The model predicts six months: a file says no less of it than the store."""
+    row = f"p1,lumbar,pkp,52,12,6,{scnen},2026-03-02,2026-03-02,{day}"
+    found = " ".join(read(row, header=DATED).warnings)
+    assert words in found if words else not found
 
 
 def test_a_table_is_read_in_blocks_and_says_how_far_it_is(read):

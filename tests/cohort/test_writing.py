@@ -1,5 +1,6 @@
 """What is written can be read again, and says what it is."""
 
+import csv
 import io
 
 import numpy as np
@@ -88,6 +89,14 @@ def test_refused_rows_are_listed_fault_by_fault():
         '1,a,scnen,"must be 1, 0"',
         "1,a,,short",
     ]
+
+
+@pytest.mark.parametrize("name", ["=1+1", "+1", "-1", "@SUM(A1)", "\t=1"])
+def test_an_id_is_no_formula_to_a_spreadsheet(name):
+    """Whoever looks at what was refused opens it there."""
+    target = io.StringIO()
+    write_refused([Refusal(1, name, "scnen", "must be 1 or 0")], target)
+    assert list(csv.reader(io.StringIO(target.getvalue())))[1][1] == f"'{name}"
 
 
 @pytest.mark.parametrize("name", sorted(KNOWN))

@@ -160,8 +160,22 @@ def few_events(_, row):
         ),
         (lambda n, row: row.update(leakage=f"word {n}"), "leakage: has 340 different"),
         (lambda n, row: row.update(leakage=""), "no patient has them all"),
+        (
+            lambda n, row: row.update(
+                cement_ratio_percent=float(row["cement_ratio_percent"]) / 100
+            ),
+            "cement_ratio_percent: all of its values (340 of 340) lie within 1 of 0",
+        ),
     ],
-    ids=["3 events", "one class", "constant", "collinear", "names", "missing"],
+    ids=[
+        "3 events",
+        "one class",
+        "constant",
+        "collinear",
+        "names",
+        "missing",
+        "fractions",
+    ],
 )
 def test_patients_that_support_no_model_are_refused(tmp_path, change, words):
     """The message names the column and the remedy; nothing is written."""

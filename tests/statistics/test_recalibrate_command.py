@@ -1,11 +1,13 @@
 """``scnen-cds recalibrate``: what it tells and refuses, and what the server shows."""
 
+import csv
 import json
 import sys
 from dataclasses import replace
 from datetime import UTC, date, datetime
 
 import pytest
+from click import ClickException
 from click.testing import CliRunner
 
 from service.app import create_app, example_request_file
@@ -71,6 +73,22 @@ def test_a_slope_that_the_closed_test_does_not_see_is_pointed_out(call):
     assert "The slope before is 0.74 (0.55 to 0.93), not 1." in " ".join(
         call(COHORT).output.split()
     )
+
+
+@pytest.mark.parametrize("is_written", [False, True])
+def test_less_than_the_closed_test_asks_for_is_called_so(call, tmp_path, is_written):
+    """An intercept alone is no remedy for slopes that are off."""
+    path = tmp_path / "cohort.csv"
+    first, head, *rows = COHORT.read_text("utf-8").splitlines()
+    swap = {"pkp": "pedicle_screw", "pedicle_screw": "pkp"}
+    fields = [row.split(",") for row in rows]
+    changed = [",".join([*f[:3], swap.get(f[3], f[3]), *f[4:]]) for f in fields]
+    path.write_text("\n".join([first, head, *changed]) + "\n", "utf-8")
+    to = ["--out", tmp_path / "north-1.json", "--approved-by", "A"]
+    result = call(path, "--level", "intercept", *(to if is_written else []))
+    assert result.exit_code == 0, result.output
+    said = " ".join(result.output.split())
+    assert "The closed test asks for refit: intercept alone does not put right" in said
 
 
 def test_slopes_are_shown_where_they_change(call):
@@ -192,8 +210,8 @@ def test_the_29th_of_february_expires_on_the_28th(tmp_path):
     assert model.valid_until == date(2030, 2, 28)
 
 
-def _run(target, name="liu-nomogram", level="intercept"):
-    return run(COHORT, name, level=level, signed_angles=False, seed=1, target=target)
+def _run(target, name="liu-nomogram", level="intercept", file=COHORT):
+    return run(file, name, level=level, signed_angles=False, seed=1, target=target)
 
 
 def test_the_same_file_and_day_give_the_same_bytes(tmp_path):
@@ -207,15 +225,76 @@ def test_the_same_file_and_day_give_the_same_bytes(tmp_path):
     assert files[0] == files[1]
 
 
-def test_a_model_that_fits_is_kept_and_nothing_is_written(tmp_path):
-    """A calibrated model that its own patients do not reject."""
+def test_a_model_that_fits_is_kept_and_nothing_is_written(tmp_path, fewer):
+    """A calibrated model that most of its patients do not reject."""
     first = tmp_path / "north-1.json"
     _run(Target(first, today=TODAY, approved_by=("A",)), level="slope")
     second = Target(tmp_path / "north-2.json", today=TODAY, approved_by=("A",))
-    text = _run(second, name=str(first), level=None)
+    text = _run(second, name=str(first), level=None, file=fewer(600))
     assert "Level: as-is" in text
     assert "nothing was written" in text
     assert not second.file.exists()
+
+
+def test_the_patients_a_model_was_made_of_say_nothing_new_of_it(call, tmp_path):
+    """It fits them by construction: its last day of use would only be put off."""
+    first = tmp_path / "north-1.json"
+    _run(Target(first, today=TODAY, approved_by=("A",)))
+    result, second = written(call, tmp_path / "2", "--model", first)
+    assert result.exit_code == 1
+    assert "north 1 was made of these patients; take others" in result.output
+    assert not second.exists()
+
+
+def test_on_a_model_of_synthetic_patients_nothing_real_is_built(tmp_path):
+    """Its slopes may be drawn, and the new artifact would not say so."""
+    first, real = tmp_path / "north-1.json", tmp_path / "cohort.csv"
+    _run(Target(first, today=TODAY, approved_by=("A",)))
+    text = COHORT.read_text("utf-8").split("\n", 1)[1].replace("SYN-", "R")
+    real.write_text(text, "utf-8")
+    with pytest.raises(ClickException, match="north 1 was made of synthetic patients"):
+        _run(None, name=str(first), file=real)
+
+
+def test_ratios_that_look_like_fractions_are_refused(call, fewer):
+    """An intercept estimated on 0.52 would be 2.3 off for everybody with 52 %."""
+    path = fewer(400)
+    rows = list(csv.DictReader(path.read_text("utf-8").splitlines()[1:]))
+    with path.open("w", encoding="utf-8", newline="") as file:
+        writer = csv.DictWriter(file, rows[0])
+        writer.writeheader()
+        for row in rows:
+            ratio = row["cement_ratio_percent"]
+            fraction = ratio and float(ratio) / 100
+            writer.writerow(row | {"cement_ratio_percent": fraction})
+    result = call(path)
+    assert result.exit_code == 1
+    assert "The column is in per cent: 52, not 0.52." in result.output
+    assert "correct it, or take these rows out" in result.output
+
+
+def test_without_a_closed_test_the_artifact_names_none(call, fewer, tmp_path):
+    """Nobody with a thoracic fracture has SCNEN here: there is no refit to test."""
+    cohort, path = fewer(400), tmp_path / "north-1.json"
+    first, *lines = cohort.read_text("utf-8").splitlines()
+    kept = [line for line in lines if not ("thoracic" in line and line[-1] == "1")]
+    cohort.write_text("\n".join([first, *kept]) + "\n", "utf-8")
+    result = call(cohort, "--out", path, "--approved-by", "A")
+    assert result.exit_code == 0, result.output
+    assert "no closed test: the predictors separate" in " ".join(result.output.split())
+    calibration = load_model(path, may_be_expired=True).calibration
+    assert "no closed test" in calibration.method
+    assert calibration.tests == ()
+
+
+def test_a_row_with_several_faults_is_refused_once(call, fewer):
+    """Faults are not rows."""
+    path = fewer(400)
+    lines = path.read_text("utf-8").splitlines()
+    fields = lines[2].split(",")
+    lines[2] = ",".join([fields[0], *["?"] * (len(fields) - 1)])
+    path.write_text("\n".join(lines) + "\n", "utf-8")
+    assert "400 rows, 1 refused" in call(path).output
 
 
 def test_missing_packages_are_named_with_the_remedy(call, monkeypatch):

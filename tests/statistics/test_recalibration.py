@@ -103,6 +103,30 @@ def test_as_is_cannot_be_asked_for():
         recalibrated(*own(), level=Level.AS_IS)
 
 
+def few_of_one_kind():
+    """Nobody with a thoracic fracture has the outcome: a refit has no maximum."""
+    design, outcome = drawn(600)
+    return design, np.where(design[:, 0] == 0, 0.0, outcome)
+
+
+@pytest.mark.parametrize("level", [None, Level.INTERCEPT])
+def test_where_a_refit_has_no_finite_coefficients_the_intercept_has(level):
+    """Among 30 with the outcome that is common, and no reason to keep wrong risks."""
+    found = recalibrated(*few_of_one_kind(), level=level)
+    assert found.update.level is Level.INTERCEPT
+    assert found.test.tests == ()
+    assert "no closed test: the predictors separate" in found.why
+    assert found.after.observed_expected.value == pytest.approx(1)
+
+
+def test_a_refit_without_finite_coefficients_is_refused():
+    """With why."""
+    design, outcome = drawn(3000)
+    outcome = np.where(design[:, 0] == 0, 0.0, outcome)
+    with pytest.raises(NotEstimableError, match="refit is refused: the predictors sep"):
+        recalibrated(design, outcome, level=Level.REFIT)
+
+
 def test_a_predictor_that_is_the_same_for_all_allows_no_refit():
     """A hospital that only does one operation learns nothing of the others."""
     design, outcome = drawn(3000, turned=0.0, factor=0.5)
@@ -128,17 +152,19 @@ def test_where_the_test_asks_for_a_refit_that_cannot_be_it_is_the_slope():
     assert "but all patients have the same method" in found.why
 
 
-def test_a_model_that_ranks_patients_the_wrong_way_round_is_refused():
-    """A negative factor would turn every finding into its opposite."""
+@pytest.mark.parametrize("level", [None, Level.INTERCEPT, Level.SLOPE, Level.REFIT])
+def test_a_model_that_ranks_patients_the_wrong_way_round_is_refused(level):
+    """No level mends it: columns or codes are swapped, or the model is of no use."""
     design, outcome = drawn(3000, factor=-0.6, shift=-1.0)
     with pytest.raises(NotEstimableError, match=r"the slope is -0\.\d+: .*do not use"):
-        recalibrated(design, outcome, level=Level.SLOPE)
+        recalibrated(design, outcome, level=level)
 
 
 def test_a_refit_that_explains_nothing_is_refused():
-    """Of three patients who are alike, one has the outcome, throughout."""
+    """Of three patients who are alike, one has the outcome, and once two have it."""
     design, _ = drawn(300)
     outcome = np.repeat([1.0, 0.0, 0.0], 300)
+    outcome[300 + (design @ np.array(model().coefficients)).argmax()] = 1.0
     with pytest.raises(NotEstimableError, match="nothing beyond chance"):
         recalibrated(np.tile(design, (3, 1)), outcome, level=Level.REFIT)
 

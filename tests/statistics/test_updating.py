@@ -229,9 +229,19 @@ def test_what_cannot_be_used_is_refused(arrays, message):
         fit_levels(*original("own"), *arrays())
 
 
-def test_predictors_that_separate_are_refused():
-    """There is no refit, so nothing can be tested against it."""
+def test_predictors_that_separate_leave_no_refit_and_no_test():
+    """Nothing can be tested against it; simpler levels have their estimates."""
     design = np.random.default_rng(1).normal(size=(60, 2))
     outcome = (design[:, 0] > 0).astype(float)
-    with pytest.raises(NotEstimableError, match=r"outcome: the level .* separate"):
-        fit_levels(-1.0, np.array([0.1, 1.0]), design, outcome)
+    levels = fit_levels(-1.0, np.array([0.1, 1.0]), design, outcome)
+    assert list(levels) == [Level.AS_IS, Level.INTERCEPT, Level.SLOPE]
+    found = closed_test(levels, can_stay=True)
+    assert (found.tests, found.chosen) == ((), Level.INTERCEPT)
+
+
+def test_risks_that_separate_are_refused():
+    """There is no slope: the model is perfect, or the outcome among its predictors."""
+    design = np.random.default_rng(1).normal(size=(60, 2))
+    outcome = (design[:, 1] > 0).astype(float)
+    with pytest.raises(NotEstimableError, match=r"the level slope .* separate"):
+        fit_levels(-1.0, np.array([0.0, 1.0]), design, outcome)

@@ -101,7 +101,6 @@ def _refused(x=None, examined=None, **options):
         ),
         ({"x": np.ones(50)}, "predictors: must be a row for each patient"),
         ({"x": np.ones((49, 2))}, "predictors: must be a row for each patient"),
-        ({"x": np.ones((50, 1))}, "column 0 does not vary; leave it out"),
         ({"examined": np.ones(50)}, "examined: must be one truth value"),
         ({"examined": np.ones((50, 1), bool)}, "examined: must be one truth value"),
         ({"x": np.ones((0, 2)), "examined": np.ones(0, bool)}, "examined: must be one"),
@@ -114,6 +113,21 @@ def test_what_cannot_be_weighed_is_refused(changed, words):
     """The argument is named, and the remedy."""
     with pytest.raises(ValueError, match=words):
         _refused(**changed)
+
+
+def test_a_predictor_that_is_the_same_in_all_changes_no_weight(patients):
+    """A hospital that only operates on lumbar fractures can be weighed, too."""
+    x, examined = patients
+    lumbar = np.column_stack([np.ones(len(x)), x])
+    found = examination_weights(lumbar, examined).weights
+    assert found.tolist() == examination_weights(x, examined).weights.tolist()
+
+
+def test_patients_who_are_all_alike_weigh_1():
+    """Nothing tells who was examined."""
+    examined = np.arange(50) < 20
+    weights = examination_weights(np.ones((50, 2)), examined).weights
+    assert weights == pytest.approx(np.ones(20), abs=1e-12)
 
 
 def test_a_column_that_follows_from_others_is_refused():
