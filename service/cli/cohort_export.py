@@ -4,6 +4,7 @@ import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo
@@ -108,6 +109,12 @@ def _reading(command: Callable[..., Any]) -> Callable[..., Any]:
     " export says.",
 )
 @click.option(
+    "--until",
+    type=click.DateTime(["%Y-%m-%d"]),
+    help="Day of the export: operations whose follow-up was not over by then are"
+    " refused. [default: today]",
+)
+@click.option(
     "--keep-ids",
     is_flag=True,
     help="Keep the ids of the Patient resources instead of keyed hashes.",
@@ -128,8 +135,9 @@ def from_export(
 
     FOLDER holds NDJSON files (.ndjson, .ndjson.gz) of Patient, Encounter, Procedure,
     Observation and Condition; files of other types are read past. Each patient's first
-    operation is assessed by the rules of a call, as of the discharge. Files may be
-    larger than memory. SCNEN_* settings apply: the site's codes, policy, time zone, and
+    operation is assessed by the rules of a call, as of the discharge; an operation whose
+    follow-up was not over on the day of the export is refused. Files may be larger
+    than memory. SCNEN_* settings apply: the site's codes, policy, time zone, and
     SCNEN_SECRET_KEY for the pseudonyms.
 
     What is refused stands in OUT.refused.csv: patients with the reason, and lines that
@@ -202,6 +210,7 @@ def _prepared(
         or client.fhir_version(next(iter(how["bases"]), None)),
         bases=_bases(client, how["bases"]),
         judges_outcome=outcomes is None,
+        until=(how["until"] or datetime.now(ZoneInfo(settings.time_zone))).date(),
     )
     limits = Limits(how["memory"], how["jobs"], how["longest_line"])
     plan = Plan(

@@ -2,7 +2,7 @@
 
 import json
 import math
-from datetime import datetime
+from datetime import date, datetime
 
 import pytest
 
@@ -197,3 +197,16 @@ def test_the_digest_is_that_of_the_content(resources, write, read):
     other, _ = read(write(resources("02"), folder="other"))
     assert one.source.kind == "export"
     assert one.source.digest == same.source.digest != other.source.digest
+
+
+@pytest.mark.parametrize(
+    ("until", "refused"), [("2026-09-01", ["follow-up-not-over"]), ("2026-09-02", [])]
+)
+def test_an_operation_is_taken_when_its_follow_up_is_over(
+    write, resources, read, until, refused
+):
+    """Who complains early would be in; who stays well, not. 183 days from 3 March."""
+    folder = write(resources("01"))
+    cohort, account = read(folder, until=date.fromisoformat(until))
+    assert list(account.refused) == refused
+    assert len(cohort) == 1 - len(refused)

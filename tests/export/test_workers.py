@@ -29,7 +29,16 @@ def run(folder, tmp_path, monkeypatch):
     def run(*options, key=KEY):
         monkeypatch.setenv("SCNEN_SECRET_KEY", key) if key else None
         out = tmp_path / "cohort.csv"
-        arguments = ["cohort", "from-export", str(folder), "--out", str(out), *options]
+        arguments = [
+            "cohort",
+            "from-export",
+            str(folder),
+            "--out",
+            str(out),
+            "--until",
+            "2027-01-01",
+            *options,
+        ]
         result = CliRunner().invoke(main, arguments)
         files = (out, out.with_name("cohort.csv.refused.csv"))
         return result, [file.read_bytes() if file.exists() else b"" for file in files]

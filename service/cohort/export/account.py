@@ -10,7 +10,7 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from service.cohort.export.discharges import Discharge
+from service.cohort.export.discharges import NOT_FOLLOWED, Discharge
 from service.cohort.export.outcomes import Basis, Outcome
 from service.cohort.patients import DATES, PatientCohort, Refusal, Source
 from service.model.predictors import INPUTS
@@ -26,6 +26,7 @@ _WORDS: Final[Mapping[str, str]] = {
     "excluded-condition": "lies outside what was studied",
     "under-age": "too young, or the birth date leaves it open",
     "time-unclear": "neither the operation nor the discharge has a time",
+    NOT_FOLLOWED: "its follow-up was not over on the day of the export; take it later",
     "unavailable": "an operation is no valid Procedure, or of another FHIR version;"
     " check --fhir-version",
 }

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import date, datetime, tzinfo
+from datetime import date, datetime, timedelta, tzinfo
 from typing import Any, Final
 
 from service.assessment import Assessment, Assessor, VertebraAssessment, findings
@@ -16,7 +16,10 @@ from service.fhir.servers import at_home
 from service.fhir.times import parse_date
 from service.fhir.versions import legible
 
-__all__ = ["Discharge", "DischargeReader", "discharges"]
+__all__ = ["NOT_FOLLOWED", "Discharge", "DischargeReader", "discharges"]
+
+#: Why an operation is left out that was too short a time ago.
+NOT_FOLLOWED: Final = "follow-up-not-over"
 
 _NOT_GIVEN: Final = Outcome(float("nan"), None, Basis.NOT_GIVEN)
 
@@ -82,6 +85,10 @@ class DischargeReader:
         Its addresses.
     judges_outcome : bool
         Whether the outcome is taken from the follow-up that is recorded.
+    until : datetime.date or None
+        Day of the export: operations whose follow-up was not over by then are refused;
+        those who complain early would be in, and those who will be well not. None takes
+        all.
     """
 
     assessor: Assessor
@@ -89,6 +96,7 @@ class DischargeReader:
     version: str = "R4"
     bases: tuple[str, ...] = ()
     judges_outcome: bool = True
+    until: date | None = None
 
     def read(self, patient_id: str, lines: Sequence[Line]) -> Discharge:
         """
@@ -171,6 +179,8 @@ class DischargeReader:
         found = findings(first.vertebra)
         values = {n: m.value for n, m in found.items() if isinstance(m, Measurement)}
         operation = first.vertebra.operation
+        if self._is_too_young(operation.day):
+            return Discharge(patient_id, refused=NOT_FOLLOWED)
         outcome = _NOT_GIVEN
         if self.judges_outcome:
             outcome = recorded_outcome(
@@ -194,6 +204,12 @@ class DischargeReader:
             outcome=outcome,
             rejected=len(assessment.extraction.rejected),
         )
+
+    def _is_too_young(self, operated: date | None) -> bool:
+        if self.until is None or operated is None:
+            return False
+        horizon = timedelta(self.assessor.policy.follow_up.horizon_days)
+        return operated + horizon > self.until
 
 
 def discharges(
