@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from model_figures import draw
+
 from service.cli.model_report import report
 from service.model.artifact import load_bundled
 from service.model.derivation import MODELS, derive

@@ -15,7 +15,7 @@ __all__ = ["draw"]
 _WIDTH = 380
 _LABELS = 176
 _ROW = 20
-_BARS = 24
+_BARS = 12
 _NAMES = {
     "segment": "segment",
     "method": "method",
@@ -204,9 +204,7 @@ def _line(x1: float, y1: float, x2: float, y2: float, kind: str) -> str:
 
 
 def _text(x: float, y: float, said: str, anchor: str) -> str:
-    return (
-        f'<text x="{x:.1f}" y="{y:.1f}" text-anchor="{anchor}">{escape(said)}</text>'
-    )
+    return f'<text x="{x:.1f}" y="{y:.1f}" text-anchor="{anchor}">{escape(said)}</text>'
 
 
 def _svg(words: _Words, height: float, shapes: Sequence[str]) -> str:

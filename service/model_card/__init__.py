@@ -1,1 +1,1 @@
-"""The model card: what is said of the model, as data; its numbers are the artifact's."""
+"""The model card: what is said of the model; its numbers are the artifact's."""

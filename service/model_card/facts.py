@@ -5,10 +5,14 @@ from collections.abc import Mapping
 from service.model.published import CITATION, INCIDENCES, PERFORMANCES
 from service.model.risk_model import RiskModel
 from service.model_card.content import Content
+from service.model_card.local_words import in_words
 
 __all__ = ["facts_of"]
 
-_BIBTEX = "@article{{liu_scnen, author = {{{authors}}}, title = {{{title}}}, journal = {{{journal}}}}}"
+_BIBTEX = (
+    "@article{{liu_scnen, author = {{{authors}}}, title = {{{title}}},"
+    " journal = {{{journal}}}}}"
+)
 
 
 def facts_of(model: RiskModel, content: Content) -> Mapping[str, str]:
@@ -28,7 +32,9 @@ def facts_of(model: RiskModel, content: Content) -> Mapping[str, str]:
         Numbers as they are printed, and words of the artifact.
     """
     (events, n), (both_events, both_n), (other_events, other_n) = INCIDENCES
-    predictors = "; ".join(_predictor(each.description) for each in model.predictors)
+    predictors = "; ".join(
+        each.description.replace(";", ",") for each in model.predictors
+    )
     counts = {
         "n": n,
         "events": events,
@@ -62,12 +68,12 @@ def facts_of(model: RiskModel, content: Content) -> Mapping[str, str]:
 
 
 def _performances() -> Mapping[str, str]:
-    found = {}
+    found: dict[str, str] = {}
     for each in PERFORMANCES:
         value, low, high = each.auc
         start, end = each.useful
         found |= {
-            f"auc_{each.cohort}": f"{value:.3f} (95 % interval {low:.3f} to {high:.3f})",
+            f"auc_{each.cohort}": in_words((value, low, high)),
             f"mae_{each.cohort}": f"{each.mean_absolute_error:.3f}",
             f"hl_{each.cohort}": f"{each.hosmer_lemeshow_p:.4f}",
             f"useful_{each.cohort}": f"{100 * start:g} to {100 * end:g} %",
@@ -84,10 +90,6 @@ def _bibtex() -> str:
 def _name(author: str) -> str:
     family, initials = author.split()
     return f"{family}, {' '.join(f'{letter}.' for letter in initials)}"
-
-
-def _predictor(description: str) -> str:
-    return description.replace(";", ",")
 
 
 def _capital(text: str) -> str:

@@ -1,4 +1,4 @@
-"""What ``scnen-cds validate`` found in the hospital's own patients, read and checked."""
+"""What ``scnen-cds validate`` found in a hospital's own patients, read and checked."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -113,19 +113,23 @@ def read_validation(path: Path, model: RiskModel) -> LocalValidation:
     """
     try:
         root = fields.parse(path.read_bytes())
-        digest = fields.text(_at(root, "model.digest"), "model.digest")
-        if digest != model.digest:
-            raise FieldError(
-                "model.digest",
-                f"is about {_at(root, 'model.id')} {digest}, but {model.id}"
-                f" {model.digest} runs: validate that one, or remove the variable",
-            )
+        _check_model(root, model)
         return _validation(root)
     except OSError as error:
         problem = error.strerror or "unknown"
         raise ValidationFileError(f"{path}: cannot be read: {problem}") from error
     except FieldError as error:
         raise ValidationFileError(f"{path}: {error}") from error
+
+
+def _check_model(root: Mapping[str, Any], model: RiskModel) -> None:
+    digest = fields.text(_at(root, "model.digest"), "model.digest")
+    if digest != model.digest:
+        raise FieldError(
+            "model.digest",
+            f"is about {_at(root, 'model.id')} {digest}, but {model.id}"
+            f" {model.digest} runs: validate that one, or remove the variable",
+        )
 
 
 def _validation(root: Mapping[str, Any]) -> LocalValidation:
@@ -165,8 +169,14 @@ def _group(item: object, field: str) -> LocalGroup:
     if "note" in item:
         note = fields.text(item["note"], f"{field}.note")
         hidden: Figure = (None, None, None)
-        return LocalGroup(**names, n=None, events=None, auc=hidden,
-                          observed_expected=hidden, note=note)
+        return LocalGroup(
+            **names,
+            n=None,
+            events=None,
+            auc=hidden,
+            observed_expected=hidden,
+            note=note,
+        )
     return LocalGroup(
         **names,
         n=fields.whole(item.get("n"), f"{field}.n"),
