@@ -1,4 +1,4 @@
-"""The pages of the service: for now the one that every card links to."""
+"""The page that every card links to, the files of all pages, and their headers."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -8,10 +8,11 @@ from flask import Blueprint, Response, render_template, url_for
 
 from service.assessment import OutputMode
 from service.model.artifact import RiskModel
+from service.model_card.card import ModelCard, Now
 from service.policy import Policy
 from service.switch import Order
 
-__all__ = ["create_pages"]
+__all__ = ["create_pages", "protect"]
 
 _HERE = Path(__file__).parent
 
@@ -49,6 +50,8 @@ def create_pages(
     order: Callable[[], Order | None],
     days_left: Callable[[], int | None],
     *,
+    card: ModelCard,
+    now: Callable[[], Now],
     safety_contact: str | None = None,
 ) -> Blueprint:
     """
@@ -66,6 +69,10 @@ def create_pages(
         Tells what is switched off.
     days_left : callable
         Days until a calibration expires, below 0 after that; None without any.
+    card : ModelCard
+        What is said of it.
+    now : callable
+        Tells what of that holds now.
     safety_contact : str or None, optional
         Whom to tell of a safety problem, in this hospital.
 
@@ -85,6 +92,7 @@ def create_pages(
 
     @pages.get("/model")
     def model_page() -> str:
+        at = now()
         return render_template(
             "model.html",
             model=model,
@@ -95,15 +103,33 @@ def create_pages(
             safety_contact=safety_contact,
             is_expired=(days := days_left()) is not None and days < 0,
             rows=rows,
+            card=card.document(at),
+            help=card.content.help,
+            derived=card.derived(at),
             stylesheet=url_for("pages.static", filename="page.css"),
+            own_stylesheet=url_for("pages.static", filename="model.css"),
         )
 
-    @pages.after_request
-    def protect(response: Response) -> Response:
-        response.headers.update(_HEADERS)
-        return response
-
+    pages.after_request(protect)
     return pages
+
+
+def protect(response: Response) -> Response:
+    """
+    Add the headers of a page.
+
+    Parameters
+    ----------
+    response : flask.Response
+        What is answered.
+
+    Returns
+    -------
+    flask.Response
+        The same: nothing from elsewhere, not in a frame, its address told to nobody.
+    """
+    response.headers.update(_HEADERS)
+    return response
 
 
 def _rows(model: RiskModel) -> list[_Row]:
