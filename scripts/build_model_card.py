@@ -17,7 +17,7 @@ from service.cli.model_report import report
 from service.model.artifact import load_bundled
 from service.model.derivation import MODELS, derive
 
-__all__ = ["FOLDER", "build", "numbers"]
+__all__ = ["FOLDER", "build", "numbers", "pictures"]
 
 FOLDER = Path(__file__).parents[1] / "service/data/model_card/derivation"
 
@@ -59,6 +59,25 @@ def numbers(model_id: str) -> dict[str, Any]:
     }
 
 
+def pictures(model_id: str, found: Mapping[str, Any]) -> dict[str, str]:
+    """
+    Draw one model's derivation.
+
+    Parameters
+    ----------
+    model_id : str
+        Which model.
+    found : Mapping
+        What `numbers` gives.
+
+    Returns
+    -------
+    dict of str
+        SVG by name of the picture.
+    """
+    return draw(derive(model_id), found)
+
+
 def build(folder: Path) -> None:
     """
     Write numbers and pictures of every model that ships.
@@ -73,7 +92,7 @@ def build(folder: Path) -> None:
         found = numbers(model_id)
         text = json.dumps(found, indent=1, ensure_ascii=False) + "\n"
         (folder / f"{model_id}.json").write_text(text, "utf-8")
-        for name, svg in draw(derive(model_id), found).items():
+        for name, svg in pictures(model_id, found).items():
             (folder / f"{model_id}-{name}.svg").write_text(svg, "utf-8")
 
 

@@ -12,7 +12,7 @@ from service.model.published import MOMENTS
 
 __all__ = ["draw"]
 
-_WIDTH = 380
+_WIDTH = 350
 _LABELS = 176
 _ROW = 20
 _BARS = 12
@@ -22,6 +22,12 @@ _NAMES = {
     "cement_ratio_percent": "cement ratio, %",
     "cobb_restoration_ratio_percent": "restoration ratio, %",
     "cobb_postoperative_deg": "Cobb angle after, °",
+}
+#: Assumptions too long for the room beside the dots.
+_SHORT = {
+    "PKP against the rest": "PKP 1, others 0",
+    "pedicle screw against the rest": "screws 0, others 1",
+    "three together, most spread": "three together",
 }
 
 
@@ -102,7 +108,10 @@ def _sensitivity(prefix: str, found: Mapping[str, Any]) -> str:
         (f"incidence {row['events']}/{row['n']}", row["intercept"])
         for row in found["intercepts"]
     ]
-    rows += [(row["assumption"], row["intercept"]) for row in found["dependence"][1:]]
+    rows += [
+        (_SHORT.get(row["assumption"], row["assumption"]), row["intercept"])
+        for row in found["dependence"][1:]
+    ]
     rows += [(f"{row['nodes']} nodes", row["intercept"]) for row in found["nodes"]]
     words = _Words(
         f"{prefix}-sensitivity",
@@ -120,7 +129,10 @@ def _errors(prefix: str, found: Mapping[str, Any]) -> str:
     ]
     published = {row["name"]: row["published"] for row in found["standard_errors"]}
     rows += [
-        (row["assumption"], row["standard_error_method"] / published["method"])
+        (
+            _SHORT[row["assumption"]],
+            row["standard_error_method"] / published["method"],
+        )
         for row in found["method_coding"][1:]
     ]
     words = _Words(

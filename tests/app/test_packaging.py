@@ -77,7 +77,11 @@ def test_the_wheel_holds_data_templates_and_types(wheel):
         "service/data/examples/encounter-discharge.json",
         "service/templates/cards/sentences.j2",
         "service/templates/pages/model.html",
+        "service/templates/pages/facts.html",
+        "service/data/model_card/source-attributes.json",
+        "service/data/model_card/derivation/liu-nomogram-anchor.svg",
         "service/static/page.css",
+        "service/static/model.css",
     ]:
         assert file in names
     assert any(name.startswith("service/data/conceptmaps/") for name in names)
