@@ -85,7 +85,7 @@ class LocalValidation:
 
     @property
     def groupings(self) -> tuple[str, ...]:  # numpydoc ignore=RT01
-        """Groups of people that were looked at; segment and method are none."""
+        """What people were grouped by; segment and method do not count."""
         names = dict.fromkeys(group.grouping for group in self.groups)
         return tuple(name for name in names if name not in _INPUTS)
 
