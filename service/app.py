@@ -25,8 +25,10 @@ from service.admin import only_with_token
 from service.advice import Advice
 from service.calculator import Calculator
 from service.callers import allowed_origins, build_trust
+from service.card_routes import create_card_routes
 from service.config import Settings, SettingsError
 from service.metrics import Metrics
+from service.model_card.card import ModelCard, Now
 from service.nomogram_routes import create_nomogram_routes
 from service.observability import (
     OTHER_PATIENT,
@@ -133,6 +135,8 @@ def create_app(
             allowed_origins=allowed_origins(settings, parts.clients),
         )
     )
+    card = ModelCard(parts.model, parts.validation)
+    moment = _moment(parts, now)
     app.register_blueprint(
         create_pages(
             parts.model,
@@ -140,6 +144,8 @@ def create_app(
             parts.policy,
             parts.switch.order,
             parts.days_left,
+            card=card,
+            now=moment,
             safety_contact=settings.safety_contact,
         )
     )
@@ -150,6 +156,7 @@ def create_app(
             locale=settings.locale,
         )
     )
+    app.register_blueprint(create_card_routes(card, moment))
     if parts.store is not None:
         only_admin = only_with_token(settings.admin_token, is_open=settings.is_open)
         app.register_blueprint(create_outcome_routes(parts.store, only_admin))
@@ -175,6 +182,21 @@ def example_request_file() -> Path:
         A file with the JSON body of a call to ``scnen-discharge``.
     """
     return Path(str(files("service"))) / "data/examples/encounter-discharge.json"
+
+
+def _moment(parts: Parts, clock: Clock) -> Callable[[], Now]:
+    """Tell what of the model card holds at the moment."""
+
+    def moment() -> Now:
+        order, left = parts.switch.order(), parts.days_left()
+        return Now(
+            mode=parts.advice.mode_now().value,
+            stopped=order.stop.value if order else None,
+            is_expired=left is not None and left < 0,
+            today=clock().date(),
+        )
+
+    return moment
 
 
 def _rehearse(parts: Parts) -> None:

@@ -69,6 +69,8 @@ class Settings:
         Proxies whose headers are believed.
     certificate_header : str
         Header in which they pass on a client's certificate.
+    validation_file : pathlib.Path or None
+        What a local validation of the model found, for the model card.
     safety_contact : str or None
         Whom the model page names for safety problems.
     stop_file : pathlib.Path or None
@@ -103,6 +105,7 @@ class Settings:
     is_discovery_private: bool
     proxies: tuple[IPv4Network | IPv6Network, ...]
     certificate_header: str
+    validation_file: Path | None
     safety_contact: str | None
     stop_file: Path | None
     is_open: bool
@@ -164,6 +167,7 @@ class Settings:
             certificate_header=read(
                 "SCNEN_CERTIFICATE_HEADER", default="X-Client-Certificate"
             ),
+            validation_file=read("SCNEN_VALIDATION_FILE", default=None),
             safety_contact=read("SCNEN_SAFETY_CONTACT", default=None),
             stop_file=stop_file_by_environment(),
             is_open=is_open,

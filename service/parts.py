@@ -43,6 +43,11 @@ from service.model.artifact import (
     load_model,
 )
 from service.model.published import CITATION
+from service.model_card.local import (
+    LocalValidation,
+    ValidationFileError,
+    read_validation,
+)
 from service.notice import OffNotice
 from service.policy import Policy, PolicyError, default_policy, load_policy
 from service.readers import open_access, record_readers
@@ -86,6 +91,8 @@ class Parts:
         The way to the clients' FHIR servers; whoever ends first closes it.
     store : Store or None
         Where calls are recorded; None where nothing is served.
+    validation : LocalValidation or None
+        What a validation of the model on local patients found, for its card.
     switch : StopSwitch
         What is switched off.
     days_left : callable
@@ -105,6 +112,7 @@ class Parts:
     switch: StopSwitch
     days_left: Callable[[], int | None]
     store: Store | None = None
+    validation: LocalValidation | None = None
 
     def client_of(self, fhir_server: str | None) -> Client:
         """
@@ -184,6 +192,7 @@ def build_parts(
     model = _model(settings.model)
     _check_real(settings, model)
     mode = _mode(settings.output_mode, model)
+    validation = _validation(settings, model)
     policy = _policy(settings.policy_file)
     maps = _maps(settings)
     clients = _clients(settings, policy)
@@ -243,6 +252,7 @@ def build_parts(
         store=store,
         switch=switch,
         days_left=lambda: _days_left(model, clock().date()),
+        validation=validation,
     )
 
 
@@ -369,6 +379,23 @@ def _mode(name: str, model: RiskModel) -> OutputMode:
             f" is {model.mode}. Set {model.mode} or relative, or another SCNEN_MODEL."
         )
     return mode
+
+
+def _validation(settings: Settings, model: RiskModel) -> LocalValidation | None:
+    """Refuse figures of another model, or of patients who do not exist."""
+    if settings.validation_file is None:
+        return None
+    try:
+        found = read_validation(settings.validation_file, model)
+    except ValidationFileError as error:
+        raise SettingsError(f"SCNEN_VALIDATION_FILE: {error}") from error
+    if found.is_synthetic and not settings.is_open:
+        raise SettingsError(
+            f"SCNEN_VALIDATION_FILE: {settings.validation_file} is about synthetic"
+            " patients, for demonstration in open mode. Validate on patients, or remove"
+            " the variable."
+        )
+    return found
 
 
 def _policy(path: Path | None) -> Policy:

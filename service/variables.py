@@ -292,6 +292,9 @@ VARIABLES: Mapping[str, Variable] = {
     "SCNEN_SPOOL_LIMIT_MB": Variable("a whole number from 1", "int", _is_positive),
     "SCNEN_KEEP_DECISIONS_DAYS": Variable("a whole number from 1", "int", _is_positive),
     "SCNEN_KEEP_COMMENTS_DAYS": Variable("a whole number from 1", "int", _is_positive),
+    "SCNEN_VALIDATION_FILE": Variable(
+        "the path of an existing results.json of scnen-cds validate", "path", _is_file
+    ),
     "SCNEN_SAFETY_CONTACT": Variable(
         "whom to tell of a safety problem, on one line of up to 200 characters",
         "str",

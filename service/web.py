@@ -8,6 +8,7 @@ from flask import Blueprint, Response, render_template, url_for
 
 from service.assessment import OutputMode
 from service.model.artifact import RiskModel
+from service.model_card.card import ModelCard, Now
 from service.policy import Policy
 from service.switch import Order
 
@@ -49,6 +50,8 @@ def create_pages(
     order: Callable[[], Order | None],
     days_left: Callable[[], int | None],
     *,
+    card: ModelCard,
+    now: Callable[[], Now],
     safety_contact: str | None = None,
 ) -> Blueprint:
     """
@@ -66,6 +69,10 @@ def create_pages(
         Tells what is switched off.
     days_left : callable
         Days until a calibration expires, below 0 after that; None without any.
+    card : ModelCard
+        What is said of it.
+    now : callable
+        Tells what of that holds now.
     safety_contact : str or None, optional
         Whom to tell of a safety problem, in this hospital.
 
@@ -85,6 +92,7 @@ def create_pages(
 
     @pages.get("/model")
     def model_page() -> str:
+        at = now()
         return render_template(
             "model.html",
             model=model,
@@ -95,7 +103,11 @@ def create_pages(
             safety_contact=safety_contact,
             is_expired=(days := days_left()) is not None and days < 0,
             rows=rows,
+            card=card.document(at),
+            help=card.content.help,
+            derived=card.derived(at),
             stylesheet=url_for("pages.static", filename="page.css"),
+            own_stylesheet=url_for("pages.static", filename="model.css"),
         )
 
     pages.after_request(protect)

@@ -64,6 +64,8 @@ def test_every_setting_is_read(monkeypatch, closed, tmp_path):
     policy.write_text("version: 1")
     clients = tmp_path / "clients.yaml"
     clients.write_text("clients: [{name: north}]")
+    results = tmp_path / "results.json"
+    results.write_text("{}")
     keys = tmp_path / "keys"
     keys.write_text(f"{KEY[::-1]}\n\n{KEY.upper()}\n")
     for name, value in {
@@ -81,6 +83,7 @@ def test_every_setting_is_read(monkeypatch, closed, tmp_path):
         "SCNEN_PRIVATE_DISCOVERY": "true",
         "SCNEN_PROXIES": "10.0.4.7, 10.0.8.0/24,2001:db8::/64",
         "SCNEN_CERTIFICATE_HEADER": "X-Forwarded-Client-Cert",
+        "SCNEN_VALIDATION_FILE": str(results),
         "SCNEN_SAFETY_CONTACT": "Patient safety, extension 4711",
         "SCNEN_STOP_FILE": str(tmp_path / "stop"),
         "SCNEN_OPEN": "false",
@@ -115,6 +118,7 @@ def test_every_setting_is_read(monkeypatch, closed, tmp_path):
         is_discovery_private=True,
         proxies=tuple(map(ip_network, ["10.0.4.7/32", "10.0.8.0/24", "2001:db8::/64"])),
         certificate_header="X-Forwarded-Client-Cert",
+        validation_file=results,
         safety_contact="Patient safety, extension 4711",
         stop_file=tmp_path / "stop",
         is_open=False,
@@ -222,6 +226,7 @@ def test_an_empty_setting_is_refused(monkeypatch, name):
         ("SCNEN_DATABASE_URL", "postgresql://db.example.org", "postgresql://"),
         ("SCNEN_DATABASE_URL", "postgresql://db.example.org:x/scnen", "postgresql://"),
         ("SCNEN_DATABASE_URL", "sqlite:///relative.sqlite3", "sqlite:////path"),
+        ("SCNEN_VALIDATION_FILE", "/gone/results.json", "an existing results.json"),
         ("SCNEN_SAFETY_CONTACT", "ring\n4711", "one line"),
         ("SCNEN_SAFETY_CONTACT", "x" * 201, "one line"),
         ("SCNEN_DURABILITY", "forever", "one of process, power"),

@@ -78,9 +78,13 @@ def test_the_wheel_holds_data_templates_and_types(wheel):
         "service/templates/cards/sentences.j2",
         "service/templates/pages/model.html",
         "service/templates/pages/nomogram.html",
-        "service/static/page.css",
         "service/static/nomogram.css",
         "service/static/nomogram.js",
+        "service/templates/pages/facts.html",
+        "service/data/model_card/source-attributes.json",
+        "service/data/model_card/derivation/liu-nomogram-anchor.svg",
+        "service/static/page.css",
+        "service/static/model.css",
     ]:
         assert file in names
     assert any(name.startswith("service/data/conceptmaps/") for name in names)

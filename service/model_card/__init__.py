@@ -1,0 +1,1 @@
+"""The model card: what is said of the model; its numbers are the artifact's."""

@@ -1,0 +1,165 @@
+"""The page about the model in a real Chromium: all eyes, all widths, and on paper."""
+
+import re
+import shutil
+import threading
+from urllib.parse import urlsplit
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import sync_playwright
+from werkzeug.serving import WSGIRequestHandler, make_server
+
+from service.app import create_app
+from service.config import VARIABLES, Settings
+
+CHROMIUM = shutil.which("chromium")
+pytestmark = [
+    pytest.mark.browser,
+    pytest.mark.skipif(CHROMIUM is None, reason="needs Debian's chromium"),
+]
+PAGES = ["/model", "/model/facts"]
+WCAG = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"]
+
+
+class Quiet(WSGIRequestHandler):
+    """Keep the requests of the browser out of the test's output."""
+
+    def log(self, *_args):
+        pass
+
+
+@pytest.fixture(scope="module")
+def url():
+    """The service on this machine."""
+    with pytest.MonkeyPatch.context() as patch:
+        for name in VARIABLES:
+            patch.delenv(name, raising=False)
+        app = create_app(Settings.from_env(is_open=True))
+    server = make_server("127.0.0.1", 0, app, threaded=True, request_handler=Quiet)
+    thread = threading.Thread(target=server.serve_forever)
+    thread.start()
+    yield f"http://127.0.0.1:{server.server_port}"
+    server.shutdown()
+    thread.join()
+    server.server_close()
+
+
+@pytest.fixture(scope="module")
+def browser():
+    """One Chromium for all tests."""
+    with sync_playwright() as playwright:
+        started = playwright.chromium.launch(
+            executable_path=CHROMIUM, args=["--no-sandbox"]
+        )
+        yield started
+        started.close()
+
+
+@pytest.fixture
+def opened(browser, url):
+    """Open a page of the service; closed at the end."""
+    pages = []
+
+    def open_one(path, width=1100, scheme="light"):
+        size = {"width": width, "height": 900}
+        page = browser.new_page(viewport=size, color_scheme=scheme)
+        pages.append(page)
+        page.goto(url + path)
+        return page
+
+    yield open_one
+    for page in pages:
+        page.close()
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("path", PAGES)
+def test_axe_finds_no_fault_in_light_or_dark(opened, path, scheme):
+    """WCAG 2.2 AA, contrast among it."""
+    found = Axe().run(opened(path, scheme=scheme), options={"runOnly": WCAG}).response
+    assert found["passes"]
+    assert [each["id"] for each in found["violations"]] == []
+
+
+def test_dark_is_dark(opened):
+    """The pictures change with the page."""
+    colours = [
+        opened("/model", scheme=scheme).evaluate(
+            "getComputedStyle(document.querySelector('.figure .mark')).fill"
+        )
+        for scheme in ("light", "dark")
+    ]
+    assert colours[0] != colours[1]
+
+
+@pytest.mark.parametrize("width", [320, 768, 1600])
+@pytest.mark.parametrize("path", PAGES)
+def test_no_width_needs_scrolling_to_the_side(opened, path, width):
+    """From the smallest telephone on; wide tables scroll by themselves."""
+    page = opened(path, width=width)
+    assert page.evaluate("document.documentElement.scrollWidth") <= width
+
+
+def test_no_picture_is_cut_off(opened):
+    """Every word of a picture lies within it."""
+    outside = opened("/model").evaluate(
+        "[...document.querySelectorAll('.figure text')].filter(text => {"
+        " const box = text.getBBox(), all = text.ownerSVGElement.viewBox.baseVal;"
+        " return box.x < 0 || box.x + box.width > all.width + 1; })"
+        ".map(text => text.textContent)"
+    )
+    assert outside == []
+
+
+@pytest.mark.parametrize("paper", ["A4", "Letter"])
+def test_model_facts_fit_on_one_printed_page(opened, paper):
+    """A label is one page, on paper of either world."""
+    pdf = opened("/model/facts").pdf(format=paper)
+    assert len(re.findall(rb"/Type\s*/Page\b(?!s)", pdf)) == 1
+
+
+def test_the_overview_is_seen_without_scrolling(opened):
+    """What, in whom, from what, now, not for, whom to tell: at once."""
+    page = opened("/model")
+    box = page.locator(".summary").bounding_box()
+    assert box["y"] + box["height"] < 900
+    assert page.locator(".summary dt").all_inner_texts() == [
+        "Predicts",
+        "In whom",
+        "From",
+        "Number now",
+        "Not for",
+        "Tell",
+    ]
+
+
+def test_every_link_of_the_contents_leads_to_a_heading(opened):
+    """By key and by finger."""
+    page = opened("/model")
+    for link in page.locator(".toc a").all():
+        target = link.get_attribute("href").removeprefix("#")
+        assert page.locator(f"h2#{target}").count() == 1
+
+
+def test_wide_tables_can_be_scrolled_by_keys(opened):
+    """Each is a region that has a name and takes the focus."""
+    for region in opened("/model").locator(".wide").all():
+        assert region.get_attribute("tabindex") == "0"
+        assert region.get_attribute("aria-label")
+
+
+@pytest.mark.parametrize("path", PAGES)
+def test_nothing_comes_from_elsewhere_and_little_in_all(browser, url, path):
+    """One origin, no inline style or script refused, under 150 kB."""
+    page = browser.new_page()
+    answers, said = [], []
+    page.on("response", lambda answer: answers.append(answer))  # noqa: PLW0108 Playwright marks its handlers
+    page.on("console", lambda message: said.append(message.text))
+    page.goto(url + path)
+    page.wait_for_load_state("networkidle")
+    origins = {urlsplit(each.url).netloc for each in answers}
+    assert origins == {urlsplit(url).netloc}
+    assert not [text for text in said if "Content Security Policy" in text]
+    assert sum(len(each.body()) for each in answers if each.status == 200) < 150_000
+    page.close()
