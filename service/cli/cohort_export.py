@@ -133,12 +133,12 @@ def from_export(
     """
     Make a table of the patients in a FHIR Bulk Data export.
 
-    FOLDER holds NDJSON files (.ndjson, .ndjson.gz) of Patient, Encounter, Procedure,
-    Observation and Condition; files of other types are read past. Each patient's first
-    operation is assessed by the rules of a call, as of the discharge; an operation whose
-    follow-up was not over on the day of the export is refused. Files may be larger
-    than memory. SCNEN_* settings apply: the site's codes, policy, time zone, and
-    SCNEN_SECRET_KEY for the pseudonyms.
+    FOLDER holds NDJSON files (.ndjson, .ndjson.gz) of Patient, Encounter,
+    Procedure, Observation and Condition; files of other types are read past. Each
+    patient's first operation is assessed by the rules of a call, as of the
+    discharge; an operation whose follow-up was not over on the day of the export is
+    refused. Files may be larger than memory. SCNEN_* settings apply: the site's
+    codes, policy, time zone, and SCNEN_SECRET_KEY for the pseudonyms.
 
     What is refused stands in OUT.refused.csv: patients with the reason, and lines that
     are no resource. docs/cohort-export.md tells the rules.
