@@ -94,7 +94,7 @@ def create_app(
         If a file that a setting names is refused, or, outside of open mode, no client
         could prove itself.
     """
-    metrics = Metrics(Wording(settings.locale).words["override"])
+    metrics = Metrics(Wording().words["override"])
     parts = build_parts(
         settings,
         clock,
