@@ -1,6 +1,7 @@
 """The paragraph for the discharge summary: short, plain, never a bare number."""
 
 from dataclasses import replace
+from types import SimpleNamespace
 
 import pytest
 
@@ -86,17 +87,9 @@ def test_a_low_number_beside_a_gap_is_not_given(build, write):
 
 def test_a_number_of_synthetic_patients_is_not_given(build):
     """What says nothing of the patient does not leave the hospital."""
-    model = load_bundled("demo-calibrated") if False else load_bundled("liu-nomogram")
-    synthetic = type("Calibration", (), {"is_synthetic": True})()
-    handover = Handover(Wording("en"), _Model(model, synthetic), POLICY.follow_up)
+    made_up = SimpleNamespace(calibration=SimpleNamespace(is_synthetic=True))
+    handover = Handover(Wording("en"), made_up, POLICY.follow_up)
     assert "of 100" not in handover.write(build.assessed(build.vertebra()))
-
-
-class _Model:
-    """A model that was calibrated on patients who do not exist."""
-
-    def __init__(self, model, calibration):
-        self.calibration = calibration
 
 
 @pytest.mark.parametrize(

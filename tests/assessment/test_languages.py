@@ -41,7 +41,7 @@ ALL = Capabilities(
 #: What stands in Chinese records in Latin letters.
 LATIN = {
     *("Cobb", "FABER", "Gaenslen", "Tinel"),
-    *("MRI", "PKP", "PVP", "SCNEN", "FHIR", "cm"),
+    *("MRI", "PKP", "PVP", "SCNEN", "FHIR", "cm", "mL"),
     *("Liu", "Pain", "Res"),
 }
 
