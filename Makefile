@@ -64,9 +64,12 @@ sbom: $(VENV)/setup.stamp ## Write build/sbom.json and check the licences
 audit: $(VENV)/setup.stamp ## Look up known weaknesses of the packages
 	$(PY) scripts/audit_packages.py
 
-messages: $(VENV)/setup.stamp ## List the words of the cards for translators
+messages: $(VENV)/setup.stamp ## List the words of the cards, compile the translations
 	$(VENV)/bin/pybabel -q extract -F service/locales/babel.cfg --no-location --no-wrap \
 	  --sort-output --omit-header -o service/locales/cards.pot service/templates/cards
+	$(VENV)/bin/pybabel -q update -D cards -d service/locales -i service/locales/cards.pot \
+	  --no-wrap --no-fuzzy-matching --ignore-obsolete --ignore-pot-creation-date
+	$(VENV)/bin/pybabel -q compile -D cards -d service/locales
 
 lock: ## Resolve the packages anew and write the lock files
 	@set -eu; tools=$$(mktemp -d); trap 'rm -rf "$$tools"' EXIT; \

@@ -72,7 +72,7 @@ class Pipeline:
             public_url=settings.public_url,
             canonical_base=settings.canonical_base,
             secret_key=settings.secret_key.encode(),
-            locale=settings.locale,
+            language=settings.locale,
         )
 
     def load(self, body: object) -> HookRequest:

@@ -99,6 +99,8 @@ class Client:
         ``silent`` or ``live``: whether it is shown cards. Open mode shows them anyway.
     title : str
         Name for people.
+    language : str or None
+        BCP 47 tag of the language in which it is answered; None for the application's.
     issuer : str or None
         ``iss`` of its JWTs, compared character by character.
     keys : KeySource or None
@@ -144,6 +146,7 @@ class Client:
     preset: str = "generic"
     stage: str = "silent"
     title: str = ""
+    language: str | None = None
     issuer: str | None = None
     keys: KeySource | None = None
     tenants: tuple[str, ...] = ()

@@ -28,6 +28,7 @@ def load_register(
     *,
     site_fields: Mapping[str, tuple[str | bool, ...]] | None = None,
     prefetch_keys: Collection[str] | None = None,
+    languages: Collection[str] = (),
 ) -> ClientRegister:
     """
     Read and check a register file.
@@ -40,6 +41,8 @@ def load_register(
         Fields that ``site`` may have, and the values of each.
     prefetch_keys : collection of str, optional
         Keys that ``prefetch_keys`` may rename; any, if not given.
+    languages : collection of str, optional
+        BCP 47 tags that ``language`` may have.
 
     Returns
     -------
@@ -57,6 +60,7 @@ def load_register(
         folder=path.parent,
         prefetch_keys=None if prefetch_keys is None else tuple(prefetch_keys),
         site_fields=site_fields or {},
+        languages=tuple(languages),
     )
     root = Item(document, "", faults)
     top: dict[str, Reader] = {"clients": lambda item: _entries(item, known)}

@@ -38,12 +38,15 @@ class Known:
         Prefetch keys of the application; None if any will do.
     site_fields : Mapping
         Fields of ``site`` and the values of each.
+    languages : tuple of str
+        Languages that the application speaks.
     """
 
     presets: tuple[str, ...] = ()
     folder: Path = Path()
     prefetch_keys: tuple[str, ...] | None = None
     site_fields: Mapping[str, tuple[str | bool, ...]] = field(default_factory=dict)
+    languages: tuple[str, ...] = ()
 
 
 def preset_fields() -> dict[str, Reader]:
@@ -93,6 +96,7 @@ def client_fields(known: Known) -> dict[str, Reader]:
         "prefetch_keys": lambda item: _prefetch_keys(item, known.prefetch_keys),
         "site": lambda item: _site(item, known.site_fields),
         "stage": lambda item: item.choice(STAGES),
+        "language": lambda item: item.choice(known.languages),
         **readers,
     }
 

@@ -8,7 +8,7 @@ from typing import Final, NamedTuple
 from cds_hooks import Card, DataUnavailable, HookRequest, Response
 from service.assessment import Assessment, Assessor, OutputMode
 from service.cards import CardComposer
-from service.clients import capabilities_of, signs_at
+from service.clients import capabilities_of, language_of, signs_at
 from service.fhir.findings import Reason
 from service.orders import Subject
 from service.records import Gathered, RecordReader
@@ -60,15 +60,16 @@ class FollowUpAdvice:
     assessors : Mapping of str or None to Assessor
         Turns resources into an assessment, by how a site signs kyphosis angles; None
         is for a site that has not said it.
-    composer : CardComposer
-        Turns an assessment into cards.
+    composers : Mapping of str or None to CardComposer
+        Turns an assessment into cards, by language; None is for a client that has not
+        said which.
     clock : callable
         Gives the time of the call, with its zone.
     """
 
     reader: RecordReader
     assessors: Mapping[str | None, Assessor]
-    composer: CardComposer
+    composers: Mapping[str | None, CardComposer]
     clock: Callable[[], datetime]
 
     def __call__(self, request: HookRequest) -> Response:
@@ -116,7 +117,7 @@ class FollowUpAdvice:
         gathered = self.reader.read(request)
         assessment = self._assess(request, subject, gathered)
         _refuse_silence(assessment, gathered)
-        cards = self.composer.compose(
+        cards = self.composers[language_of(request.client)].compose(
             assessment, subject, capabilities_of(request.client), gathered.fhir_version
         )
         if cards:

@@ -98,7 +98,7 @@ def create_app(
         If a file that a setting names is refused, or, outside of open mode, no client
         could prove itself.
     """
-    metrics = Metrics(Wording(settings.locale).words["override"])
+    metrics = Metrics(Wording().words["override"])
     parts = build_parts(
         settings,
         clock,
@@ -153,7 +153,7 @@ def create_app(
         create_nomogram_routes(
             Calculator(parts.model, parts.advice.mode_now, parts.policy),
             parts.switch.order,
-            locale=settings.locale,
+            language=settings.locale,
         )
     )
     app.register_blueprint(create_card_routes(card, moment))

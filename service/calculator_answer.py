@@ -38,13 +38,13 @@ class CalculatorAnswer:
 
     Parameters
     ----------
-    locale : str
+    language : str
         Language of the words.
     """
 
-    def __init__(self, locale: str) -> None:
-        self._cards = Wording(locale)
-        self._own: Any = load_words("nomogram.j2", locale)
+    def __init__(self, language: str) -> None:
+        self._cards = Wording(language)
+        self._own: Any = load_words("nomogram.j2", language)
 
     def write(self, found: Calculation) -> dict[str, Any]:
         """

@@ -104,9 +104,11 @@ def check_callers(file: Path, register: ClientRegister) -> None:
         )
 
 
-def check_stages(file: Path, register: ClientRegister, policy: Policy) -> None:
+def check_stages(
+    file: Path, register: ClientRegister, policy: Policy, locale: str
+) -> None:
     """
-    Refuse to show cards under thresholds that two people have not approved.
+    Refuse to show cards under thresholds, or in words, that nobody has approved.
 
     Parameters
     ----------
@@ -116,19 +118,31 @@ def check_stages(file: Path, register: ClientRegister, policy: Policy) -> None:
         The clients.
     policy : Policy
         The policy.
+    locale : str
+        Language of the clients that name none.
 
     Raises
     ------
     SettingsError
-        If a client is live and the policy is not approved by two.
+        If a client is live and the policy is not approved by two, or does not say
+        that the translation into the client's language is approved.
     """
-    live = [client.name for client in register if client.stage == "live"]
+    live = [client for client in register if client.stage == "live"]
     if live and not policy.approval.is_by_two:
         raise SettingsError(
-            f"SCNEN_CLIENTS_FILE: {file}: {live[0]} is live, but the policy is not"
+            f"SCNEN_CLIENTS_FILE: {file}: {live[0].name} is live, but the policy is not"
             " approved by two people. Name them and the day under approval in"
             " SCNEN_POLICY_FILE, or set stage: silent."
         )
+    for client in live:
+        language = client.language or locale
+        if not policy.approval.is_of(language):
+            raise SettingsError(
+                f"SCNEN_CLIENTS_FILE: {file}: {client.name} is live in {language}, but"
+                " nobody has approved the translation. A clinician who reads it names"
+                " it under approval.languages in SCNEN_POLICY_FILE (docs/languages.md);"
+                " or set stage: silent, or language: en."
+            )
 
 
 def allowed_origins(settings: Settings, register: ClientRegister) -> frozenset[str]:

@@ -1,28 +1,22 @@
 """From an assessment to the cards a clinician sees."""
 
+from collections.abc import Iterable
 from dataclasses import replace
-from typing import Any, Final, NamedTuple
+from typing import Final, NamedTuple
 
 from cds_hooks import Capabilities, Card, Coding, Source
-from service.assessment import (
-    ANGLES,
-    PREDICTORS,
-    RATIO,
-    Assessment,
-    Band,
-    OutputMode,
-    VertebraAssessment,
-)
-from service.detail import Standing, has_small_angle, render_detail
-from service.fhir.findings import Reason
+from service.assessment import Assessment, OutputMode
+from service.detail import Standing, render_detail
 from service.frames import frames
+from service.handover import Handover
+from service.headlines import ASKING, Headline, Headlines
 from service.identities import Identities
+from service.languages import ENGLISH
 from service.model.artifact import RiskModel
-from service.model.scoring import Score
 from service.orders import Subject
 from service.policy import MissingCard, Policy
 from service.suggestions import DischargeSuggestions
-from service.wording import Wording, format_percentile, of_100
+from service.wording import Wording
 
 __all__ = ["TOPICS", "CardComposer"]
 
@@ -36,28 +30,8 @@ TOPICS = (
     "ScnenOutsideModel",
 )
 
-#: Topics of the cards that ask for values.
-_ASKING: Final = frozenset({"ScnenInputMissing", "ScnenInputConflict"})
-
-#: So many missing values are named in a summary; more are "several".
-_MOST_NAMED = 2
-
 #: A client of which nothing is known.
 _ANY_CLIENT: Final = Capabilities()
-
-
-class _Headline(NamedTuple):
-    """
-    What the card is about: its topic, its sentence and whether to act.
-
-    `alone` is the sentence for clients that show nothing but it.
-    """
-
-    topic: str
-    summary: str
-    alone: str
-    indicator: str = "info"
-    suggests: bool = False
 
 
 class CardComposer:
@@ -78,7 +52,7 @@ class CardComposer:
         Base of the project's canonical URLs.
     secret_key : bytes
         Key from which the uuids of cards and suggestions are derived.
-    locale : str, default "en"
+    language : str, default "en"
         Language of the cards.
     """
 
@@ -91,32 +65,23 @@ class CardComposer:
         public_url: str,
         canonical_base: str,
         secret_key: bytes,
-        locale: str = "en",
+        language: str = ENGLISH,
     ) -> None:
         self._policy = policy
         self._identities = Identities(secret_key)
-        self._wording = Wording(locale)
-        words = self._wording.words
+        wording = Wording(language)
+        places = _Places(public_url, canonical_base)
         # Both modes, since a local calibration can expire while the service runs.
         modes = {mode, OutputMode.RELATIVE}
-        self._sources = {
-            item: _sources(model, item, words, public_url, canonical_base)
-            for item in modes
-        }
-        self._frame_of = frames(words, public_url)
+        self._writer = _Writer(wording, model, modes, policy, places)
+        # A card is named by what it says in English: one card in all languages.
+        self._namer = self._writer
+        if language != ENGLISH:
+            self._namer = _Writer(Wording(), model, modes, policy, places)
+        self._frame_of = frames(wording.words, public_url)
         self._suggestions = DischargeSuggestions(
-            self._wording, model, mode, policy, canonical_base, self._identities
+            wording, model, mode, policy, canonical_base, self._identities
         )
-        advice = self._wording.advice
-        self._standing = {
-            item: Standing(
-                mode=str(advice.mode(model, item, policy.approval)),
-                next_steps=str(advice.next_steps()),
-                limits=str(advice.limits(model)),
-                minimum_age_years=policy.eligibility.minimum_age_years,
-            )
-            for item in modes
-        }
 
     def compose(
         self,
@@ -145,16 +110,12 @@ class CardComposer:
             One card; none where there is no eligible operation, the risk is below
             average, or the policy wants none for missing values.
         """
-        headline = self._headline(assessment)
-        if headline is None:
+        written = self._writer.write(assessment)
+        named = self._namer.write(assessment)
+        if written is None or named is None:
             return ()
-        detail = render_detail(
-            self._wording, assessment, self._standing[assessment.mode]
-        )
-        source = self._sources[assessment.mode][headline.topic]
-        card_id = self._identities.name(
-            *self._identity(headline, subject, source, detail)
-        )
+        card_id = self._identities.name(*self._identity(named, subject))
+        headline = written.headline
         frame = self._frame_of(capabilities)
         offers = self._suggestions.offer(
             assessment, subject, card_id, capabilities, fhir_version
@@ -162,81 +123,16 @@ class CardComposer:
         card = frame.card(
             summary=headline.summary if frame.shows_detail else headline.alone,
             indicator=headline.indicator,
-            source=source,
+            source=written.source,
             uuid=card_id,
-            detail=detail,
+            detail=written.detail,
             suggestions=tuple(offers) if headline.suggests else (),
-            asks=headline.topic in _ASKING,
+            asks=headline.topic in ASKING,
         )
         return (card,)
 
-    def _headline(self, assessment: Assessment) -> _Headline | None:
-        """Choose what matters most: a number that calls for action, a gap, a limit."""
-        if assessment.not_assessed is Reason.NO_ELIGIBLE_OPERATION:
-            return None
-        if assessment.not_assessed is not None:
-            return self._outside(assessment.not_assessed)
-        top = next(iter(assessment.vertebrae), None)
-        if top and top.calls_for_follow_up and isinstance(top.score, Score):
-            return self._headline_of_number(assessment, top, top.score)
-        open_questions = [item for item in assessment.vertebrae if item.asks_for_values]
-        if open_questions:
-            several = len(assessment.vertebrae) > 1
-            return self._headline_of_gap(open_questions, several=several)
-        outside = [item.outside for item in assessment.vertebrae if item.outside]
-        return self._outside(outside[0]) if outside else None
-
-    def _headline_of_number(
-        self, assessment: Assessment, top: VertebraAssessment, score: Score
-    ) -> _Headline:
-        relative = assessment.mode is OutputMode.RELATIVE
-        n = format_percentile(score.percentile) if relative else of_100(score.risk)
-        variant = "-extrapolated" if score.extrapolated else ""
-        if len(assessment.vertebrae) > 1:
-            variant = "-several"
-        text = self._wording.summary[assessment.mode + variant] % {"n": n}
-        if not variant and _is_doubtful(assessment, top):
-            variant = "-doubtful"
-        alone = self._wording.alone[assessment.mode + variant] % {"n": n}
-        if relative:
-            return _Headline("ScnenRiskRelative", text, alone, suggests=True)
-        if top.band is Band.HIGH:
-            return _Headline("ScnenRiskHigh", text, alone, "warning", suggests=True)
-        return _Headline("ScnenRiskAboveAverage", text, alone, suggests=True)
-
-    def _headline_of_gap(
-        self, items: list[VertebraAssessment], *, several: bool
-    ) -> _Headline | None:
-        """Name what is wanted; records that contradict each other come first."""
-        if self._policy.missing_card is MissingCard.NEVER:
-            return None
-        gaps = [gap for item in items for gap in item.missing.items()]
-        conflicts = {name for name, gap in gaps if gap.reason is Reason.CONFLICT}
-        kind, topic = "missing", "ScnenInputMissing"
-        if conflicts:
-            kind, topic = "conflict", "ScnenInputConflict"
-        names = self._short_names(conflicts or {name for name, _ in gaps})
-        variant = "-several" if several else ""
-        text = self._wording.summary[f"{kind}{variant}"] % {"names": names}
-        return _Headline(topic, text, alone=text)
-
-    def _short_names(self, wanted: set[str]) -> str:
-        """Name up to two things; the ratio only where its angles are there."""
-        words = self._wording.words
-        if wanted & ANGLES:
-            wanted = wanted - {RATIO}
-        named = (words["short"][name] for name in PREDICTORS if name in wanted)
-        short = list(dict.fromkeys(named))
-        is_many = len(short) > _MOST_NAMED
-        return str(words["short_many"]) if is_many else ", ".join(short)
-
-    def _outside(self, reason: Reason) -> _Headline:
-        age = {"age": self._policy.eligibility.minimum_age_years}
-        text = self._wording.summary[reason] % age
-        return _Headline("ScnenOutsideModel", text, alone=text)
-
     def _identity(
-        self, headline: _Headline, subject: Subject, source: Source, detail: str
+        self, written: "_Written", subject: Subject
     ) -> tuple[str | None, ...]:
         """
         What makes two calls get one card.
@@ -246,31 +142,80 @@ class CardComposer:
         the encounter, whatever else is still missing next time, unless the policy
         wants a new one for each change.
         """
-        whom = (subject.patient_id, subject.encounter_id, headline.topic)
-        asks = headline.topic in _ASKING
-        if asks and self._policy.missing_card is MissingCard.ONCE_PER_ENCOUNTER:
+        topic = written.headline.topic
+        whom = (subject.patient_id, subject.encounter_id, topic)
+        once = self._policy.missing_card is MissingCard.ONCE_PER_ENCOUNTER
+        if topic in ASKING and once:
             return whom
-        return (*whom, source.label, headline.summary, detail)
+        label, summary = written.source.label, written.headline.summary
+        return (*whom, label, summary, written.detail)
 
 
-def _is_doubtful(assessment: Assessment, item: VertebraAssessment) -> bool:
-    """Whether the detail holds something against the number."""
-    said = assessment.flags or item.vertebra.flags or item.vertebra.conflicts
-    return bool(said) or item.models_disagree or has_small_angle(item.vertebra)
+class _Places(NamedTuple):
+    """Where the service and its definitions are found."""
+
+    public_url: str
+    canonical_base: str
+
+
+class _Written(NamedTuple):
+    """What a card says."""
+
+    headline: Headline
+    source: Source
+    detail: str
+
+
+class _Writer:
+    """Write what the cards say, in one language."""
+
+    def __init__(
+        self,
+        wording: Wording,
+        model: RiskModel,
+        modes: Iterable[OutputMode],
+        policy: Policy,
+        places: _Places,
+    ) -> None:
+        self._wording = wording
+        self._headlines = Headlines(wording, policy)
+        self._sources = {mode: _sources(wording, model, mode, places) for mode in modes}
+        self._standing = {
+            mode: _standing(wording, model, mode, policy) for mode in modes
+        }
+        self._handover = Handover(wording, model, policy.follow_up)
+
+    def write(self, assessment: Assessment) -> _Written | None:
+        headline = self._headlines.choose(assessment)
+        if headline is None:
+            return None
+        mode = assessment.mode
+        detail = render_detail(self._wording, assessment, self._standing[mode])
+        if handover := self._handover.write(assessment):
+            detail += f"\n{handover}\n"
+        return _Written(headline, self._sources[mode][headline.topic], detail)
+
+
+def _standing(
+    wording: Wording, model: RiskModel, mode: OutputMode, policy: Policy
+) -> Standing:
+    advice = wording.advice
+    return Standing(
+        mode=str(advice.mode(model, mode, policy.approval)),
+        next_steps=str(advice.next_steps()),
+        limits=str(advice.limits(model)),
+        minimum_age_years=policy.eligibility.minimum_age_years,
+    )
 
 
 def _sources(
-    model: RiskModel,
-    mode: OutputMode,
-    words: Any,  # noqa: ANN401 a template's module
-    public_url: str,
-    canonical_base: str,
+    wording: Wording, model: RiskModel, mode: OutputMode, places: _Places
 ) -> dict[str, Source]:
+    told = {"model": f"{model.id} {model.version}", "mode": wording.words["mode"][mode]}
     source = Source(
-        label=f"Liu et al., J Pain Res; {model.id} {model.version}, {mode}",
-        url=f"{public_url}/model",
+        label=wording.words["source"]["number"] % told, url=f"{places.public_url}/model"
     )
-    system = f"{canonical_base}/CodeSystem/card-topics"
+    system, words = f"{places.canonical_base}/CodeSystem/card-topics", wording.words
     return {
         topic: replace(source, topic=Coding(topic, system, words["topic"][topic]))
         for topic in TOPICS

@@ -13,7 +13,7 @@ from service.advice import (
     refuse_without_procedures,
     subject_of,
 )
-from service.clients import capabilities_of, signs_at
+from service.clients import capabilities_of, language_of, signs_at
 from service.followup import ChartReader, Quiet
 from service.followup_cards import ChartComposer
 from service.records import RecordReader
@@ -34,8 +34,9 @@ class ChartAdvice:
         Gathers the patient's record.
     charts : Mapping of str or None to ChartReader
         Finds what the follow-up calls for, by how a site signs kyphosis angles.
-    composer : ChartComposer
-        Turns that into cards.
+    composers : Mapping of str or None to ChartComposer
+        Turns that into cards, by language; None is for a client that has not said
+        which.
     clock : callable
         Gives the time of the call, with its zone.
     """
@@ -43,7 +44,7 @@ class ChartAdvice:
     discharge: FollowUpAdvice
     reader: RecordReader
     charts: Mapping[str | None, ChartReader]
-    composer: ChartComposer
+    composers: Mapping[str | None, ChartComposer]
     clock: Callable[[], datetime]
 
     def __call__(self, request: HookRequest) -> Response:
@@ -103,7 +104,7 @@ class ChartAdvice:
                 f"prefetch.observations: {why}; needed after an eligible operation,"
                 " send the complete result of the template"
             )
-        cards = self.composer.compose(
+        cards = self.composers[language_of(request.client)].compose(
             view, subject, capabilities_of(request.client), gathered.fhir_version
         )
         if not cards:

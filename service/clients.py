@@ -8,12 +8,14 @@ from typing import Final
 from cds_hooks import Capabilities, Client, ClientRegister
 from cds_hooks.register import PRESETS, load_register, preset
 from service.fhir.conventions import SIGN_CONVENTIONS
+from service.languages import languages
 
 __all__ = [
     "PREFETCH_KEYS",
     "SITE_FIELDS",
     "capabilities_of",
     "find_client",
+    "language_of",
     "load_clients",
     "signs_at",
 ]
@@ -49,7 +51,12 @@ def load_clients(path: Path) -> ClientRegister:
     ClientFileError
         If anything is wrong with it; tells everything that is.
     """
-    return load_register(path, site_fields=SITE_FIELDS, prefetch_keys=PREFETCH_KEYS)
+    return load_register(
+        path,
+        site_fields=SITE_FIELDS,
+        prefetch_keys=PREFETCH_KEYS,
+        languages=languages(),
+    )
 
 
 def find_client(register: ClientRegister, name: str) -> Client:
@@ -99,6 +106,23 @@ def capabilities_of(client: Client | None) -> Capabilities:
         Its own, or those that every known client has.
     """
     return client.capabilities if client else _OF_NOBODY
+
+
+def language_of(client: Client | None) -> str | None:
+    """
+    Tell in which language a client is answered.
+
+    Parameters
+    ----------
+    client : Client or None
+        The client; None if it is not known.
+
+    Returns
+    -------
+    str or None
+        One of `service.languages.languages`; None for that of the settings.
+    """
+    return client.language if client else None
 
 
 def signs_at(client: Client | None) -> str | None:

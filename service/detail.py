@@ -19,12 +19,8 @@ from service.wording import (
 
 __all__ = ["SMALL_ANGLE_DEG", "Standing", "has_small_angle", "render_detail"]
 
-_UNITS = {
-    "cement_ratio_percent": " %",
-    "cobb_preoperative_deg": "°",
-    "cobb_postoperative_deg": "°",
-    "cobb_restoration_ratio_percent": " %",
-}
+_ANGLES = {"cobb_preoperative_deg", "cobb_postoperative_deg"}
+_RATIOS = {"cement_ratio_percent", "cobb_restoration_ratio_percent"}
 
 #: Under this preoperative angle a reading error of 3° moves the risk widely.
 SMALL_ANGLE_DEG: Final = 5
@@ -180,7 +176,7 @@ def _number(
         sentences = _uncertainty(wording, assessment, item, score)
     if has_small_angle(item.vertebra):
         sentences.append(say["small-angle"])
-    return [number, " ".join(sentences)]
+    return [number, wording.joined("sentences", sentences)]
 
 
 def _uncertainty(
@@ -193,7 +189,7 @@ def _uncertainty(
         "reading-error": score.reading_error,
     }
     parts = [say[name] % _of_100(found) for name, found in ranges.items() if found]
-    sentences = [say["of-100"] % {"ranges": "; ".join(parts)}]
+    sentences = [say["of-100"] % {"ranges": wording.joined("series", parts)}]
     second = assessment.second_model
     if item.models_disagree and item.second_risk is not None and second:
         other = {"n": of_100(item.second_risk)}
@@ -231,12 +227,16 @@ def _gaps(wording: Wording, missing: Mapping[str, Missing]) -> str:
 
 def _gap(wording: Wording, names: list[str], gap: Missing) -> str:
     words = wording.words
-    labels = ", ".join(words["predictor"][name] for name in names)
-    detail = f" ({quote(gap.detail)})" if gap.detail else ""
+    labels = wording.joined("list", [words["predictor"][name] for name in names])
+    why = words["reason"][gap.reason]
+    if gap.detail:
+        why = wording.put("added", text=why, added=quote(wording.remarked(gap.detail)))
     told = [item for item in gap.candidates if item not in gap.detail]
-    candidates = f": {quote(', '.join(told))}" if told else ""
+    if told:
+        why = wording.put("label", label=why, text=quote(wording.joined("list", told)))
     where = wording.detail["looked-in"] % {"where": words["looked_in"][names[0]]}
-    return f"- **{labels}**: {words['reason'][gap.reason]}{detail}{candidates}. {where}"
+    told_and_sought = wording.joined("lists", [why, where])
+    return "- " + wording.put("label", label=f"**{labels}**", text=told_and_sought)
 
 
 def _table(wording: Wording, view: _View) -> str:
@@ -269,12 +269,13 @@ def _total_points(score: Score) -> int:
 def _in_words(
     wording: Wording, name: str, found: Measurement, item: VertebraAssessment
 ) -> str:
-    unit = _UNITS.get(name)
-    if unit is not None:
-        return f"{format_number(float(found.value))}{unit}"
+    if name in _ANGLES:
+        return f"{format_number(float(found.value))}°"
+    if name in _RATIOS:
+        return wording.put("percent", n=format_number(float(found.value)))
     word = str(wording.words[name][found.value])
     if name == "segment" and item.vertebra.level:
-        return f"{word} ({item.vertebra.level})"
+        return wording.put("added", text=word, added=item.vertebra.level)
     return word
 
 
@@ -289,7 +290,8 @@ def _notes(wording: Wording, view: _View) -> list[str]:
         notes += [words["flag"][flag] for flag in sorted(item.vertebra.flags)]
     if item.vertebra.conflicts:
         told = {gap.detail for gap in view.missing.values()}
-        notes += [quote(text) for text in item.vertebra.conflicts if text not in told]
+        new = (text for text in item.vertebra.conflicts if text not in told)
+        notes += [quote(wording.remarked(text)) for text in new]
     return notes
 
 
@@ -302,25 +304,32 @@ def _mode(wording: Wording, views: list[_View], standing: Standing) -> str:
     has_number = any(view.item.score is not None for view in views)
     newest = max([line.day for view in views for line in view.findings], default="")
     as_of = wording.detail["as-of"] % {"day": newest} if newest else ""
-    return " ".join(filter(None, [standing.mode if has_number else "", as_of]))
+    return wording.joined("sentences", [standing.mode if has_number else "", as_of])
 
 
 def _sources(wording: Wording, views: list[_View]) -> str:
     """Name the resource and the value as found behind each input."""
-    several = len(views) > 1
-    lines = [
-        f"{view.name + ': ' if several else ''}"
-        + "; ".join(
-            [
-                f"{line.label}: {quote(_source(line.found))}"
-                for line in view.findings
-                if isinstance(line.found, Measurement)
-            ]
-        )
-        for view in views
-    ]
-    return wording.detail["sources"] % {"list": ". ".join(lines)}
+    lines = [_sources_of_one(wording, view) for view in views]
+    if len(views) > 1:
+        lines = [
+            wording.put("label", label=view.name, text=line)
+            for view, line in zip(views, lines, strict=True)
+        ]
+    return wording.detail["sources"] % {"list": wording.joined("lists", lines)}
 
 
-def _source(found: Measurement) -> str:
-    return ", ".join(filter(None, (found.source, found.as_found, found.status)))
+def _sources_of_one(wording: Wording, view: _View) -> str:
+    return wording.joined(
+        "series",
+        [
+            wording.put("label", label=line.label, text=_source(wording, line.found))
+            for line in view.findings
+            if isinstance(line.found, Measurement)
+        ],
+    )
+
+
+def _source(wording: Wording, found: Measurement) -> str:
+    as_found = found.as_found and wording.remarked(found.as_found)
+    status = found.status and wording.remarked(found.status)
+    return quote(wording.joined("details", (found.source, as_found, status)))

@@ -11,7 +11,7 @@ __all__ = ["draw_model"]
 
 
 @lru_cache(maxsize=16)
-def draw_model(model: RiskModel, mode: OutputMode, locale: str = "en") -> str:
+def draw_model(model: RiskModel, mode: OutputMode, language: str = "en") -> str:
     """
     Draw the nomogram of a model.
 
@@ -22,7 +22,7 @@ def draw_model(model: RiskModel, mode: OutputMode, locale: str = "en") -> str:
     mode : OutputMode
         What kind of number it gives: ``relative`` ends with percentiles and holds no
         probability.
-    locale : str, default "en"
+    language : str, default "en"
         Language of the words.
 
     Returns
@@ -30,8 +30,8 @@ def draw_model(model: RiskModel, mode: OutputMode, locale: str = "en") -> str:
     str
         An SVG element.
     """
-    said = load_words("nomogram.j2", locale)
-    common = load_words("words.j2", locale)
+    said = load_words("nomogram.j2", language)
+    common = load_words("words.j2", language)
     words = Words(
         title=said.drawing["title"],
         points=said.drawing["points"],

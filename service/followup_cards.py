@@ -1,6 +1,6 @@
 """From what an opened chart calls for to the card a clinician sees."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from typing import Any, Final
 
@@ -12,6 +12,7 @@ from service.followup_detail import ChartDetail, weeks
 from service.followup_drafts import BlockOrder, Draft, ProvisionalDiagnosis
 from service.frames import frames
 from service.identities import Identities
+from service.languages import ENGLISH
 from service.model.artifact import RiskModel
 from service.orders import Subject
 from service.policy import Policy
@@ -48,7 +49,7 @@ class ChartComposer:
         Base of the project's canonical URLs.
     secret_key : bytes
         Key from which the uuids of cards and suggestions are derived.
-    locale : str, default "en"
+    language : str, default "en"
         Language of the cards.
     """
 
@@ -60,9 +61,9 @@ class ChartComposer:
         public_url: str,
         canonical_base: str,
         secret_key: bytes,
-        locale: str = "en",
+        language: str = ENGLISH,
     ) -> None:
-        wording, words = Wording(locale), load_words("followup.md.j2", locale)
+        wording, words = Wording(language), load_words("followup.md.j2", language)
         codes = f"{canonical_base}/CodeSystem/predictors"
         self._identities = Identities(secret_key)
         self._detail = ChartDetail(wording, words, policy)
@@ -75,7 +76,13 @@ class ChartComposer:
             policy.follow_up,
         )
         self._diagnosis = ProvisionalDiagnosis(words.diagnosis, words.place, codes)
-        self._sources = _sources(words, model, f"{public_url}/model", canonical_base)
+        self._sources = _sources(
+            wording.words["source"],
+            words.topic,
+            model,
+            f"{public_url}/model",
+            canonical_base,
+        )
         self._frame_of = frames(wording.words, public_url)
 
     def compose(
@@ -183,19 +190,20 @@ def _summaries(
 
 
 def _sources(
-    words: Any,  # noqa: ANN401 a template's module
+    labels: Mapping[str, str],
+    topics: Mapping[str, str],
     model: RiskModel,
     url: str,
     canonical_base: str,
 ) -> dict[Stage, Source]:
     system = f"{canonical_base}/CodeSystem/card-topics"
-    findings = Source(label="Liu et al., J Pain Res; diagnostic criteria", url=url)
-    equation = f"Liu et al., J Pain Res; {model.id} {model.version}"
-    review = Source(label=equation, url=url)
+    findings = Source(label=labels["criteria"], url=url)
+    group = labels["group"] % {"model": f"{model.id} {model.version}"}
+    review = Source(label=group, url=url)
     return {
         stage: replace(
             review if stage in _REVIEWS else findings,
-            topic=Coding(topic, system, words.topic[topic]),
+            topic=Coding(topic, system, topics[topic]),
         )
         for stage, topic in CHART_TOPICS.items()
     }

@@ -63,9 +63,8 @@ class ChartDetail:
         self._weeks = weeks(policy)
         shown = policy.follow_up.review_until_days + policy.chart.overdue_shown_days
         last = min(shown, policy.follow_up.horizon_days)
-        findings, review = words.limits["findings"], words.limits["review"]
-        self._limits = f"**{words.limits_label}:** {findings % {}}"
-        self._limits_of_review = f"**{words.limits_label}:** {review % {'last': last}}"
+        self._limits = self._limits_of("findings", {})
+        self._limits_of_review = self._limits_of("review", {"last": last})
         self._reminded: dict[Stage | None, frozenset[Reminded]] = {
             Stage.REVIEW_DUE: policy.chart.due_reminds,
             Stage.REVIEW_OVERDUE: policy.chart.overdue_reminds,
@@ -91,6 +90,10 @@ class ChartDetail:
         parts = self._review(view) if is_review else self._findings(view)
         return "\n\n".join(filter(None, parts)) + "\n"
 
+    def _limits_of(self, kind: str, numbers: dict[str, int]) -> str:
+        text = self._words.limits[kind] % numbers
+        return self._wording.put("heading", label=self._words.limits_label, text=text)
+
     def _findings(self, view: ChartView) -> Iterator[str]:
         words = self._words
         yield self._lead(view)
@@ -109,7 +112,7 @@ class ChartDetail:
         yield self._lead(view)
         yield str(words.red_flags)
         yield str(words.examination)
-        yield " ".join(self._why(view))
+        yield self._wording.joined("sentences", self._why(view))
         if view.criteria and any(map(_is_telling, view.criteria.all)):
             yield self._table(view.criteria)
         yield self._notes(view)
@@ -149,7 +152,8 @@ class ChartDetail:
         flags = self._wording.words["flag"]
         notes = [flags[flag] for flag in view.assessment.flags]
         for why, found in view.uncounted.items():
-            told = {"day": self._first_day, "sources": quote(", ".join(found))}
+            sources = quote(self._wording.joined("list", found))
+            told = {"day": self._first_day, "sources": sources}
             notes.append(self._words.uncounted[why]["note"] % told)
         if view.diagnosis is Diagnosis.UNCHECKED:
             notes.append(self._words.unchecked)
@@ -171,18 +175,30 @@ class ChartDetail:
             cells += [
                 self._doubt(criterion),
                 "",
-                quote(", ".join(criterion.candidates)),
+                quote(self._wording.joined("list", criterion.candidates)),
             ]
         else:
             found = criterion.findings[0]
-            sources = "; ".join(f"{f.source}, {f.status}" for f in criterion.findings)
+            sources = self._wording.joined(
+                "series",
+                [
+                    self._wording.joined("details", self._told(each))
+                    for each in criterion.findings
+                ],
+            )
             when = day(found.time or found.last_day)
             cells += [self._finding(found), when, quote(sources)]
         return f"| {' | '.join(cells)} |"
 
+    def _told(self, found: Found) -> tuple[str, str]:
+        return found.source, self._wording.remarked(found.status)
+
     def _doubt(self, criterion: Criterion) -> str:
         said = self._words.reason[criterion.reason]
-        return f"{said} ({quote(criterion.detail)})" if criterion.detail else str(said)
+        if not criterion.detail:
+            return str(said)
+        added = quote(self._wording.remarked(criterion.detail))
+        return self._wording.put("added", text=said, added=added)
 
     def _finding(self, found: Found) -> str:
         """Say the finding; how it was recorded where that says more, and its side."""
@@ -191,10 +207,12 @@ class ChartDetail:
             said = str(self._words.finding[name])
             extra = [found.site]
         else:
-            said = f"{format_number(found.value)} %"
-            extra = [found.as_found if found.as_found != said else "", found.site]
-        added = ", ".join(quote(text) for text in extra if text)
-        return f"{said} ({added})" if added else said
+            number = format_number(found.value)
+            said = self._wording.put("percent", n=number)
+            is_the_same = found.as_found in {f"{number} %", f"{number}%"}
+            extra = ["" if is_the_same else found.as_found, found.site]
+        added = self._wording.joined("list", [quote(text) for text in extra if text])
+        return self._wording.put("added", text=said, added=added) if added else said
 
 
 def _is_telling(criterion: Criterion) -> bool:

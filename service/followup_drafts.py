@@ -186,7 +186,7 @@ def _at_sites(draft: Draft, tender_point: Criterion, places: Words) -> Draft:
         "description": draft.description,
         "body_site": body_site["text"],
         "note": note["text"],
-        "sites": "; ".join(sites),
+        "sites": places["between"].join(sites),
     }
     kind = "recorded" if sites else "unknown"
 

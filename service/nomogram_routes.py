@@ -50,7 +50,7 @@ class _Drawing:
 
 
 def create_nomogram_routes(
-    calculator: Calculator, order: Callable[[], Order | None], *, locale: str = "en"
+    calculator: Calculator, order: Callable[[], Order | None], *, language: str = "en"
 ) -> Blueprint:
     """
     Build the page of the nomogram.
@@ -61,7 +61,7 @@ def create_nomogram_routes(
         Scores what is entered.
     order : callable
         Tells what is switched off.
-    locale : str, default "en"
+    language : str, default "en"
         Language of what is said about a patient.
 
     Returns
@@ -71,12 +71,12 @@ def create_nomogram_routes(
     """
     routes = Blueprint("nomogram", __name__)
     routes.after_request(protect)
-    answer = CalculatorAnswer(locale)
-    fields = _fields(calculator, locale)
+    answer = CalculatorAnswer(language)
+    fields = _fields(calculator, language)
 
     @routes.get("/nomogram")
     def page() -> Response:
-        return _page(calculator, fields, locale, is_off=_is_off(order()))
+        return _page(calculator, fields, language, is_off=_is_off(order()))
 
     @routes.post("/nomogram/score")
     def score() -> Response:
@@ -92,11 +92,11 @@ def create_nomogram_routes(
 
 
 def _page(
-    calculator: Calculator, fields: list[_Field], locale: str, *, is_off: bool
+    calculator: Calculator, fields: list[_Field], language: str, *, is_off: bool
 ) -> Response:
     models = () if is_off else tuple(calculator.models.values())
     drawings = [
-        _Drawing(model.id, mode, draw_model(model, mode, locale))
+        _Drawing(model.id, mode, draw_model(model, mode, language))
         for model in models
         for mode in calculator.modes(model)
     ]
@@ -124,8 +124,8 @@ def _kept_nowhere(response: Response) -> Response:
     return response
 
 
-def _fields(calculator: Calculator, locale: str) -> list[_Field]:
-    words = load_words("words.j2", locale)
+def _fields(calculator: Calculator, language: str) -> list[_Field]:
+    words = load_words("words.j2", language)
     studied: dict[str, tuple[float, float]] = {}
     for model in calculator.models.values():
         for quantity in (*model.predictors, *model.related):

@@ -4,6 +4,7 @@ from cds_hooks import Card, Coding, HookRequest, Source
 from service.clients import capabilities_of
 from service.frames import frames
 from service.identities import Identities
+from service.languages import ENGLISH
 from service.wording import Wording
 
 __all__ = ["OFF_TOPIC", "OffNotice"]
@@ -24,7 +25,7 @@ class OffNotice:
         Base of the project's canonical URLs.
     secret_key : bytes
         Key from which the uuids of cards are derived.
-    locale : str, default "en"
+    language : str, default "en"
         Language of the card.
     """
 
@@ -34,9 +35,9 @@ class OffNotice:
         public_url: str,
         canonical_base: str,
         secret_key: bytes,
-        locale: str = "en",
+        language: str = ENGLISH,
     ) -> None:
-        wording = Wording(locale)
+        wording = Wording(language)
         self._identities = Identities(secret_key)
         self._frame_of = frames(wording.words, public_url)
         self._off = wording.words["switched_off"]

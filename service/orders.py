@@ -18,6 +18,7 @@ __all__ = [
     "entrapment",
     "of_one_patient",
     "order_templates",
+    "times_of",
 ]
 
 SNOMED = "http://snomed.info/sct"
@@ -88,7 +89,7 @@ def order_templates(
     tuple of OrderTemplate
         Tender-point assessment, then diagnostic block.
     """
-    times = _times(follow_up)
+    times = times_of(follow_up)
     words = {
         order: {name: text % times for name, text in texts.items()}
         for order, texts in words.items()
@@ -222,8 +223,20 @@ def entrapment(code_system: str, text: str) -> dict[str, Any]:
     return {"coding": [own, nearest], "text": text}
 
 
-def _times(follow_up: FollowUp) -> dict[str, int]:
-    """Say the policy's days in the units people use."""
+def times_of(follow_up: FollowUp) -> dict[str, int]:
+    """
+    Say the policy's days in the units people use.
+
+    Parameters
+    ----------
+    follow_up : FollowUp
+        The policy's times.
+
+    Returns
+    -------
+    dict of str to int
+        ``from`` and ``until`` of the review in weeks, ``months`` of the horizon.
+    """
     return {
         "from": round(follow_up.review_from_days / _DAYS_A_WEEK),
         "until": round(follow_up.review_until_days / _DAYS_A_WEEK),

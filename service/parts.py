@@ -1,7 +1,7 @@
 """The parts of the service, built from the settings once at start; no web in them."""
 
 import logging
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
 from functools import cache
@@ -10,6 +10,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from cds_hooks import (
+    Card,
     Client,
     ClientFileError,
     ClientRegister,
@@ -22,7 +23,7 @@ from service.assessment import Assessor, OutputMode
 from service.callers import check_callers, check_stages
 from service.cards import CardComposer
 from service.chart import ChartAdvice, is_at_discharge
-from service.clients import find_client, load_clients, signs_at
+from service.clients import find_client, language_of, load_clients, signs_at
 from service.config import Settings, SettingsError
 from service.fhir.client import FHIRAccess
 from service.fhir.conventions import signed
@@ -215,21 +216,29 @@ def build_parts(
         )
         for signs, each in terminologies.items()
     }
-    composer = CardComposer(**_composing(settings, model, policy), mode=mode)
+    composing = _composing(settings, model, policy)
+    spoken = _spoken(settings, policy, (*clients, open_client))
     charts = {signs: ChartReader(each) for signs, each in assessors.items()}
     access = open_access(settings)
     discharge_reader, chart_reader = record_readers(
         settings, terminology, access, on_fetch
     )
-    advice = FollowUpAdvice(discharge_reader, assessors, composer, clock)
+    composers = {
+        name: CardComposer(**composing, mode=mode, language=language)
+        for name, language in spoken.items()
+    }
+    advice = FollowUpAdvice(discharge_reader, assessors, composers, clock)
     chart = ChartAdvice(
         advice,
         chart_reader,
         charts,
-        ChartComposer(**_composing(settings, model, policy)),
+        {
+            name: ChartComposer(**composing, language=language)
+            for name, language in spoken.items()
+        },
         clock,
     )
-    rules = Rules(switch.order, _notice(settings), settings.is_open)
+    rules = Rules(switch.order, _notice(settings, spoken), settings.is_open)
     gates = {
         "scnen-discharge": Gate(advice.advise, lambda _: True, rules),
         "scnen-chart": Gate(chart.advise, is_at_discharge, rules),
@@ -331,17 +340,35 @@ def _composing(settings: Settings, model: RiskModel, policy: Policy) -> dict[str
         "public_url": settings.public_url,
         "canonical_base": settings.canonical_base,
         "secret_key": settings.secret_key.encode(),
-        "locale": settings.locale,
     }
 
 
-def _notice(settings: Settings) -> OffNotice:
-    return OffNotice(
-        public_url=settings.public_url,
-        canonical_base=settings.canonical_base,
-        secret_key=settings.secret_key.encode(),
-        locale=settings.locale,
-    )
+def _spoken(
+    settings: Settings, policy: Policy, clients: Iterable[Client]
+) -> dict[str | None, str]:
+    """Tell the languages that are needed, by what a client says of its own."""
+    named = {client.language for client in clients if client.language is not None}
+    spoken: dict[str | None, str] = {each: each for each in sorted(named)}
+    spoken[None] = settings.locale
+    for language in sorted(set(spoken.values())):
+        if not policy.approval.is_of(language):
+            _log.warning("cards in %s: nobody approved the translation", language)
+    return spoken
+
+
+def _notice(
+    settings: Settings, spoken: Mapping[str | None, str]
+) -> Callable[[HookRequest], Card]:
+    notices = {
+        name: OffNotice(
+            public_url=settings.public_url,
+            canonical_base=settings.canonical_base,
+            secret_key=settings.secret_key.encode(),
+            language=language,
+        )
+        for name, language in spoken.items()
+    }
+    return lambda request: notices[language_of(request.client)](request)
 
 
 def _model(name: str) -> RiskModel:
@@ -428,7 +455,7 @@ def _clients(settings: Settings, policy: Policy) -> ClientRegister:
         raise SettingsError(f"SCNEN_CLIENTS_FILE: {error}") from error
     if not settings.is_open:
         check_callers(settings.clients_file, register)
-        check_stages(settings.clients_file, register, policy)
+        check_stages(settings.clients_file, register, policy, settings.locale)
     return register
 
 

@@ -1,7 +1,6 @@
 """The clinical policy: when a card is given, for whom, and who approved that."""
 
 from dataclasses import dataclass
-from datetime import date
 from enum import Enum, StrEnum
 from importlib.resources import files
 from pathlib import Path
@@ -9,6 +8,7 @@ from pathlib import Path
 import yaml
 
 from service.fields import FieldError, text, whole
+from service.policy_approval import Approval, read_approval
 from service.policy_fields import (
     PolicyError,
     choices,
@@ -181,34 +181,6 @@ class Overridden:
 
 
 @dataclass(frozen=True, slots=True)
-class Approval:
-    """
-    Who answers for the thresholds.
-
-    Attributes
-    ----------
-    approved_by : tuple of str
-        Names, empty when nobody has approved the policy here.
-    approved_on : datetime.date or None
-        Day of the approval.
-    """
-
-    approved_by: tuple[str, ...] = ()
-    approved_on: date | None = None
-
-    @property
-    def is_given(self) -> bool:  # numpydoc ignore=RT01
-        """Whether somebody has approved the policy."""
-        return bool(self.approved_by) and self.approved_on is not None
-
-    @property
-    def is_by_two(self) -> bool:  # numpydoc ignore=RT01
-        """Whether two people have: what a client that is shown cards needs."""
-        people = {" ".join(name.split()).casefold() for name in self.approved_by}
-        return self.is_given and len(people) > 1
-
-
-@dataclass(frozen=True, slots=True)
 class Policy:
     """
     The whole clinical policy, as one file states it.
@@ -301,7 +273,7 @@ def _parse(document: object) -> Policy:
         missing_card=_missing_card(root["missing_card"]),
         overridden=_overridden(root["overridden"]),
         stopping=read_stopping(root["stopping"]),
-        approval=_approval(root["approval"]),
+        approval=read_approval(root["approval"]),
     )
     _check_bands(policy.bands)
     _check_follow_up(policy.follow_up)
@@ -358,20 +330,6 @@ def _overridden(value: object) -> Overridden:
     if not isinstance(reasons, list) or not all(isinstance(x, str) for x in reasons):
         raise PolicyError("overridden.comes_back_for: must be a list of codes")
     return Overridden(stays_away, frozenset(reasons))
-
-
-def _approval(value: object) -> Approval:
-    found = section(value, "approval", Approval)
-    names, day = found["approved_by"], found["approved_on"]
-    if not isinstance(names, list) or not all(
-        isinstance(name, str) and name.strip() for name in names
-    ):
-        raise PolicyError("approval.approved_by: must be a list of names, maybe empty")
-    if day is not None and type(day) is not date:
-        raise PolicyError("approval.approved_on: must be a date (YYYY-MM-DD) or null")
-    if bool(names) != (day is not None):
-        raise PolicyError("approval: names and date go together")
-    return Approval(tuple(names), day)
 
 
 def _check_bands(bands: Bands) -> None:

@@ -121,7 +121,7 @@ class RiskRecord:
         rationale = self._words["rationale"][self._mode] % numbers
         prediction: dict[str, Any] = {
             "outcome": self._outcome,
-            "rationale": f"{rationale} {self._origin}",
+            "rationale": self._wording.joined("sentences", (rationale, self._origin)),
         }
         if self._mode is OutputMode.CALIBRATED:
             prediction["probabilityDecimal"] = n

@@ -11,6 +11,7 @@ from zoneinfo import available_timezones
 
 from environs import ValidationError
 
+from service.languages import languages
 from service.store.settings import DURABILITIES, UNRECORDED
 
 __all__ = ["VARIABLES", "Variable", "is_long_enough", "is_url", "secret_keys"]
@@ -20,7 +21,6 @@ _LONGEST_LINE = 200
 _HEADER = re.compile(r"[A-Za-z][A-Za-z0-9-]{0,63}")
 #: A client's own header of one of these names would be taken for the proxy's word.
 _OTHER_HEADERS = frozenset({"authorization", "cookie", "host", "origin"})
-_LOCALES = Path(__file__).parent / "locales"
 
 
 class Variable(NamedTuple):
@@ -174,12 +174,6 @@ def _is_header(value: str) -> None:
         raise ValidationError("no such name")
 
 
-def _is_language(value: str) -> None:
-    catalogue = _LOCALES / value / "LC_MESSAGES" / "cards.mo"
-    if value != "en" and not (value.isalnum() and catalogue.is_file()):
-        raise ValidationError("no such catalogue")
-
-
 def _is_time_zone(value: str) -> None:
     if value not in available_timezones():
         raise ValidationError("no such time zone")
@@ -312,7 +306,7 @@ VARIABLES: Mapping[str, Variable] = {
         _one_of("debug", "info", "warning", "error"),
     ),
     "SCNEN_LOCALE": Variable(
-        "en, or a language with a catalogue in service/locales", "str", _is_language
+        f"one of {', '.join(languages())}", "str", _one_of(*languages())
     ),
     "SCNEN_TRACING": Variable("true or false", "bool"),
     "SCNEN_WORKERS": Variable(

@@ -1,7 +1,6 @@
 """The words of cards in one language, and how numbers are written in them."""
 
-import gettext
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import date, datetime
 from functools import lru_cache
 from pathlib import Path
@@ -10,6 +9,8 @@ from typing import Any, TypeAlias
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from cds_hooks import escape_markdown
+from service.languages import ENGLISH, catalogue
+from service.remarks import Remarks
 
 __all__ = [
     "Wording",
@@ -37,26 +38,83 @@ class Wording:
 
     Parameters
     ----------
-    locale : str
-        Language, a folder of ``service/locales``; English needs no catalogue.
+    language : str, default "en"
+        One of `service.languages.languages`.
 
     Raises
     ------
-    FileNotFoundError
+    LookupError
         If there is no catalogue for the language.
     """
 
-    def __init__(self, locale: str) -> None:
-        sentences = load_words("sentences.j2", locale)
-        self.words: Words = vars(load_words("words.j2", locale))
+    def __init__(self, language: str = ENGLISH) -> None:
+        sentences = load_words("sentences.j2", language)
+        self.words: Words = vars(load_words("words.j2", language))
         self.summary: Sentences = sentences.summary
         #: Of clients that show nothing but the summary.
         self.alone: Sentences = sentences.alone
         self.detail: Sentences = sentences.detail
-        self.advice: Any = load_words("advice.md.j2", locale)
+        #: Of the paragraph for the discharge summary.
+        self.handover: Mapping[str, Any] = sentences.handover
+        self.advice: Any = load_words("advice.md.j2", language)
+        self._put: Sentences = self.words["put"]
+        self._between: Sentences = self.words["between"]
+        self._remarks = Remarks(self.words["remark"], self.words["remarked"])
+
+    def joined(self, how: str, parts: Iterable[str | None]) -> str:
+        """
+        Put one after the other.
+
+        Parameters
+        ----------
+        how : str
+            A key of ``between`` in ``words.j2``.
+        parts : iterable of str or None
+            Words, parts of a sentence or sentences; empty ones are left out.
+
+        Returns
+        -------
+        str
+            The text.
+        """
+        return self._between[how].join(filter(None, parts))
+
+    def put(self, how: str, **parts: str | int) -> str:
+        """
+        Put a label before a text, or something in brackets after it.
+
+        Parameters
+        ----------
+        how : str
+            A key of ``put`` in ``words.j2``.
+        **parts : str or int
+            What is put together.
+
+        Returns
+        -------
+        str
+            The text.
+        """
+        return self._put[how] % parts
+
+    def remarked(self, remark: str) -> str:
+        """
+        Say a remark of the extraction in the language of the cards.
+
+        Parameters
+        ----------
+        remark : str
+            In English, with what a record says in it.
+
+        Returns
+        -------
+        str
+            The same; what a record says stays as it is, and so does an unknown remark.
+        """
+        return self._remarks.say(remark)
 
 
-def load_words(template: str, locale: str) -> Any:  # noqa: ANN401 a template's module
+def load_words(template: str, language: str) -> Any:  # noqa: ANN401 a template's module
     """
     Load a template that sets words and sentences.
 
@@ -64,8 +122,8 @@ def load_words(template: str, locale: str) -> Any:  # noqa: ANN401 a template's 
     ----------
     template : str
         Name of a file in ``service/templates/cards``.
-    locale : str
-        Language, a folder of ``service/locales``; English needs no catalogue.
+    language : str
+        One of `service.languages.languages`.
 
     Returns
     -------
@@ -74,14 +132,14 @@ def load_words(template: str, locale: str) -> Any:  # noqa: ANN401 a template's 
 
     Raises
     ------
-    FileNotFoundError
+    LookupError
         If there is no catalogue for the language.
     """
-    return _templates(locale).get_template(template).module
+    return _templates(language).get_template(template).module
 
 
 @lru_cache(maxsize=8)
-def _templates(locale: str) -> Environment:
+def _templates(language: str) -> Environment:
     """Keep one environment for a language: compiling is a tenth of a start."""
     environment = Environment(
         loader=FileSystemLoader(_HERE / "templates" / "cards"),
@@ -90,11 +148,8 @@ def _templates(locale: str) -> Environment:
         extensions=["jinja2.ext.i18n"],
         auto_reload=False,
     )
-    catalogue = gettext.translation(
-        "cards", _HERE / "locales", [locale], fallback=locale == "en"
-    )
     environment.install_gettext_translations(  # type: ignore[attr-defined]
-        catalogue, newstyle=False
+        catalogue(language), newstyle=False
     )
     environment.filters["quote"] = quote
     return environment

@@ -42,6 +42,21 @@ def test_the_detail_sends_red_flags_ahead_of_the_nerve():
     assert detail.index("infection") < detail.index("tender point")
 
 
+def test_it_is_the_same_card_in_chinese():
+    """In other words, which say no less."""
+    chinese = OffNotice(
+        public_url="https://cds.example.org",
+        canonical_base="https://fhir.example.org",
+        secret_key=b"correct-horse-battery-staple-0001",
+        language="zh-Hans",
+    )
+    context = {"userId": "Practitioner/1", "patientId": "p1", "encounterId": "e1"}
+    card = chinese(HookRequest("encounter-discharge", "h", context))
+    assert card.uuid == notice().uuid
+    for needed in ("已停用", "未对该患者进行评估", "不代表没有风险"):
+        assert needed in card.summary
+
+
 def test_it_is_one_card_for_a_stay():
     """Whatever the client makes of it; another stay has its own."""
     assert notice().uuid == notice(detail="plain").uuid != notice("e2").uuid

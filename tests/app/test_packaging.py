@@ -76,6 +76,7 @@ def test_the_wheel_holds_data_templates_and_types(wheel):
         "service/data/policy/default.yaml",
         "service/data/examples/encounter-discharge.json",
         "service/templates/cards/sentences.j2",
+        "service/locales/zh_Hans/LC_MESSAGES/cards.mo",
         "service/templates/pages/model.html",
         "service/templates/pages/nomogram.html",
         "service/static/nomogram.css",

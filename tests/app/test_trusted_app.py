@@ -37,6 +37,9 @@ PUBLIC = {
     "/healthz/ready": "an orchestrator asks",
     "/openapi.yaml": "says what is published anyway",
     "/model": "cards link to it",
+    "/model.json": "the same for programs",
+    "/model/facts": "the same on one page",
+    "/model/chai.xml": "the same in CHAI's form",
     "/nomogram": "cards link to it; no patient's record is behind it",
     "/nomogram/score": "scores what a person types, and keeps nothing (decision 52)",
     "/cds-services": "unless a setting says otherwise",
@@ -451,6 +454,39 @@ def test_nobody_is_live_under_a_policy_that_two_have_not_approved(start, given):
     remedy = "north is live, but.*Name them.*under approval.*or set stage: silent"
     with pytest.raises(SettingsError, match=remedy):
         start(**given)
+
+
+def test_nobody_is_live_in_a_translation_that_nobody_has_approved(start):
+    """Words are clinical content; the message names both ways out."""
+    remedy = "north is live in zh-Hans.*approval.languages.*or set stage: silent"
+    with pytest.raises(SettingsError, match=remedy):
+        start(entry(language="zh-Hans"))
+    with pytest.raises(SettingsError, match=remedy):
+        start(SCNEN_LOCALE="zh-Hans")
+    assert start(entry(language="en"), SCNEN_LOCALE="zh-Hans")
+
+
+def test_an_unapproved_translation_is_told_at_start(start, caplog):
+    """A silent client may be answered in it, and the log says what is lacking."""
+    start(entry(stage="silent", language="zh-Hans"))
+    assert "cards in zh-Hans: nobody approved the translation" in caplog.messages
+
+
+def test_a_client_is_answered_in_its_language(start, example_request, tmp_path):
+    """Of two clients of one service each reads its own; it is one card."""
+    policy = tmp_path / "translated.yaml"
+    approved = POLICY.replace("approved_by: []", "approved_by: [A. One, B. Two]")
+    policy.write_text(approved.replace("languages: []", "languages: [zh-Hans]"))
+    cards = [
+        start(entry(language=language), SCNEN_POLICY_FILE=str(policy))
+        .test_client()
+        .post(DISCHARGE, json=example_request, headers=bearer())
+        .json["cards"][0]
+        for language in ("en", "zh-Hans")
+    ]
+    assert "of 100 in one study" in cards[0]["summary"]
+    assert "100 名患者中约" in cards[1]["summary"]
+    assert cards[0]["uuid"] == cards[1]["uuid"]
 
 
 def test_a_silent_client_needs_no_approval(start):

@@ -293,7 +293,7 @@ def test_the_next_step_names_its_checks_and_what_is_not_known(card_of, tender):
         "two hours | unknown | not recorded |  |  |",
         "anticoagulants, allergy to local anaesthetics, infection at the site",
         "reads neither medication nor allergies, and cannot see orders",
-        "2 mL of 1 % lidocaine at the tender point",
+        "2 mL of lidocaine 1 % at the tender point",
         "Record block and relief with their times",
     ):
         assert part in detail

@@ -64,9 +64,19 @@ def test_the_stopping_rules_are_those_set_beforehand():
 def test_a_sites_policy_names_who_approved_it(load):
     """Names and day go together."""
     policy = load(
-        "approval", {"approved_by": ["A. B."], "approved_on": date(2026, 5, 1)}
+        "approval",
+        {"approved_by": ["A. B."], "approved_on": date(2026, 5, 1), "languages": []},
     )
     assert policy.approval.is_given
+
+
+def test_a_sites_policy_names_the_translations_that_were_approved(load):
+    """Who approved the thresholds has read the cards in these languages, too."""
+    told = {"approved_by": ["A. B."], "approved_on": date(2026, 5, 1)}
+    approval = load("approval", {**told, "languages": ["zh-Hans"]}).approval
+    assert approval.is_of("zh-Hans")
+    assert approval.is_of("en")
+    assert not default_policy().approval.is_of("zh-Hans")
 
 
 @pytest.mark.parametrize(
@@ -110,6 +120,8 @@ def test_a_sites_policy_names_who_approved_it(load):
         ("approval.approved_by", "me", "must be a list of names"),
         ("approval.approved_by", ["me"], "names and date go together"),
         ("approval.approved_on", "May", "must be a date"),
+        ("approval.languages", "zh-Hans", "languages: must be a list of zh-Hans, may"),
+        ("approval.languages", ["zh"], "languages: must be a list of zh-Hans, maybe"),
         ("version", "", "version: must be a text"),
     ],
 )

@@ -32,7 +32,7 @@ def test_the_list_of_messages_is_that_of_the_templates():
 def test_english_needs_no_catalogue_and_another_language_does():
     """A language without its words is refused at start, not half translated."""
     assert Wording("en").words["segment"]["lumbar"] == "lumbar"
-    with pytest.raises(FileNotFoundError):
+    with pytest.raises(LookupError, match="no cards in tlh: en, zh-Hans"):
         Wording("tlh")
 
 

@@ -191,6 +191,21 @@ def test_without_a_list_of_keys_any_prefetch_key_may_be_renamed(load):
     assert client.prefetch_names("doses") == ("d", "doses")
 
 
+def test_a_client_may_name_a_language_that_the_application_speaks(load):
+    """By its BCP 47 tag, to the letter; without one the application decides."""
+    (client,) = load(north(language="zh-Hans"), languages=("en", "zh-Hans"))
+    assert client.language == "zh-Hans"
+    (client,) = load(north(), languages=("en", "zh-Hans"))
+    assert client.language is None
+
+
+@pytest.mark.parametrize("language", ["zh_Hans", "zh", "ZH-HANS", "tlh"])
+def test_a_language_that_nobody_speaks_is_refused(load, language):
+    """With the ones there are."""
+    with pytest.raises(ClientFileError, match=r"\.language: .*zh-Hans"):
+        load(north(language=language), languages=("en", "zh-Hans"))
+
+
 def test_without_site_fields_there_are_none(load):
     """The protocol alone knows nothing of a site."""
     with pytest.raises(ClientFileError, match=r"site\.angle_signs: is unknown"):

@@ -1,0 +1,59 @@
+"""The languages of the cards: how they are named, and where their words are."""
+
+from gettext import GNUTranslations, NullTranslations
+from pathlib import Path
+from typing import Final
+
+__all__ = ["CATALOGUES", "ENGLISH", "catalogue", "languages"]
+
+#: The language of the templates, which needs no catalogue.
+ENGLISH: Final = "en"
+
+CATALOGUES: Final = Path(__file__).parent / "locales"
+
+
+def languages() -> tuple[str, ...]:
+    """
+    Tell in which languages cards can be given.
+
+    Returns
+    -------
+    tuple of str
+        BCP 47 tags: English, then those with a compiled catalogue.
+
+    Examples
+    --------
+    >>> languages()
+    ('en', 'zh-Hans')
+    """
+    folders = (path.parts[-3] for path in CATALOGUES.glob("*/LC_MESSAGES/cards.mo"))
+    # Babel and gettext write an underscore where BCP 47 has a hyphen.
+    return (ENGLISH, *sorted(folder.replace("_", "-") for folder in folders))
+
+
+def catalogue(language: str) -> NullTranslations:
+    """
+    Read the words of a language.
+
+    Parameters
+    ----------
+    language : str
+        One of `languages`.
+
+    Returns
+    -------
+    gettext.NullTranslations
+        Gives for each English text the one of the language.
+
+    Raises
+    ------
+    LookupError
+        If there is no catalogue.
+    """
+    if language == ENGLISH:
+        return NullTranslations()
+    if language not in languages():
+        raise LookupError(f"no cards in {language}: {', '.join(languages())}")
+    folder = CATALOGUES / language.replace("-", "_")
+    with (folder / "LC_MESSAGES" / "cards.mo").open("rb") as file:
+        return GNUTranslations(file)
