@@ -138,10 +138,17 @@ def test_a_folder_that_exists_is_refused(tmp_path):
     assert "exists; name a new folder" in found.output
 
 
-@pytest.mark.parametrize("name", ["liu-nomogram", "a b"])
-def test_a_folder_that_names_no_model_is_refused(tmp_path, name):
-    """The artifact is named after it."""
-    assert "named after its folder" in quick(tmp_path / name).output
+@pytest.mark.parametrize(
+    ("name", "words"),
+    [
+        ("liu-nomogram", "is the name of a bundled model"),
+        ("a b", "letters, digits, dots and hyphens"),
+    ],
+)
+def test_a_folder_that_names_no_model_is_refused(tmp_path, name, words):
+    """The artifact is named after it; nothing was computed."""
+    assert words in quick(tmp_path / name).output
+    assert not (tmp_path / name).exists()
 
 
 def few_events(_, row):

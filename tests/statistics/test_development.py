@@ -6,15 +6,14 @@ import numpy as np
 import pytest
 from threadpoolctl import threadpool_limits
 
-from service.validation.development import (
+from service.validation.development import develop, split
+from service.validation.estimates import NotEstimableError
+from service.validation.optimism import (
     Performance,
     ResampledPipeline,
-    develop,
     optimism,
     performance,
-    split,
 )
-from service.validation.estimates import NotEstimableError
 from tests.statistics.development_reference import (
     REFERENCE,
     cancer,
