@@ -12,6 +12,7 @@ import numpy as np
 from service.cli.analysis import cohort_argument, model_option
 from service.cli.cohort_export import from_export
 from service.cli.cohort_output import counting, save_cohort, save_refused, tell
+from service.cli.cohort_readers import readers
 from service.cli.cohort_text import columns_text
 from service.cli.store_period import selecting, selection_of
 from service.cli.store_place import open_place
@@ -46,6 +47,7 @@ def cohort() -> None:
       scnen-cds cohort check cohort.csv
       scnen-cds cohort from-store --out cohort.csv
       scnen-cds cohort simulate --out synthetic.csv
+      scnen-cds cohort readers anna.csv ben.csv
     """  # noqa: D301 click keeps the lines below \\b as they are
 
 
@@ -208,3 +210,4 @@ def _notes(stored: Followed) -> list[str]:
 
 
 cohort.add_command(from_export)
+cohort.add_command(readers)
