@@ -9,8 +9,10 @@ from zoneinfo import ZoneInfo
 import click
 import numpy as np
 
+from service.cli.analysis import cohort_argument, model_option
 from service.cli.cohort_export import from_export
 from service.cli.cohort_output import counting, save_cohort, save_refused, tell
+from service.cli.cohort_readers import readers
 from service.cli.cohort_text import columns_text
 from service.cli.store_period import selecting, selection_of
 from service.cli.store_place import open_place
@@ -18,7 +20,7 @@ from service.cohort.decided import cohort_of
 from service.cohort.lines import COLUMNS, TableError
 from service.cohort.simulation import simulate as draw
 from service.cohort.table import read_cohort
-from service.model.artifact import ArtifactError, bundled_models, load_model
+from service.model.artifact import ArtifactError, find_model, load_model
 from service.store.cohort import Followed, followed
 
 __all__ = ["cohort"]
@@ -45,6 +47,7 @@ def cohort() -> None:
       scnen-cds cohort check cohort.csv
       scnen-cds cohort from-store --out cohort.csv
       scnen-cds cohort simulate --out synthetic.csv
+      scnen-cds cohort readers anna.csv ben.csv
     """  # noqa: D301 click keeps the lines below \\b as they are
 
 
@@ -62,7 +65,7 @@ def template() -> None:  # numpydoc ignore=PR01
 
 
 @cohort.command
-@click.argument("file", type=click.Path(path_type=Path, exists=True, dir_okay=False))
+@cohort_argument
 @click.option(
     "--signed-angles",
     is_flag=True,
@@ -119,16 +122,10 @@ def check(
     show_default=True,
     help="The same seed gives the same patients.",
 )
-@click.option(
-    "--model",
-    "model_id",
-    default="liu-nomogram",
-    show_default=True,
-    help="Gives the risks: a bundled model, or the path of an artifact.",
-)
+@model_option("Gives the risks")
 @_out_option
 def simulate(
-    *, n: int, seed: int, model_id: str, out: Path
+    *, n: int, seed: int, model_name: str, out: Path
 ) -> None:  # numpydoc ignore=PR01
     """
     Draw a synthetic cohort from the study's Table 1, for demonstration.
@@ -141,9 +138,8 @@ def simulate(
     Example:
       scnen-cds cohort simulate --n 340 --seed 1 --out synthetic.csv
     """  # noqa: D301 as above
-    path = bundled_models().get(model_id, Path(model_id))
     try:
-        model = load_model(path, today=datetime.now(UTC).date())
+        model = load_model(find_model(model_name), today=datetime.now(UTC).date())
         found = draw(model, n, np.random.default_rng(seed))
     except (ArtifactError, ValueError) as error:
         raise click.UsageError(str(error)) from error
@@ -214,3 +210,4 @@ def _notes(stored: Followed) -> list[str]:
 
 
 cohort.add_command(from_export)
+cohort.add_command(readers)

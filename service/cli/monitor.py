@@ -13,7 +13,7 @@ from service.config import Settings
 from service.model.artifact import (
     ArtifactError,
     RiskModel,
-    bundled_models,
+    find_model,
     load_model,
 )
 from service.monitor.calls import discharges
@@ -132,7 +132,7 @@ def capacity(
 
 
 def _model(settings: Settings) -> RiskModel:
-    path = bundled_models().get(settings.model, Path(settings.model))
+    path = find_model(settings.model)
     try:
         return load_model(path, may_be_expired=True)
     except ArtifactError as error:

@@ -1,11 +1,17 @@
 """``scnen-cds recalibrate``: fit the model's risks to a hospital's own patients."""
 
 from datetime import UTC, date, datetime
-from importlib import import_module
 from pathlib import Path
 from typing import Any
 
 import click
+
+from service.cli.analysis import (
+    cohort_argument,
+    model_option,
+    needing_statistics,
+    signed_angles_option,
+)
 
 __all__ = ["recalibrate"]
 
@@ -13,14 +19,8 @@ _day = click.DateTime(["%Y-%m-%d"])
 
 
 @click.command
-@click.argument("file", type=click.Path(path_type=Path, exists=True, dir_okay=False))
-@click.option(
-    "--model",
-    "name",
-    default="liu-nomogram",
-    show_default=True,
-    help="What is recalibrated: a bundled model, or the path of an artifact.",
-)
+@cohort_argument
+@model_option("What is recalibrated")
 @click.option(
     "--level",
     type=click.Choice(["auto", "intercept", "slope", "refit"]),
@@ -29,11 +29,7 @@ _day = click.DateTime(["%Y-%m-%d"])
     help="What is estimated again; auto: what the closed test chooses, as far as there"
     " are patients for it. More than they hold is refused.",
 )
-@click.option(
-    "--signed-angles",
-    is_flag=True,
-    help="As in `cohort check`: kyphosis has one sign here and lordosis the other.",
-)
+@signed_angles_option
 @click.option(
     "--out",
     type=click.Path(path_type=Path, dir_okay=False),
@@ -60,7 +56,7 @@ _day = click.DateTime(["%Y-%m-%d"])
 def recalibrate(
     *,
     file: Path,
-    name: str,
+    model_name: str,
     level: str,
     signed_angles: bool,
     out: Path | None,
@@ -85,16 +81,10 @@ def recalibrate(
       scnen-cds recalibrate cohort.csv --out north-1.json \\
         --approved-by "A. Surgeon" --approved-by "B. Statistician"
     """  # noqa: D301 click keeps the lines below \\b as they are
-    try:
-        recalibrating = import_module("service.cli.recalibrating")
-    except ModuleNotFoundError as error:
-        raise click.ClickException(
-            f"{error.name} is missing; the statistics are an extra:"
-            " pip install 'scnen-cds[validation]'"
-        ) from error
+    recalibrating = needing_statistics("recalibrating")
     text = recalibrating.run(
         file,
-        name,
+        model_name,
         level=None if level == "auto" else level,
         signed_angles=signed_angles,
         seed=seed,

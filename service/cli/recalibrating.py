@@ -5,29 +5,18 @@ from datetime import date
 from pathlib import Path
 from typing import Any, Final
 
-import click
 import numpy as np
 
 from service import fields
-from service.cli.layout import printable
+from service.cli.analysis import refusing
 from service.cli.recalibrate_text import next_text, report_text
+from service.cohort.independence import check_independent
 from service.cohort.patients import PatientCohort
-from service.cohort.table import TableError, read_cohort
-from service.cohort.units import check_units
+from service.cohort.table import read_cohort
 from service.model.arrays import design_matrix
-from service.model.artifact import (
-    ArtifactError,
-    RiskModel,
-    bundled_models,
-    load_model,
-)
-from service.validation.calibrated_artifact import (
-    Basis,
-    calibrated_document,
-    check_free,
-    id_and_version,
-    write_new,
-)
+from service.model.artifact import RiskModel, find_model, load_model
+from service.validation.artifact_files import check_free, id_and_version, write_new
+from service.validation.calibrated_artifact import Basis, calibrated_document
 from service.validation.recalibration import Recalibration, recalibrate
 from service.validation.updating import Level
 
@@ -99,11 +88,11 @@ def run(
 
     Raises
     ------
-    click.ClickException
+    ClickException
         If anything is refused.
     """
-    path = bundled_models().get(name, Path(name))
-    try:
+    path = find_model(name)
+    with refusing():
         if target is not None:
             _check_target(target)
         model = load_model(path, may_be_expired=True)
@@ -119,8 +108,6 @@ def run(
         )
         if target is not None and found.update.level is not Level.AS_IS:
             write_new(target.file, _document(path, found, used, target))
-    except (ArtifactError, TableError, ValueError, OSError) as error:
-        raise click.ClickException(printable(str(error))) from error
     return "\n\n".join(
         (
             report_text(model, cohort, used, found),
@@ -130,15 +117,7 @@ def run(
 
 
 def _check_patients(model: RiskModel, cohort: PatientCohort) -> None:
-    """Refuse patients of whom no model can be made, or this one was made already."""
-    name, made_of = cohort.source.name, model.calibration
-    check_units(cohort.columns)
-    digests = (model.provenance.citation, made_of.data_digest if made_of else "")
-    if any(cohort.source.digest in digest for digest in digests):
-        raise ValueError(
-            f"{name}: {model.id} {model.version} was made of these patients; take"
-            " others, or with --model the one it was made from"
-        )
+    check_independent(model, cohort)
     if "SYNTHETIC" in model.label and not cohort.source.is_synthetic:
         raise ValueError(
             f"--model: {model.id} {model.version} was made of synthetic patients; of"
@@ -157,7 +136,7 @@ def _design(model: RiskModel, used: PatientCohort) -> Any:  # noqa: ANN401 an ar
 
 def _check_target(target: Target) -> None:
     """Refuse what could not be written before anything is computed."""
-    id_and_version(target.file)
+    id_and_version(target.file.stem)
     check_free(target.file)
     if not any(name.strip() for name in target.approved_by):
         raise ValueError(
@@ -190,7 +169,7 @@ def _valid_until(target: Target) -> date:
 def _document(
     path: Path, found: Recalibration, used: PatientCohort, target: Target
 ) -> dict[str, Any]:
-    name, version = id_and_version(target.file)
+    name, version = id_and_version(target.file.stem)
     first, last = _operations(used, target)
     basis = Basis(
         id=name,

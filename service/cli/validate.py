@@ -1,29 +1,29 @@
 """``scnen-cds validate``: how well a model does on a hospital's own patients."""
 
-from importlib import import_module
 from pathlib import Path
 from typing import Any
 
 import click
 
+from service.cli.analysis import (
+    cohort_argument,
+    model_option,
+    needing_statistics,
+    signed_angles_option,
+)
+
 __all__ = ["validate"]
 
 
 @click.command
-@click.argument("file", type=click.Path(path_type=Path, exists=True, dir_okay=False))
+@cohort_argument
 @click.option(
     "--out",
     type=click.Path(path_type=Path, file_okay=False),
     required=True,
     help="Folder to write, which must not exist: report.html, results.json, curves.",
 )
-@click.option(
-    "--model",
-    "model_id",
-    default="liu-nomogram",
-    show_default=True,
-    help="What is validated: a bundled model, or the path of an artifact.",
-)
+@model_option("What is validated")
 @click.option(
     "--subgroup",
     "subgroups",
@@ -42,18 +42,21 @@ __all__ = ["validate"]
 @click.option(
     "--prevalence",
     type=click.FloatRange(0, 1, min_open=True, max_open=True),
-    help="Share with SCNEN in the population, for the decision curve of patients who"
-    " were sampled by outcome.",
+    help="Share with SCNEN in the population, between 0 and 1: for the decision curve,"
+    " where patients were sampled by outcome. It changes nothing else.",
 )
+@signed_angles_option
 @click.option(
-    "--signed-angles",
-    is_flag=True,
-    help="As in `cohort check`: kyphosis has one sign here and lordosis the other.",
+    "--resamples",
+    type=click.IntRange(2),
+    default=500,
+    show_default=True,
+    help="Of the bootstrap.",
 )
-@click.option("--resamples", default=500, show_default=True, help="Of the bootstrap.")
 @click.option("--seed", default=1, show_default=True, help="Of the resamples.")
 @click.option(
     "--jobs",
+    type=click.IntRange(1),
     default=1,
     show_default=True,
     help="Processes; results do not depend on it.",
@@ -81,11 +84,5 @@ def validate(
       scnen-cds validate cohort.csv --out validation
       scnen-cds validate cohort.csv --out validation --subgroup age_years:65,80 --jobs 4
     """  # noqa: D301 click keeps the lines below \\b as they are
-    try:
-        validating = import_module("service.cli.validating")
-    except ModuleNotFoundError as error:
-        raise click.ClickException(
-            f"{error.name} is missing; the statistics are an extra:"
-            " pip install 'scnen-cds[validation]'"
-        ) from error
+    validating = needing_statistics("validating")
     click.echo(validating.run(file, out, validating.Options(**options)))

@@ -1,32 +1,29 @@
-"""What ``scnen-cds validate`` does; imported when the statistics are needed."""
+"""What ``scnen-cds validate`` does; apart, since this needs the statistics."""
 
-import sys
 import textwrap
 from collections import Counter
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from datetime import UTC, date, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
-import click
 import numpy as np
 import orjson
 
 from service import __version__
+from service.cli.analysis import check_new_folder, refusing, telling, write_folder
+from service.cli.layout import printable
+from service.cohort.independence import check_independent
 from service.cohort.patients import PatientCohort
-from service.cohort.table import TableError, read_cohort
+from service.cohort.table import read_cohort
 from service.model.arrays import design_matrix
-from service.model.artifact import ArtifactError, bundled_models, load_model
+from service.model.artifact import find_model, load_model
 from service.model.risk_model import RiskModel
+from service.validation.evaluation import evaluate, resamples_of
 from service.validation.findings import findings
 from service.validation.performance import (
     Performance,
     Plan,
     ScoredPatients,
-    evaluate,
-    resamples_of,
     score_patients,
 )
 from service.validation.pictures import draw_all
@@ -34,10 +31,7 @@ from service.validation.profile import profile
 from service.validation.report import Asked, Enrolled, render
 from service.validation.results import curves_of, performance_json
 from service.validation.subgroups import Grouping, by_cuts, by_label
-from service.validation.weights import examination_weights
-
-if TYPE_CHECKING:
-    from service.validation.resampling import Progress
+from service.validation.weights import effective_sample_size, examination_weights
 
 __all__ = ["Options", "run"]
 
@@ -53,7 +47,7 @@ class Options:
 
     Attributes
     ----------
-    model_id : str
+    model_name : str
         Bundled model or path of an artifact.
     subgroups : tuple of str
         ``COLUMN`` or ``COLUMN:CUT,CUT``.
@@ -67,7 +61,7 @@ class Options:
         Of the bootstrap.
     """
 
-    model_id: str
+    model_name: str
     subgroups: tuple[str, ...]
     weigh_examined: bool
     prevalence: float | None
@@ -100,42 +94,34 @@ def run(file: Path, out: Path, options: Options) -> str:
     ClickException
         If something was refused; nothing was written then.
     """
-    if out.exists():
-        raise click.ClickException(f"--out: {out} exists; name a new folder")
-    try:
+    check_new_folder(out)
+    with refusing():
         cohort = read_cohort(file, signed_angles=options.signed_angles)
-        model = load_model(_artifact(options.model_id), today=_today())
+        # One whose day has passed may be validated: how else would it be renewed?
+        model = load_model(find_model(options.model_name), may_be_expired=True)
+        check_independent(model, cohort)
         patients, kept = _patients(cohort, model, options)
         plan = _plan(kept, options)
-        with _telling(resamples_of(patients, plan)) as progress:
+        with telling(resamples_of(patients, plan)) as progress:
             found = evaluate(
                 patients,
                 rng=np.random.default_rng(options.seed),
                 plan=replace(plan, progress=progress),
             )
-    except (TableError, ArtifactError, ValueError) as error:
-        raise click.ClickException(str(error)) from error
-    asked = Asked(
-        model=model,
-        seed=options.seed,
-        resamples=options.resamples,
-        signed_angles=options.signed_angles,
-        is_weighted=options.weigh_examined,
-        software=__version__,
-    )
-    enrolled = _enrolled(cohort, model, patients)
-    report = render(asked, enrolled, found, draw_all(patients, found))
+    asked = _asked(model, options)
+    enrolled = _enrolled(cohort, patients)
+    pictures = draw_all(patients, found, is_synthetic=enrolled.is_synthetic)
+    report = render(asked, enrolled, found, pictures)
     results = {**_basis(asked, enrolled), **performance_json(found)}
-    _write(out, report, results, found)
+    files = {
+        "report.html": report.encode(),
+        "results.json": orjson.dumps(results, option=orjson.OPT_INDENT_2) + b"\n",
+    }
+    curves = curves_of(found)
+    write_folder(
+        out, files | {f"{name}.csv": text.encode() for name, text in curves.items()}
+    )
     return _told(enrolled, found, out)
-
-
-def _artifact(model_id: str) -> Path:
-    return bundled_models().get(model_id, Path(model_id))
-
-
-def _today() -> date:
-    return datetime.now(UTC).date()
 
 
 def _patients(
@@ -190,26 +176,37 @@ def _grouping(kept: PatientCohort, asked: str) -> Grouping:
     return by_cuts(name, values, edges)
 
 
-def _enrolled(
-    cohort: PatientCohort, model: RiskModel, patients: ScoredPatients
-) -> Enrolled:
-    refused = {each.row for each in cohort.refused}
+def _asked(model: RiskModel, options: Options) -> Asked:
+    return Asked(
+        model=model,
+        seed=options.seed,
+        resamples=options.resamples,
+        signed_angles=options.signed_angles,
+        prevalence=options.prevalence,
+        software=__version__,
+    )
+
+
+def _enrolled(cohort: PatientCohort, patients: ScoredPatients) -> Enrolled:
     reasons = Counter(
         f"{each.field}: {each.reason}" if each.field else each.reason
         for each in cohort.refused
     )
+    refused = cohort.rows_refused
     examined = cohort.examined()
+    weights = patients.weights
     return Enrolled(
         source=cohort.source.name,
         digest=cohort.source.digest,
         is_synthetic=cohort.source.is_synthetic,
-        rows=len(cohort) + len(refused),
-        refused=len(refused),
+        rows=len(cohort) + refused,
+        refused=refused,
         reasons=reasons.most_common(_REASONS),
         not_examined=int((~examined).sum()),
-        incomplete=int((examined & ~cohort.complete(model)).sum()),
+        incomplete=int((examined & ~cohort.complete(patients.model)).sum()),
+        effective=None if weights is None else effective_sample_size(weights),
         warnings=cohort.warnings,
-        profile=profile(model, patients.design),
+        profile=profile(patients.model, patients.design),
     )
 
 
@@ -231,7 +228,10 @@ def _basis(asked: Asked, enrolled: Enrolled) -> dict[str, object]:
             "refused": enrolled.refused,
             "not_examined": enrolled.not_examined,
             "incomplete": enrolled.incomplete,
-            "is_weighted": asked.is_weighted,
+            "is_weighted": enrolled.effective is not None,
+            "effective_sample_size": enrolled.effective,
+            "signed_angles": asked.signed_angles,
+            "warnings": list(enrolled.warnings),
         },
         "seed": asked.seed,
         "resamples": asked.resamples,
@@ -239,42 +239,18 @@ def _basis(asked: Asked, enrolled: Enrolled) -> dict[str, object]:
     }
 
 
-def _write(
-    out: Path, report: str, results: dict[str, object], found: Performance
-) -> None:
-    texts = {"report.html": report}
-    texts |= {f"{name}.csv": text for name, text in curves_of(found).items()}
-    try:
-        out.mkdir(parents=True)
-        for name, text in texts.items():
-            (out / name).write_text(text, encoding="utf-8")
-        (out / "results.json").write_bytes(
-            orjson.dumps(results, option=orjson.OPT_INDENT_2) + b"\n"
-        )
-    except OSError as error:
-        raise click.ClickException(
-            f"--out: {out} cannot be written: {error.strerror}"
-        ) from error
-
-
-@contextmanager
-def _telling(total: int) -> Iterator["Progress"]:
-    """Show a bar on standard error; nothing where that is no terminal."""
-    label = "Bootstrap"
-    with click.progressbar(length=total, label=label, file=sys.stderr) as bar:
-        yield bar.update
-
-
 def _told(enrolled: Enrolled, found: Performance, out: Path) -> str:
     lines = ["SYNTHETIC patients: for demonstration only"] * enrolled.is_synthetic
+    lines += [f"warning: {each}" for each in enrolled.warnings]
     lines.append(
         f"{enrolled.rows} rows: {enrolled.refused} refused, {enrolled.not_examined} not"
-        f" examined, {enrolled.incomplete} incomplete; {found.n} patients,"
-        f" {found.events} with SCNEN"
+        f" examined ({enrolled.share_not_examined:.1%}), {enrolled.incomplete}"
+        f" incomplete; {found.n} patients, {found.events} with SCNEN"
     )
     marks = {"stop": "STOP ", "act": "TO DO", "note": "     "}
     for each in findings(found):
         wrapped = textwrap.wrap(each.text, _WIDTH)
         lines += [f"{marks[each.weight]}  {wrapped[0]}"]
         lines += [f"       {line}" for line in wrapped[1:]]
-    return "\n".join([*lines, f"written to {out}: report.html, results.json, curves"])
+    lines.append(f"written to {out}: report.html, results.json, curves")
+    return "\n".join(map(printable, lines))

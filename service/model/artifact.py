@@ -20,6 +20,7 @@ __all__ = [
     "RiskModel",
     "bundled_models",
     "canonical_digest",
+    "find_model",
     "load_bundled",
     "load_model",
 ]
@@ -65,6 +66,28 @@ def bundled_models() -> Mapping[str, Path]:
         File of each model, by model id.
     """
     return MappingProxyType({p.stem: p for p in sorted(_FOLDER.glob("*.json"))})
+
+
+def find_model(name: str) -> Path:
+    """
+    Find the artifact that somebody names.
+
+    Parameters
+    ----------
+    name : str
+        Id of a bundled model, or a path.
+
+    Returns
+    -------
+    pathlib.Path
+        Where it should be; `load_model` says if it is not there.
+
+    Examples
+    --------
+    >>> find_model("liu-nomogram").name, find_model("north-1.json").name
+    ('liu-nomogram.json', 'north-1.json')
+    """
+    return bundled_models().get(name, Path(name))
 
 
 def load_bundled(model_id: str) -> RiskModel:

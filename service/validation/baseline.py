@@ -2,12 +2,13 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from math import comb, prod
 from typing import Any, Final, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy import stats
+
+from service.validation.contingency import compare_counts, distance_of_shares
 
 __all__ = [
     "Count",
@@ -15,7 +16,6 @@ __all__ = [
     "Measured",
     "Moments",
     "compare",
-    "compare_counts",
     "compare_labels",
     "compare_numbers",
 ]
@@ -28,11 +28,6 @@ _Groups: TypeAlias = NDArray[np.bool_]
 _NORMAL: Final = 0.05
 _SHAPIRO_LARGEST: Final = 5000
 _SHAPIRO_SMALLEST: Final = 3
-#: Cochran's rule for Pearson's test: at most a fifth of the expected counts under 5,
-#: none under 1; Fisher's exact test otherwise.
-_SMALL, _LEAST, _SHARE_SMALL = 5, 1, 0.2
-#: Fisher's test lists the tables with the same margins, up to so many.
-_MOST_TABLES: Final = 200_000
 _PAIR: Final = 2
 
 
@@ -257,47 +252,8 @@ def compare_labels(name: str, labels: NDArray[Any], group: _Groups) -> Counted:
         second,
         test,
         p,
-        _distance_of_shares(np.array([first.counts, second.counts])),
+        distance_of_shares(np.array([first.counts, second.counts])),
     )
-
-
-def compare_counts(
-    first: tuple[int, ...], second: tuple[int, ...]
-) -> tuple[str, float]:
-    """
-    Test whether two groups have the same shares.
-
-    Two labels are tested with Yates' correction, as R does and the study's Table 1.
-
-    Parameters
-    ----------
-    first, second : tuple of int
-        Patients of each group with each label.
-
-    Returns
-    -------
-    tuple of (str, float)
-        ``chi-square`` or ``Fisher``, and the p value; 1 if there is one label.
-
-    Raises
-    ------
-    ValueError
-        If Fisher's test would have to list more than 200 000 tables.
-
-    Examples
-    --------
-    >>> test, p = compare_counts((75, 162), (39, 64))
-    >>> test, round(p, 3)
-    ('chi-square', 0.322)
-    """
-    table = np.array([first, second])
-    table = table[:, table.sum(axis=0) > 0]
-    if table.shape[1] < _PAIR:
-        return "chi-square", 1.0
-    expected = stats.contingency.expected_freq(table)
-    if expected.min() >= _LEAST and (expected < _SMALL).mean() <= _SHARE_SMALL:
-        return "chi-square", float(stats.chi2_contingency(table, correction=True)[1])
-    return "Fisher", _fisher(table)
 
 
 def _check_group(name: str, values: NDArray[Any], group: _Groups) -> None:
@@ -352,38 +308,3 @@ def _p_of_numbers(groups: list[_Array], *, is_normal: bool) -> float:
     if np.ptp(np.concatenate(groups)) == 0:
         return 1.0
     return float(stats.mannwhitneyu(*groups).pvalue)
-
-
-def _distance_of_shares(table: NDArray[np.int_]) -> float:
-    """Mahalanobis distance of the shares (Yang and Dalton); one label left out."""
-    shares = (table / table.sum(axis=1, keepdims=True))[:, 1:]
-    gap = shares[0] - shares[1]
-    spread = sum(np.diag(share) - np.outer(share, share) for share in shares) / 2
-    squared = gap @ np.linalg.pinv(np.atleast_2d(spread)) @ gap
-    if squared <= 0 < np.abs(gap).max(initial=0.0):
-        return float("nan")
-    return float(np.sqrt(max(squared, 0.0)))
-
-
-def _fisher(table: NDArray[np.int_]) -> float:
-    """Sum the tables with the same margins that are no likelier than this one."""
-    table = table[:, table.sum(axis=0).argsort()]
-    margin, first = table.sum(axis=0).tolist(), table[0].tolist()
-    size = sum(first)
-    if prod(min(column, size) + 1 for column in margin[:-1]) > _MOST_TABLES:
-        raise ValueError("labels: too many for Fisher's test; merge the rare ones")
-    ways = _ways(margin, size)
-    seen = prod(map(comb, margin, first))
-    return sum(number for number in ways if number <= seen) / sum(ways)
-
-
-def _ways(margin: list[int], size: int) -> list[int]:
-    """Count the ways to each first row with these column sums and this size."""
-    tables = [(1, size)]
-    for column in margin[:-1]:
-        tables = [
-            (ways * comb(column, count), rest - count)
-            for ways, rest in tables
-            for count in range(min(column, rest) + 1)
-        ]
-    return [ways * comb(margin[-1], rest) for ways, rest in tables]

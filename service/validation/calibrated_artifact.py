@@ -1,10 +1,8 @@
-"""Writing a recalibrated model as an artifact that the server can load."""
+"""A recalibrated model as an artifact that the server can load."""
 
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date
-from pathlib import Path
 from typing import Any, Final, TypeAlias
 
 import numpy as np
@@ -12,22 +10,15 @@ from numpy.typing import NDArray
 
 from service import __version__
 from service.fields import FieldError
-from service.model.artifact import bundled_models, canonical_digest
+from service.model.artifact import canonical_digest
 from service.model.cohort import NODES, rebuild
 from service.model.derivation import MODELS, weighted_quantiles
-from service.model.documents import render
 from service.model.sections import read_model
 from service.validation.estimates import Z_95
 from service.validation.recalibration import Recalibration
 from service.validation.updating import Level
 
-__all__ = [
-    "Basis",
-    "calibrated_document",
-    "check_free",
-    "id_and_version",
-    "write_new",
-]
+__all__ = ["Basis", "calibrated_document"]
 
 _Array: TypeAlias = NDArray[np.float64]
 
@@ -38,8 +29,6 @@ _WHAT: Final = {
 }
 #: How begins what an original says of its own numbers that an update replaces.
 _REPLACED: Final = ("the intercept", "the covariance", "the other readings")
-_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
-_NUMBERED = re.compile(r"(.+)-([1-9]\d*)")
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +39,7 @@ class Basis:
     Attributes
     ----------
     id, version : str
-        Of the new model, see `id_and_version`.
+        Of the new model, see `service.validation.artifact_files.id_and_version`.
     first_operation, last_operation : datetime.date
         Span of the patients.
     approved_by : tuple of str
@@ -72,45 +61,6 @@ class Basis:
     valid_until: date
     data_digest: str
     is_synthetic: bool
-
-
-def id_and_version(path: Path) -> tuple[str, str]:
-    """
-    Name a model after its file: ``north-3.json`` is version 3 of ``north``.
-
-    Parameters
-    ----------
-    path : pathlib.Path
-        Where the artifact is to stand.
-
-    Returns
-    -------
-    tuple of str
-        Id and version; version 1 for a file without a number.
-
-    Raises
-    ------
-    ValueError
-        If the name has other characters, or is that of a bundled model.
-
-    Examples
-    --------
-    >>> id_and_version(Path("north-3.json"))
-    ('north', '3')
-    """
-    if not _NAME.fullmatch(path.stem):
-        raise ValueError(
-            f"{path.name}: the model is named after its file; use letters, digits,"
-            " dots and hyphens, such as north-1.json"
-        )
-    numbered = _NUMBERED.fullmatch(path.stem)
-    name, version = (numbered[1], numbered[2]) if numbered else (path.stem, "1")
-    if name in bundled_models():
-        raise ValueError(
-            f"{path.name}: {name} is the name of a bundled model; choose another, such"
-            " as north-1.json"
-        )
-    return name, version
 
 
 def calibrated_document(
@@ -167,64 +117,6 @@ def calibrated_document(
     except FieldError as error:
         raise ValueError(f"{error.field}: {error.problem}") from error
     return content
-
-
-def write_new(path: Path, content: Mapping[str, Any]) -> None:
-    """
-    Write an artifact where no file is.
-
-    Parameters
-    ----------
-    path : pathlib.Path
-        The file.
-    content : Mapping
-        From `calibrated_document`.
-
-    Raises
-    ------
-    FileExistsError
-        As `check_free` does.
-    OSError
-        If it cannot be written.
-    """
-    content_bytes = render(content)
-    try:
-        with path.open("xb") as file:
-            file.write(content_bytes)
-    except FileExistsError:
-        check_free(path)
-        raise
-
-
-def check_free(path: Path) -> None:
-    """
-    Refuse a place where something is.
-
-    Parameters
-    ----------
-    path : pathlib.Path
-        Where an artifact is to stand.
-
-    Raises
-    ------
-    FileExistsError
-        If a file is there, whatever it holds; the message names a free one.
-    """
-    if path.exists():
-        raise FileExistsError(
-            f"{path} exists, and an artifact is never overwritten: patients were shown"
-            f" its numbers. Free: {_next_free(path)}"
-        )
-
-
-def _next_free(path: Path) -> Path:
-    numbered = _NUMBERED.fullmatch(path.stem)
-    name, number = (numbered[1], int(numbered[2])) if numbered else (path.stem, 1)
-    while True:
-        number += 1
-        free = path.with_name(f"{name}-{number}{path.suffix}")
-        if not free.exists():
-            return free
 
 
 def _digits(value: float) -> float:

@@ -1,4 +1,4 @@
-"""Developing a model as the study did: LASSO, backward elimination, its optimism."""
+"""Developing a model as the study did: LASSO, then backward elimination."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -7,31 +7,16 @@ from typing import Final, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from service.model.arrays import risk as expit
-from service.validation.discrimination import auc
 from service.validation.lasso import CrossValidation, cross_validate
-from service.validation.logistic import fit_logistic
-from service.validation.resampling import Progress, Rows, bootstrap
 from service.validation.selection import Elimination, Rule, eliminate_backward
 
-__all__ = [
-    "FEWEST_EVENTS",
-    "Development",
-    "Optimism",
-    "Performance",
-    "ResampledPipeline",
-    "develop",
-    "optimism",
-    "performance",
-    "split",
-]
+__all__ = ["FEWEST_EVENTS", "Development", "develop", "split"]
 
 _Array: TypeAlias = NDArray[np.float64]
 _Terms: TypeAlias = Sequence[Sequence[int]]
 
 #: With fewer patients of either outcome nothing is developed.
 FEWEST_EVENTS: Final = 20
-_MEASURES: Final = 4
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -96,59 +81,6 @@ class Development:
         path, place = self.lasso.path, self.lasso.one_se
         result: _Array = design @ path.coefficients[place] + path.intercepts[place]
         return result
-
-
-@dataclass(frozen=True, slots=True)
-class Performance:
-    """
-    How well a linear predictor does on some patients.
-
-    Attributes
-    ----------
-    auc : float
-        Area under the ROC curve; 0.5 for a model without predictors.
-    brier : float
-        Mean squared error of the risk.
-    slope, intercept : float
-        Of a logistic regression on the linear predictor: 1 and 0 are best. NaN for a
-        model without predictors, or if they have no finite estimate.
-    """
-
-    auc: float
-    brier: float
-    slope: float
-    intercept: float
-
-
-@dataclass(frozen=True, slots=True)
-class Optimism:
-    """
-    How much better a pipeline looks on its own patients than it is (Harrell).
-
-    Attributes
-    ----------
-    apparent, optimism, corrected : Performance
-        On the patients themselves; how much of it is self-deceit, the mean over
-        resamples of performance in the resample less performance on the patients;
-        the difference of both.
-    resamples, failed, without_predictors : int
-        How many were drawn; in how many no model could be fitted; in how many the
-        model had no predictor, so that they have no slope and intercept.
-    reasons : tuple of str
-        Why resamples failed.
-    selected, kept : tuple of float
-        In which share of the resamples LASSO kept each term, and the final model.
-    """
-
-    apparent: Performance
-    optimism: Performance
-    corrected: Performance
-    resamples: int
-    failed: int
-    without_predictors: int
-    reasons: tuple[str, ...]
-    selected: tuple[float, ...]
-    kept: tuple[float, ...]
 
 
 def split(
@@ -229,151 +161,3 @@ def develop(
     found = eliminate_backward(design, outcome, terms, start=selected, rule=rule)
     columns = tuple(column for term in found.kept for column in terms[term])
     return Development(lasso, selected, found, columns)
-
-
-def performance(linear_predictor: _Array, outcome: _Array) -> Performance:
-    """
-    Judge a linear predictor.
-
-    Parameters
-    ----------
-    linear_predictor : numpy.ndarray of shape (n_patients,)
-        Log odds.
-    outcome : numpy.ndarray of shape (n_patients,)
-        1 with the outcome, 0 without.
-
-    Returns
-    -------
-    Performance
-        Discrimination and calibration.
-    """
-    brier = float(((expit(linear_predictor) - outcome) ** 2).mean())
-    if np.ptp(linear_predictor) == 0:
-        return Performance(0.5, brier, np.nan, np.nan)
-    line = np.column_stack([np.ones(outcome.size), linear_predictor])
-    fit = fit_logistic(line, outcome)
-    intercept, slope = fit.coefficients.tolist()
-    return Performance(auc(outcome, linear_predictor), brier, slope, intercept)
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class ResampledPipeline:
-    """
-    The pipeline on one resample: performance there and here, and what was chosen.
-
-    Attributes
-    ----------
-    design : numpy.ndarray of shape (n_patients, n_columns)
-        Candidates.
-    outcome : numpy.ndarray of shape (n_patients,)
-        1 with the outcome, 0 without.
-    terms : sequence of sequence of int
-        Columns of each candidate.
-    folds : numpy.ndarray of int of shape (n_patients,)
-        Fold of each patient, kept in every resample.
-    rule : {"p", "aic"}
-        How backward elimination judges.
-    """
-
-    design: _Array
-    outcome: _Array
-    terms: _Terms
-    folds: NDArray[np.int_]
-    rule: Rule
-
-    def __call__(self, rows: Rows) -> _Array:
-        """
-        Develop on a resample.
-
-        Parameters
-        ----------
-        rows : numpy.ndarray of int of shape (n_drawn,)
-            Who was drawn, by place.
-
-        Returns
-        -------
-        numpy.ndarray of shape (8 + 2 n_terms,)
-            AUC, Brier score, slope and intercept in the resample; the same on the
-            patients; which terms LASSO selected, and which stayed, as 1 or 0.
-        """
-        drawn, outcome = self.design[rows], self.outcome[rows]
-        found = develop(drawn, outcome, self.terms, self.folds[rows], rule=self.rule)
-        inside = performance(found.linear_predictor(drawn), outcome)
-        outside = performance(found.linear_predictor(self.design), self.outcome)
-        chosen = [
-            [float(term in kept) for term in range(len(self.terms))]
-            for kept in (found.selected, found.kept)
-        ]
-        return np.array([*_numbers(inside), *_numbers(outside), *chosen[0], *chosen[1]])
-
-
-def optimism(
-    pipeline: ResampledPipeline,
-    *,
-    rng: np.random.Generator,
-    resamples: int = 200,
-    jobs: int = 1,
-    progress: Progress | None = None,
-) -> Optimism:
-    """
-    Correct apparent performance by doing every step again in bootstrap samples.
-
-    A patient stays in one fold, so that the copies in a resample are left out
-    together: a penalty chosen on copies of its own patients would be too weak.
-
-    Parameters
-    ----------
-    pipeline : ResampledPipeline
-        The patients, and what is done to them.
-    rng : numpy.random.Generator
-        Where chance comes from.
-    resamples : int
-        How many.
-    jobs : int
-        Processes; the numbers do not depend on it.
-    progress : Progress, optional
-        Told of newly finished resamples.
-
-    Returns
-    -------
-    Optimism
-        Apparent and corrected performance, and how stable the selection is.
-
-    Raises
-    ------
-    NotEstimableError
-        If the model itself, or that of every resample, has no finite estimates.
-    ValueError
-        If an array is malformed.
-    """
-    patients, terms = pipeline.outcome.size, len(pipeline.terms)
-    apparent = pipeline(np.arange(patients))[:_MEASURES]
-    drawn = bootstrap(
-        pipeline, patients, rng=rng, resamples=resamples, jobs=jobs, progress=progress
-    )
-    done = drawn.values[~np.isnan(drawn.values[:, 0])]
-    gap = _means(done[:, :_MEASURES] - done[:, _MEASURES : 2 * _MEASURES])
-    selected, kept = done[:, -2 * terms : -terms], done[:, -terms:]
-    return Optimism(
-        Performance(*apparent.tolist()),
-        Performance(*gap.tolist()),
-        Performance(*(apparent - gap).tolist()),
-        resamples,
-        failed=resamples - len(done),
-        without_predictors=int((~kept.any(axis=1)).sum()),
-        reasons=tuple(sorted(drawn.reasons)),
-        selected=tuple(selected.mean(axis=0).tolist()),
-        kept=tuple(kept.mean(axis=0).tolist()),
-    )
-
-
-def _numbers(found: Performance) -> tuple[float, float, float, float]:
-    return found.auc, found.brier, found.slope, found.intercept
-
-
-def _means(values: _Array) -> _Array:
-    """Average over resamples; slope and intercept over those whose model has them."""
-    known = ~np.isnan(values)
-    total = np.where(known, values, 0.0).sum(axis=0)
-    result: _Array = total / np.where(known.any(axis=0), known.sum(axis=0), np.nan)
-    return result

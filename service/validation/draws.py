@@ -1,7 +1,7 @@
 """How patients are drawn for bootstrap intervals, as one argument."""
 
 from dataclasses import dataclass
-from typing import Final, TypeAlias
+from typing import Final, TypeAlias, TypedDict
 
 import numpy as np
 from numpy.random import Generator
@@ -15,6 +15,13 @@ _Array: TypeAlias = NDArray[np.float64]
 
 #: More than for optimism: limits lie in the tails, and a resample takes microseconds.
 _RESAMPLES: Final = 2000
+
+
+class _Options(TypedDict):
+    rng: Generator
+    resamples: int
+    jobs: int
+    progress: Progress | None
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -57,15 +64,16 @@ class Draws:
         Resampled
             The numbers of each resample.
         """
-        return bootstrap(
-            statistic,
-            n,
-            rng=self.rng,
-            strata=strata,
-            resamples=self.resamples,
-            jobs=self.jobs,
-            progress=self.progress,
-        )
+        return bootstrap(statistic, n, strata=strata, **self.options())
+
+    def options(self) -> _Options:  # numpydoc ignore=RT01
+        """Give the same as options of `service.validation.resampling.bootstrap`."""
+        return {
+            "rng": self.rng,
+            "resamples": self.resamples,
+            "jobs": self.jobs,
+            "progress": self.progress,
+        }
 
 
 def times_drawn(rows: NDArray[np.intp], n: int) -> _Array:

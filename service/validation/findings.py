@@ -1,9 +1,10 @@
 """What the figures of a validation mean, and what to do: sentences for a committee."""
 
 import math
-from collections.abc import Iterator
+from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+from itertools import groupby
 from typing import Final
 
 import numpy as np
@@ -12,7 +13,7 @@ from service.validation.estimates import Estimate
 from service.validation.performance import Performance
 from service.validation.utility import DecisionCurve
 
-__all__ = ["Finding", "Weight", "findings", "useful_range"]
+__all__ = ["Finding", "Topic", "Weight", "findings", "steps", "useful_range"]
 
 _HALF: Final = 0.5
 #: The study calls discrimination good above this area.
@@ -32,6 +33,16 @@ class Weight(StrEnum):
     """To be known."""
 
 
+class Topic(StrEnum):
+    """What a finding is about."""
+
+    DISCRIMINATION = "discrimination"
+    SAMPLING = "sampling"
+    CALIBRATION = "calibration"
+    DECISIONS = "decisions"
+    PRECISION = "precision"
+
+
 @dataclass(frozen=True, slots=True)
 class Finding:
     """
@@ -39,12 +50,15 @@ class Finding:
 
     Attributes
     ----------
+    topic : Topic
+        What it is about.
     weight : Weight
         How much it matters.
     text : str
         What was found and what to do.
     """
 
+    topic: Topic
     weight: Weight
     text: str
 
@@ -61,14 +75,62 @@ def findings(found: Performance) -> tuple[Finding, ...]:
     Returns
     -------
     tuple of Finding
-        In the order: discrimination, calibration, utility, precision.
+        In the order of their topics.
     """
     return (
-        *_discrimination(found.auc.auc),
-        *_in_the_large(found.observed_expected),
-        *_slope(found.line.slope),
-        _utility(found.decision),
+        _discrimination(found.auc.auc),
+        _sampled()
+        if found.decision.is_population
+        else _in_the_large(found.observed_expected),
+        _slope(found.line.slope),
+        _decisions(found.decision),
         _precision(found),
+    )
+
+
+def steps(said: Sequence[Finding]) -> tuple[str, ...]:
+    """
+    Say what to do next, in the order in which it is done.
+
+    Parameters
+    ----------
+    said : sequence of Finding
+        From `findings`.
+
+    Returns
+    -------
+    tuple of str
+        Sentences.
+    """
+    to_do = {each.topic for each in said if each.weight is not Weight.NOTE}
+    is_stopped = any(each.weight is Weight.STOP for each in said)
+    told = []
+    if is_stopped:
+        told.append("Do not show this model's output to clinicians.")
+    if to_do - {Topic.PRECISION}:
+        told.append(
+            "Look at who was refused, not examined or incomplete before you believe a"
+            " figure: are they like the others? scnen-cds cohort check shows it."
+        )
+    is_sampled = any(each.topic is Topic.SAMPLING for each in said)
+    if Topic.CALIBRATION in to_do and not is_sampled:
+        told.append(
+            "Run scnen-cds recalibrate on this table: it says how much these patients"
+            " allow to change, and refuses more."
+        )
+        if not is_stopped:
+            told.append("Until then: output mode relative, which shows no probability.")
+    if Topic.PRECISION in to_do:
+        told.append(
+            "Go on collecting outcomes, of everybody operated on and not only of those"
+            " with a card, and decide by the ends of the intervals until then."
+        )
+    return (
+        *told,
+        "Put this report before the committee that approves the policy, together with"
+        " the number of reviews that scnen-cds monitor capacity expects.",
+        "Repeat it when the outcomes of another year are known, or when patients,"
+        " operations or measurement change.",
     )
 
 
@@ -87,115 +149,147 @@ def useful_range(decision: DecisionCurve) -> tuple[float, float] | None:
         First and last threshold of the longest run; None if there is none.
     """
     gain = decision.model - np.maximum(decision.treat_all, 0.0)
-    best: tuple[int, int] | None = None
-    start: int | None = None
-    for k, is_better in enumerate([*(gain > _NOTHING).tolist(), False]):
-        if is_better and start is None:
-            start = k
-        elif not is_better and start is not None:
-            if best is None or k - start > best[1] - best[0]:
-                best = (start, k)
-            start = None
-    if best is None:
+    runs = [
+        list(places)
+        for is_better, places in groupby(
+            range(gain.size), lambda place: bool(gain[place] > _NOTHING)
+        )
+        if is_better
+    ]
+    if not runs:
         return None
-    first, last = best[0], best[1] - 1
-    return float(decision.thresholds[first]), float(decision.thresholds[last])
+    longest = max(runs, key=len)
+    return (
+        float(decision.thresholds[longest[0]]),
+        float(decision.thresholds[longest[-1]]),
+    )
 
 
-def _discrimination(area: Estimate) -> Iterator[Finding]:
-    told = f"AUC {area.value:.3f}"
+def _discrimination(area: Estimate) -> Finding:
+    told = f"Discrimination: AUC {area.value:.3f}"
+    if area.value == 1:
+        return Finding(
+            Topic.DISCRIMINATION,
+            Weight.STOP,
+            f"{told}: no patient with SCNEN has a lower risk than one without. Look for"
+            " the outcome among the predictors.",
+        )
     if math.isnan(area.low):
-        yield Finding(Weight.ACT, f"{told}, without an interval: {area.note}.")
-        return
+        return Finding(
+            Topic.DISCRIMINATION,
+            Weight.ACT,
+            f"{told}, without an interval: {area.note}.",
+        )
     told += f" (95 % interval {area.low:.3f} to {area.high:.3f})"
     if area.low <= _HALF:
-        yield Finding(
+        return Finding(
+            Topic.DISCRIMINATION,
             Weight.STOP,
-            f"Discrimination: {told}. These patients give no evidence that the model"
-            " tells who gets SCNEN. Do not use it here.",
+            f"{told}. These patients give no evidence that the model tells who gets"
+            " SCNEN. Do not use it here.",
         )
-    elif area.value < _GOOD:
-        yield Finding(
+    if area.value < _GOOD:
+        return Finding(
+            Topic.DISCRIMINATION,
             Weight.ACT,
-            f"Discrimination: {told}, below the {_GOOD} that the study calls good."
-            " Look for differences in patients, measurement and outcome.",
+            f"{told}, below the {_GOOD} that the study calls good. Look for"
+            " differences in patients, measurement and outcome.",
         )
-    else:
-        yield Finding(Weight.NOTE, f"Discrimination: {told}.")
+    return Finding(Topic.DISCRIMINATION, Weight.NOTE, f"{told}.")
 
 
-def _in_the_large(ratio: Estimate) -> Iterator[Finding]:
+def _sampled() -> Finding:
+    """Say what patients who were sampled by outcome cannot tell."""
+    return Finding(
+        Topic.SAMPLING,
+        Weight.NOTE,
+        "Incidence: these patients were sampled by outcome, as --prevalence says."
+        " Observed over expected, calibration in the large, the calibration curve, Brier"
+        " scores and the number of patients that it takes say nothing about a population then;"
+        " discrimination, slope and decision curve do. Do not recalibrate on them.",
+    )
+
+
+def _in_the_large(ratio: Estimate) -> Finding:
     told = f"{ratio.value:.2f} ({ratio.low:.2f} to {ratio.high:.2f})"
-    if ratio.low > 1:
-        yield Finding(
-            Weight.ACT,
-            f"Risks are too low here: observed over expected cases {told}. Recalibrate"
-            " before anybody is shown a probability, or show relative output.",
-        )
-    elif ratio.high < 1:
-        yield Finding(
-            Weight.ACT,
-            f"Risks are too high here: observed over expected cases {told}. Recalibrate"
-            " before anybody is shown a probability, or show relative output.",
-        )
-    else:
-        yield Finding(
+    if ratio.low <= 1 <= ratio.high:
+        return Finding(
+            Topic.CALIBRATION,
             Weight.NOTE,
-            f"Risks fit the incidence on the whole, as far as these patients can tell:"
+            "Risks fit the incidence on the whole, as far as these patients can tell:"
             f" observed over expected cases {told}.",
         )
+    too = "low" if ratio.low > 1 else "high"
+    return Finding(
+        Topic.CALIBRATION,
+        Weight.ACT,
+        f"Risks are too {too} here: observed over expected cases {told}. Recalibrate"
+        " before anybody is shown a probability, or show relative output.",
+    )
 
 
-def _slope(slope: Estimate) -> Iterator[Finding]:
+def _slope(slope: Estimate) -> Finding:
     if not slope.is_known:
-        yield Finding(Weight.ACT, f"Calibration slope: none. {slope.note}.")
-        return
+        return Finding(
+            Topic.CALIBRATION, Weight.ACT, f"Calibration slope: none. {slope.note}."
+        )
     told = f"calibration slope {slope.value:.2f} ({slope.low:.2f} to {slope.high:.2f})"
-    if slope.high < 1:
-        yield Finding(
-            Weight.ACT,
-            f"Risks are too extreme: {told}. High ones are too high and low ones too"
-            " low; recalibrate intercept and slope if there are patients enough.",
+    if slope.value <= 0:
+        return Finding(
+            Topic.CALIBRATION,
+            Weight.STOP,
+            f"The higher the risk, the fewer cases: {told}. Look for swapped codes of"
+            " outcome, segment or method before anything else.",
         )
-    elif slope.low > 1:
-        yield Finding(
-            Weight.ACT,
-            f"Risks are not extreme enough: {told}. Recalibrate intercept and slope if"
-            " there are patients enough.",
+    if slope.low <= 1 <= slope.high:
+        return Finding(
+            Topic.CALIBRATION, Weight.NOTE, f"Spread of the risks: {told}; 1 is ideal."
         )
-    else:
-        yield Finding(Weight.NOTE, f"Spread of the risks: {told}; 1 is ideal.")
+    said = (
+        f"Risks are too extreme: {told}. High ones are too high and low ones too low;"
+        if slope.high < 1
+        else f"Risks are not extreme enough: {told};"
+    )
+    return Finding(
+        Topic.CALIBRATION,
+        Weight.ACT,
+        f"{said} recalibrate intercept and slope if there are patients enough.",
+    )
 
 
-def _utility(decision: DecisionCurve) -> Finding:
+def _decisions(decision: DecisionCurve) -> Finding:
     useful = useful_range(decision)
     if useful is None:
         return Finding(
+            Topic.DECISIONS,
             Weight.ACT,
             "Decisions: at no threshold is the model better than following up everybody"
             " or nobody.",
         )
     low, high = useful
     return Finding(
+        Topic.DECISIONS,
         Weight.NOTE,
-        f"Decisions: the model is better than following up everybody or nobody between"
+        "Decisions: the model is better than following up everybody or nobody between"
         f" thresholds of {low:.0%} and {high:.0%}. Whether the one you mean to use is"
         " among them is the question, not how wide the range is.",
     )
 
 
 def _precision(found: Performance) -> Finding:
-    told = f"{found.n} patients with {found.events} cases"
+    told = f"Precision: {found.n} patients with {found.events} cases"
     if found.verdict is None:
         return Finding(
+            Topic.PRECISION,
             Weight.ACT,
-            f"Precision: {told}. What a precise validation takes cannot be computed for"
-            " this area under the curve.",
+            f"{told}. What a precise validation takes cannot be computed for this area"
+            " under the curve.",
         )
     if found.verdict.is_enough:
-        return Finding(Weight.NOTE, f"Precision: {told} are enough.")
+        return Finding(Topic.PRECISION, Weight.NOTE, f"{told} are enough.")
     return Finding(
+        Topic.PRECISION,
         Weight.ACT,
-        f"Precision: {told} are {found.verdict.words}. The intervals say what these"
-        " patients leave open; a number inside them is no proof.",
+        f"{told} are {found.verdict.words}. The intervals say what these patients leave"
+        " open; a number inside them is no proof.",
     )

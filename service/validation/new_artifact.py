@@ -61,7 +61,8 @@ def new_artifact(
     model: NewModel,
     candidates: Candidates,
     patients: NDArray[np.bool_],
-    model_id: str,
+    *,
+    name: tuple[str, str],
 ) -> dict[str, Any]:
     """
     Make the artifact of a new model.
@@ -78,8 +79,8 @@ def new_artifact(
         All patients and columns.
     patients : numpy.ndarray of bool of shape (n_patients,)
         Whom it was fitted to.
-    model_id : str
-        What it is called.
+    name : tuple of str
+        Id and version, see `service.validation.artifact_files.id_and_version`.
 
     Returns
     -------
@@ -101,8 +102,8 @@ def new_artifact(
     slopes = np.array([row.value for row in model.model])
     content: dict[str, Any] = {
         "schema": SCHEMA,
-        "id": model_id,
-        "version": "1",
+        "id": name[0],
+        "version": name[1],
         "mode": "anchored",
         "label": _label(model),
         "outcome": _outcome(),

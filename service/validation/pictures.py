@@ -4,6 +4,8 @@ import io
 import math
 import re
 from collections.abc import Callable, Mapping
+from functools import partial
+from html import escape
 from typing import Any, Final, TypeAlias
 
 import matplotlib as mpl
@@ -15,7 +17,7 @@ from numpy.typing import NDArray
 from service.validation.performance import Performance, ScoredPatients
 from service.validation.points import total_points
 
-__all__ = ["draw_all", "svg"]
+__all__ = ["draw_all"]
 
 _Array: TypeAlias = NDArray[np.float64]
 
@@ -23,6 +25,8 @@ _Array: TypeAlias = NDArray[np.float64]
 #: in style as well, for prints without colour.
 _COLOURS: Final = ("#0072b2", "#d55e00", "#56b4e9")
 _GREY: Final = "#6b6b6b"
+_RED: Final = "#b3261e"
+_SYNTHETIC: Final = "SYNTHETIC patients"
 _STYLE: Final[Any] = {
     "svg.hashsalt": "scnen-cds",
     "svg.fonttype": "none",
@@ -40,9 +44,12 @@ _MEDIAN: Final = {"color": "black", "linewidth": 1.5}
 #: Dots are spread over this width, the same way each time.
 _SPREAD: Final = 0.36
 _GOLDEN: Final = 0.6180339887
+_NO_METADATA: Final = {"Date": None, "Creator": None, "Format": None, "Type": None}
 
 
-def draw_all(patients: ScoredPatients, found: Performance) -> Mapping[str, str]:
+def draw_all(
+    patients: ScoredPatients, found: Performance, *, is_synthetic: bool = False
+) -> Mapping[str, str]:
     """
     Draw all pictures of a validation.
 
@@ -52,6 +59,8 @@ def draw_all(patients: ScoredPatients, found: Performance) -> Mapping[str, str]:
         On whom.
     found : Performance
         What was found.
+    is_synthetic : bool
+        Whether nobody is a patient; each picture then says so, wherever it is shown.
 
     Returns
     -------
@@ -59,66 +68,50 @@ def draw_all(patients: ScoredPatients, found: Performance) -> Mapping[str, str]:
         SVG elements by name: ``roc``, ``calibration``, ``decision``, ``points``,
         ``predictors``.
     """
-    return {
-        "roc": svg("ROC curve", lambda axes: _roc(axes, found)),
-        "calibration": svg(
-            "Calibration curve", lambda axes: _calibration(axes, patients, found)
+    pictures: dict[str, tuple[str, Callable[[Axes], None]]] = {
+        "roc": ("ROC curve", partial(_roc, found=found)),
+        "calibration": (
+            "Calibration curve",
+            partial(_calibration, patients=patients, found=found),
         ),
-        "decision": svg("Decision curve", lambda axes: _decision(axes, found)),
-        "points": svg(
+        "decision": ("Decision curve", partial(_decision, found=found)),
+        "points": (
             "Nomogram points by outcome",
-            lambda axes: _points_by_outcome(axes, patients),
+            partial(_points_by_outcome, patients=patients),
         ),
-        "predictors": svg(
+        "predictors": (
             "AUC of each predictor and of the model",
-            lambda axes: _predictors(axes, found),
+            partial(_predictors, found=found),
         ),
+    }
+    mark = _SYNTHETIC if is_synthetic else ""
+    return {
+        name: _svg(name, title, draw, mark) for name, (title, draw) in pictures.items()
     }
 
 
-def svg(
-    title: str,
-    draw: Callable[[Axes], None],
-    size: tuple[float, float] = _SIZE,
-) -> str:
-    """
-    Draw one picture.
-
-    Parameters
-    ----------
-    title : str
-        What it shows, for those who do not see it.
-    draw : callable
-        Draws on the axes.
-    size : tuple of float
-        Width and height in inches.
-
-    Returns
-    -------
-    str
-        An SVG element that scales with the page and asks for nothing from elsewhere.
-    """
+def _svg(name: str, title: str, draw: Callable[[Axes], None], mark: str) -> str:
+    """Draw an element that scales with the page and asks for nothing from elsewhere."""
     with mpl.rc_context(_STYLE):
-        figure = Figure(figsize=size, layout="constrained")
-        draw(figure.subplots())
+        figure = Figure(figsize=_SIZE, layout="constrained")
+        axes = figure.subplots()
+        draw(axes)
+        axes.set_title(mark, color=_RED)
         buffer = io.StringIO()
         figure.savefig(buffer, format="svg", transparent=True, metadata=_NO_METADATA)
     text = buffer.getvalue()
     text = text[text.index("<svg") :]
-    width, height = (72 * side for side in size)
+    width, height = (72 * side for side in _SIZE)
+    label = escape(": ".join(filter(None, (title, mark))))
     opening = (
-        f'<svg role="img" aria-label="{title}" viewBox="0 0 {width:g} {height:g}"'
+        f'<svg role="img" aria-label="{label}" viewBox="0 0 {width:g} {height:g}"'
         ' xmlns="http://www.w3.org/2000/svg"'
         ' xmlns:xlink="http://www.w3.org/1999/xlink">'
     )
-    # Names of parts are unique in one picture only, and a page has several.
-    mark = re.sub("[^a-z]", "", title.lower())[:12]
-    text = re.sub(r'\bid="', f'id="{mark}-', text)
-    text = re.sub(r'(xlink:href="#|url\(#)', rf"\1{mark}-", text)
-    return re.sub(r"<svg[^>]*>", opening, text, count=1).strip()
-
-
-_NO_METADATA: Final = {"Date": None, "Creator": None, "Format": None, "Type": None}
+    # Ids of parts are unique in one picture only, and a page has several.
+    text = re.sub(r'\bid="', f'id="{name}-', text)
+    text = re.sub(r'(xlink:href="#|url\(#)', rf"\1{name}-", text)
+    return re.sub(r"<svg[^>]*>", lambda _: opening, text, count=1).strip()
 
 
 def _roc(axes: Axes, found: Performance) -> None:

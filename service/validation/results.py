@@ -11,9 +11,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from service.validation.estimates import Estimate
+from service.validation.goodness_of_fit import FitTest
 from service.validation.performance import Performance
-from service.validation.points import FiveNumbers
+from service.validation.rationality import PredictorAuc
 from service.validation.subgroups import Subgroup
+from service.validation.utility import DecisionCurve
 
 __all__ = ["curves_of", "performance_json"]
 
@@ -32,74 +34,30 @@ def performance_json(found: Performance) -> dict[str, Any]:
     Returns
     -------
     dict
-        JSON-ready: a number that cannot be had is None, and the reason stands beside it
-        as ``note``.
+        JSON-ready: a number that cannot be had is None, and calibration says why
+        in ``notes``.
     """
-    area, decision = found.auc, found.decision
     return {
         "n": found.n,
         "events": found.events,
-        "auc": _number(area.auc.value),
-        "auc_ci": _interval(area.auc),
-        "auc_method": area.method,
-        "calibration": {
-            "intercept_in_the_large": _number(found.intercept_in_the_large.value),
-            "slope": _number(found.line.slope.value),
-            "observed_expected": _number(found.observed_expected.value),
-            "ici": _number(found.curve.ici.value),
-            "e50": _number(found.curve.e50.value),
-            "e90": _number(found.curve.e90.value),
-            "emax": _number(found.curve.emax.value),
-            "intervals": {
-                "intercept_in_the_large": _interval(found.intercept_in_the_large),
-                "slope": _interval(found.line.slope),
-                "observed_expected": _interval(found.observed_expected),
-                "ici": _interval(found.curve.ici),
-                "e50": _interval(found.curve.e50),
-                "e90": _interval(found.curve.e90),
-                "emax": _interval(found.curve.emax),
-            },
-            "smoother": found.curve.curve.smoother,
-            "failed_resamples": dict(found.curve.failures),
-            "mean_absolute_error_after_recalibration": None
-            if found.recalibrated is None
-            else _number(found.recalibrated.errors.ici),
-            "hosmer_lemeshow": None
-            if found.hosmer_lemeshow is None
-            else _plain(asdict(found.hosmer_lemeshow)),
-            "spiegelhalter": None
-            if found.spiegelhalter is None
-            else _plain(asdict(found.spiegelhalter)),
-        },
+        "auc": _number(found.auc.auc.value),
+        "auc_ci": _interval(found.auc.auc),
+        "auc_method": found.auc.method,
+        "auc_ci_bootstrap": None
+        if found.auc_resampled is None
+        else _interval(found.auc_resampled.auc),
+        "calibration": _calibration(found),
         "brier": _number(found.brier.score.value),
         "brier_ci": _interval(found.brier.score),
         "brier_scaled": _number(found.brier.scaled.value),
         "brier_scaled_ci": _interval(found.brier.scaled),
-        "prevalence": decision.prevalence,
-        "is_population_prevalence": decision.is_population,
-        "net_benefit": [
-            {
-                "threshold": float(decision.thresholds[k]),
-                "model": _number(decision.model[k]),
-                "treat_all": _number(decision.treat_all[k]),
-                "standardised": _number(decision.standardised[k]),
-                "interventions_avoided": _number(decision.interventions_avoided[k]),
-            }
-            for k in range(decision.thresholds.size)
-        ],
-        "predictors": [
-            {
-                "name": each.name,
-                "auc": _number(each.against_model.first),
-                "p_against_model": _number(each.against_model.p_value),
-                "is_reversed": each.is_reversed,
-                "method": each.against_model.method,
-            }
-            for each in found.predictors
-        ],
+        "prevalence": found.decision.prevalence,
+        "is_population_prevalence": found.decision.is_population,
+        "net_benefit": _net_benefit(found.decision),
+        "predictors": [_predictor(each) for each in found.predictors],
         "points": {
-            "with_outcome": _box(found.points.with_outcome),
-            "without_outcome": _box(found.points.without_outcome),
+            "with_outcome": asdict(found.points.with_outcome),
+            "without_outcome": asdict(found.points.without_outcome),
         },
         "subgroups": [_subgroup(each) for each in found.subgroups],
         "sample_size": {
@@ -157,6 +115,64 @@ def curves_of(found: Performance) -> Mapping[str, str]:
     return {name: _csv(each) for name, each in columns.items()}
 
 
+def _calibration(found: Performance) -> dict[str, Any]:
+    estimates = {
+        "intercept_in_the_large": found.intercept_in_the_large,
+        "slope": found.line.slope,
+        "observed_expected": found.observed_expected,
+        "ici": found.curve.ici,
+        "e50": found.curve.e50,
+        "e90": found.curve.e90,
+        "emax": found.curve.emax,
+    }
+    again = found.recalibrated
+    return {
+        **{name: _number(each.value) for name, each in estimates.items()},
+        "intervals": {name: _interval(each) for name, each in estimates.items()},
+        "notes": {name: each.note for name, each in estimates.items() if each.note},
+        "smoother": found.curve.curve.smoother,
+        "failed_resamples": dict(found.curve.failures),
+        "mean_absolute_error_after_recalibration": None
+        if again is None
+        else _number(again.errors.ici),
+        "hosmer_lemeshow": _test(found.hosmer_lemeshow),
+        "spiegelhalter": _test(found.spiegelhalter),
+    }
+
+
+def _net_benefit(found: DecisionCurve) -> list[dict[str, float | None]]:
+    columns = {
+        "threshold": found.thresholds,
+        "model": found.model,
+        "treat_all": found.treat_all,
+        "standardised": found.standardised,
+        "interventions_avoided": found.interventions_avoided,
+    }
+    return [
+        dict(zip(columns, map(_number, row), strict=True))
+        for row in zip(*columns.values(), strict=True)
+    ]
+
+
+def _predictor(found: PredictorAuc) -> dict[str, Any]:
+    return {
+        "name": found.name,
+        "auc": _number(found.against_model.first),
+        "p_against_model": _number(found.against_model.p_value),
+        "is_reversed": found.is_reversed,
+        "method": found.against_model.method,
+    }
+
+
+def _test(found: FitTest | None) -> dict[str, Any] | None:
+    if found is None:
+        return None
+    return {
+        name: _number(value) if isinstance(value, float) else value
+        for name, value in asdict(found).items()
+    }
+
+
 def _csv(columns: Mapping[str, _Array]) -> str:
     buffer = io.StringIO()
     writer = csv.writer(buffer, lineterminator="\n")
@@ -176,17 +192,6 @@ def _number(value: float) -> float | None:
 
 def _interval(found: Estimate) -> list[float | None]:
     return [_number(found.low), _number(found.high)]
-
-
-def _plain(values: Mapping[str, Any]) -> dict[str, Any]:
-    return {
-        name: _number(value) if isinstance(value, float) else value
-        for name, value in values.items()
-    }
-
-
-def _box(found: FiveNumbers) -> dict[str, Any]:
-    return asdict(found)
 
 
 def _subgroup(found: Subgroup) -> dict[str, Any]:

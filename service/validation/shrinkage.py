@@ -5,6 +5,7 @@ from typing import TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
+from threadpoolctl import threadpool_limits
 
 from service.validation.estimates import NotEstimableError
 from service.validation.logistic import LogisticFit, fit_logistic
@@ -84,7 +85,8 @@ def estimate_shrinkage(
     null = _fitted(columns[:, :1], outcome)
     chi_squared = 2 * (fit.log_likelihood - null.log_likelihood)
     heuristic = 1 - design.shape[1] / chi_squared if chi_squared > 0 else -np.inf
-    found = [_slope(columns, outcome, rng) for _ in range(resamples)]
+    with threadpool_limits(1):  # these matrices are small: threads would only wait
+        found = [_slope(columns, outcome, rng) for _ in range(resamples)]
     slopes = [slope for slope in found if slope is not None]
     failed = resamples - len(slopes)
     if failed > _MOST_FAILED * resamples:

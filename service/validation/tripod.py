@@ -8,8 +8,9 @@ from pathlib import Path
 from service import __version__
 from service.model.artifact import load_bundled
 from service.model.predictors import INPUTS
-from service.validation.development import Performance
-from service.validation.new_model import EXPECTED_AUC, NewModel
+from service.validation.building import EXPECTED_AUC
+from service.validation.new_model import NewModel
+from service.validation.optimism import Performance
 
 __all__ = ["Answer", "checklist", "checklist_text"]
 

@@ -8,10 +8,10 @@ from service.validation.baseline import (
     Counted,
     Measured,
     compare,
-    compare_counts,
     compare_labels,
     compare_numbers,
 )
+from service.validation.contingency import compare_counts
 from tests.statistics.development_reference import REFERENCE, candidates, close
 
 BASELINE = REFERENCE["baseline"]

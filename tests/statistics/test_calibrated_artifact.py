@@ -3,7 +3,6 @@
 import json
 from dataclasses import replace
 from datetime import date
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -14,13 +13,8 @@ from service.model import risk as risk_of
 from service.model.arrays import linear_predictor, standard_error
 from service.model.documents import render
 from service.model.scoring import score
-from service.validation.calibrated_artifact import (
-    Basis,
-    calibrated_document,
-    check_free,
-    id_and_version,
-    write_new,
-)
+from service.validation.artifact_files import check_free, id_and_version, write_new
+from service.validation.calibrated_artifact import Basis, calibrated_document
 from service.validation.recalibration import recalibrate
 from service.validation.updating import Level
 from tests.statistics.updating_reference import model, own
@@ -202,27 +196,27 @@ def test_a_refit_of_other_predictors_is_refused(found):
 @pytest.mark.parametrize(
     ("name", "parts"),
     [
-        ("north-3.json", ("north", "3")),
-        ("north.json", ("north", "1")),
-        ("north-2027-12.json", ("north-2027", "12")),
+        ("north-3", ("north", "3")),
+        ("north", ("north", "1")),
+        ("north-2027-12", ("north-2027", "12")),
     ],
 )
-def test_a_file_names_model_and_version(name, parts):
+def test_the_name_of_a_file_or_folder_is_model_and_version(name, parts):
     """One place for the name."""
-    assert id_and_version(Path(name)) == parts
+    assert id_and_version(name) == parts
 
 
 @pytest.mark.parametrize(
     ("name", "message"),
     [
-        ("liu-nomogram-2.json", "is the name of a bundled model"),
-        ("nord nord.json", "use letters, digits, dots and hyphens"),
+        ("liu-nomogram-2", "is the name of a bundled model"),
+        ("nord nord", "use letters, digits, dots and hyphens"),
     ],
 )
 def test_other_names_are_refused(name, message):
     """With one that would do."""
     with pytest.raises(ValueError, match=message):
-        id_and_version(Path(name))
+        id_and_version(name)
 
 
 def test_a_file_that_is_there_is_never_overwritten(tmp_path, found):

@@ -23,8 +23,8 @@ def run(*words):
 
 
 def quick(out, *words, file=DEVELOP):
-    """Develop from four candidates with three bootstrap samples."""
-    first = ("--seed", 1, "--bootstrap", 3, "--candidates", FEW)
+    """Develop from four candidates with two bootstrap samples."""
+    first = ("--seed", 1, "--bootstrap", 2, "--candidates", FEW)
     return run(file, "--out", out, *first, *words)
 
 
@@ -98,8 +98,9 @@ def test_the_checklist_has_every_item_and_marks_the_authors(north):
     assert all(each["answer"].startswith("author") for each in unfilled)
 
 
-def test_the_same_seed_gives_the_same_bytes(north, tmp_path):
-    """Whatever the number of processes."""
+def test_the_same_seed_gives_the_same_bytes(north, tmp_path, monkeypatch):
+    """Whatever the number of processes, and what each takes at a time."""
+    monkeypatch.setattr("service.validation.resampling._BATCH", 1)
     _, out = north
     assert quick(tmp_path / "north", "--bootstrap-only", "--jobs", 2).exit_code == 0
     for name in ("results.json", "tripod-ai.md", "model.json"):
@@ -138,10 +139,17 @@ def test_a_folder_that_exists_is_refused(tmp_path):
     assert "exists; name a new folder" in found.output
 
 
-@pytest.mark.parametrize("name", ["liu-nomogram", "a b"])
-def test_a_folder_that_names_no_model_is_refused(tmp_path, name):
-    """The artifact is named after it."""
-    assert "named after its folder" in quick(tmp_path / name).output
+@pytest.mark.parametrize(
+    ("name", "words"),
+    [
+        ("liu-nomogram", "is the name of a bundled model"),
+        ("a b", "letters, digits, dots and hyphens"),
+    ],
+)
+def test_a_folder_that_names_no_model_is_refused(tmp_path, name, words):
+    """The artifact is named after it; nothing was computed."""
+    assert words in quick(tmp_path / name).output
+    assert not (tmp_path / name).exists()
 
 
 def few_events(_, row):
@@ -217,7 +225,7 @@ def test_the_commands_of_the_page_run(tmp_path, monkeypatch):
     assert len(commands) == 2
     for command in commands:
         words = shlex.split(command)
-        words += ["--bootstrap", "2"]
+        words += ["--bootstrap", "1"]
         words += [] if "--candidates" in words else ["--candidates", FEW]
         found = run(*words)
         assert found.exit_code == 0, found.output

@@ -1,0 +1,191 @@
+"""What the commands of the statistics share: patients and model in, a folder out."""
+
+import shutil
+import sys
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from importlib import import_module
+from pathlib import Path
+from tempfile import TemporaryFile
+from types import ModuleType
+from typing import TYPE_CHECKING
+
+import click
+
+from service.cli.layout import printable
+
+if TYPE_CHECKING:
+    from click.decorators import FC
+
+    from service.validation.resampling import Progress
+
+__all__ = [
+    "check_new_folder",
+    "cohort_argument",
+    "model_option",
+    "needing_statistics",
+    "refusing",
+    "signed_angles_option",
+    "telling",
+    "write_folder",
+]
+
+cohort_argument = click.argument(
+    "file", type=click.Path(path_type=Path, exists=True, dir_okay=False)
+)
+signed_angles_option = click.option(
+    "--signed-angles",
+    is_flag=True,
+    help="As in `cohort check`: kyphosis has one sign here and lordosis the other.",
+)
+
+
+def model_option(what: str) -> "Callable[[FC], FC]":
+    """
+    Make the option ``--model``, whose value is given as ``model_name``.
+
+    Parameters
+    ----------
+    what : str
+        What the model is for, as the beginning of the help.
+
+    Returns
+    -------
+    callable
+        Decorates a command. `service.model.artifact.find_model` finds the file.
+    """
+    return click.option(
+        "--model",
+        "model_name",
+        default="liu-nomogram",
+        show_default=True,
+        help=f"{what}: a bundled model, or the path of an artifact.",
+    )
+
+
+def needing_statistics(module: str) -> ModuleType:
+    """
+    Import what a command does, which needs the extra packages.
+
+    Parameters
+    ----------
+    module : str
+        Name of a module in `service.cli`.
+
+    Returns
+    -------
+    module
+        The module.
+
+    Raises
+    ------
+    ClickException
+        If a package is missing; the message names it and the remedy.
+    """
+    try:
+        return import_module(f"service.cli.{module}")
+    except ModuleNotFoundError as error:
+        raise click.ClickException(
+            f"{error.name} is missing; the statistics are an extra:"
+            " pip install 'scnen-cds[validation]'"
+        ) from error
+
+
+@contextmanager
+def refusing() -> Iterator[None]:
+    """
+    Turn what patients, models and files are refused for into a line of text.
+
+    Yields
+    ------
+    None
+        Once.
+
+    Raises
+    ------
+    ClickException
+        For each ValueError and OSError; nothing in it steers the terminal.
+    """
+    try:
+        yield
+    except (ValueError, OSError) as error:
+        raise click.ClickException(printable(str(error))) from error
+
+
+@contextmanager
+def telling(total: int) -> Iterator["Progress"]:
+    """
+    Show how far a bootstrap is, on standard error, if that is a terminal.
+
+    Parameters
+    ----------
+    total : int
+        Resamples in all.
+
+    Yields
+    ------
+    Progress
+        To be told of newly finished resamples.
+    """
+    with click.progressbar(
+        length=total,
+        label="Bootstrap",
+        file=sys.stderr,
+        hidden=not sys.stderr.isatty(),
+    ) as bar:
+        yield bar.update
+
+
+def check_new_folder(out: Path) -> None:
+    """
+    Refuse a folder that could not be written, before anything is computed.
+
+    Parameters
+    ----------
+    out : pathlib.Path
+        The folder.
+
+    Raises
+    ------
+    ClickException
+        If something is there, or the folder above cannot be written to.
+    """
+    if out.exists() or out.is_symlink():
+        raise click.ClickException(f"--out: {out} exists; name a new folder")
+    above = next(folder for folder in out.absolute().parents if folder.exists())
+    try:
+        TemporaryFile(dir=above).close()
+    except OSError as error:
+        raise _unwritable(out, error) from error
+
+
+def write_folder(out: Path, files: Mapping[str, bytes]) -> None:
+    """
+    Write a new folder: all of it or nothing.
+
+    Parameters
+    ----------
+    out : pathlib.Path
+        The folder.
+    files : Mapping of str to bytes
+        Content by name.
+
+    Raises
+    ------
+    ClickException
+        If it exists by now, or cannot be written.
+    """
+    try:
+        out.mkdir(parents=True)
+    except OSError as error:
+        raise _unwritable(out, error) from error
+    try:
+        for name, content in files.items():
+            (out / name).write_bytes(content)
+    except OSError as error:
+        shutil.rmtree(out, ignore_errors=True)
+        raise _unwritable(out, error) from error
+
+
+def _unwritable(out: Path, error: OSError) -> click.ClickException:
+    return click.ClickException(f"--out: {out} cannot be written: {error.strerror}")
