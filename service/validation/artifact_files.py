@@ -1,14 +1,16 @@
-"""Files of new artifacts: named after the model, and never overwritten."""
+"""New artifacts: named after their files, sealed, and never overwritten."""
 
 import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final
 
-from service.model.artifact import bundled_models
+from service.fields import FieldError
+from service.model.artifact import bundled_models, canonical_digest
 from service.model.documents import render
+from service.model.sections import read_model
 
-__all__ = ["check_free", "id_and_version", "write_new"]
+__all__ = ["check_free", "id_and_version", "sealed", "write_new"]
 
 _NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 _NUMBERED: Final = re.compile(r"(.+)-([1-9]\d*)")
@@ -51,6 +53,33 @@ def id_and_version(name: str) -> tuple[str, str]:
             " north-1"
         )
     return model_id, version
+
+
+def sealed(content: Mapping[str, Any]) -> dict[str, Any]:
+    """
+    Give an artifact its digest, if its reader takes it.
+
+    Parameters
+    ----------
+    content : Mapping
+        The artifact without its digest.
+
+    Returns
+    -------
+    dict
+        Ready for `service.model.documents.render`.
+
+    Raises
+    ------
+    ValueError
+        If the reader would refuse it; the message names the field.
+    """
+    whole = dict(content) | {"digest": canonical_digest(content)}
+    try:
+        read_model(whole)
+    except FieldError as error:
+        raise ValueError(f"{error.field}: {error.problem}") from error
+    return whole
 
 
 def write_new(path: Path, content: Mapping[str, Any]) -> None:

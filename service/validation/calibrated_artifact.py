@@ -9,11 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from service import __version__
-from service.fields import FieldError
-from service.model.artifact import canonical_digest
 from service.model.cohort import NODES, rebuild
 from service.model.derivation import MODELS, weighted_quantiles
-from service.model.sections import read_model
+from service.validation.artifact_files import sealed
 from service.validation.estimates import Z_95
 from service.validation.recalibration import Recalibration
 from service.validation.updating import Level
@@ -111,12 +109,7 @@ def calibrated_document(
         "parent": f"{original['id']} {original['version']} {original['digest']}",
         "calibration": _calibration(found, basis),
     }
-    content["digest"] = canonical_digest(content)
-    try:
-        read_model(content)
-    except FieldError as error:
-        raise ValueError(f"{error.field}: {error.problem}") from error
-    return content
+    return sealed(content)
 
 
 def _digits(value: float) -> float:

@@ -74,7 +74,7 @@ def distance_of_shares(table: NDArray[np.int_]) -> float:
     Examples
     --------
     >>> round(distance_of_shares(np.array([[75, 162], [39, 64]])), 3)
-    0.132
+    0.131
     """
     shares = (table / table.sum(axis=1, keepdims=True))[:, 1:]
     gap = shares[0] - shares[1]

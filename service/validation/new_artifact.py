@@ -7,11 +7,10 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import brentq
 
-from service.fields import FieldError
 from service.model.arrays import risk as expit
-from service.model.artifact import SCHEMA, canonical_digest, load_bundled
+from service.model.artifact import SCHEMA, load_bundled
 from service.model.predictors import INPUTS
-from service.model.sections import read_model
+from service.validation.artifact_files import sealed
 from service.validation.candidates import Candidate, Candidates
 from service.validation.charts import axis_step, studied_range
 from service.validation.new_model import NewModel
@@ -133,12 +132,7 @@ def new_artifact(
         "parent": None,
         "calibration": None,
     }
-    content["digest"] = canonical_digest(content)
-    try:
-        read_model(content)
-    except FieldError as error:
-        raise ValueError(f"{error.field}: {error.problem}") from error
-    return content
+    return sealed(content)
 
 
 def _digits(value: float) -> float:

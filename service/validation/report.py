@@ -95,7 +95,7 @@ class Enrolled:
 
     @property
     def taken(self) -> int:  # numpydoc ignore=RT01
-        """Rows that were not refused."""
+        """How many rows were not refused."""
         return self.rows - self.refused
 
     @property

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from hypothesis import settings
 from threadpoolctl import threadpool_limits
 
 from service.model.artifact import load_bundled
@@ -9,6 +10,10 @@ from service.validation.evaluation import evaluate
 from service.validation.performance import Plan, score_patients
 from service.validation.subgroups import by_label
 from tests.statistics.discrimination_reference import model_columns, table
+
+# How long an example takes says nothing on a machine that does other things as well.
+settings.register_profile("untimed", deadline=None)
+settings.load_profile("untimed")
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from scipy.special import expit
 
 from service.validation.estimates import NotEstimableError
 from service.validation.lasso import cross_validate, lasso_path, stratified_folds
@@ -96,7 +97,7 @@ def test_each_model_keeps_the_bounds_that_make_it_the_minimum(seed):
     for penalty, intercept, slopes in zip(
         path.penalties, path.intercepts, path.coefficients, strict=True
     ):
-        risk = 1 / (1 + np.exp(-(intercept + design @ slopes)))
+        risk = expit(intercept + design @ slopes)
         gradient = columns.T @ (outcome - risk) / 60
         assert abs((outcome - risk).mean()) < 1e-8
         assert np.abs(gradient).max() < penalty + 1e-8
