@@ -204,9 +204,10 @@ def _sampled() -> Finding:
         Topic.SAMPLING,
         Weight.NOTE,
         "Incidence: these patients were sampled by outcome, as --prevalence says."
-        " Observed over expected, calibration in the large, the calibration curve, Brier"
-        " scores and the number of patients that it takes say nothing about a population then;"
-        " discrimination, slope and decision curve do. Do not recalibrate on them.",
+        " Observed over expected, calibration in the large, the calibration curve,"
+        " Brier scores and the number of patients that it takes say nothing about a"
+        " population then; discrimination, slope and decision curve do. Do not"
+        " recalibrate on them.",
     )
 
 
