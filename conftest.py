@@ -5,6 +5,9 @@ from collections.abc import Generator
 
 import pytest
 
+# Sums are added up in one order, whatever ran before; before numpy is imported.
+os.environ["OPENBLAS_NUM_THREADS"] = "1"
+
 #: Imported, the first builds the application from the environment; test_app.py does
 #: that. The second runs inside Alembic only.
 collect_ignore = ["service/wsgi.py", "service/store/migrations/env.py"]

@@ -115,7 +115,7 @@ def studied_range(values: _Array, codes: Sequence[float] = ()) -> tuple[float, f
     Examples
     --------
     >>> [round(end, 2) for end in studied_range(np.arange(401.0))]
-    [10.0, 390.0]
+    [9.98, 390.02]
     """
     if codes:
         return min(codes), max(codes)

@@ -7,7 +7,6 @@ from urllib.parse import urlsplit
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import sync_playwright
 from werkzeug.serving import WSGIRequestHandler, make_server
 
 from service.app import create_app
@@ -45,25 +44,14 @@ def url():
     server.server_close()
 
 
-@pytest.fixture(scope="module")
-def browser():
-    """One Chromium for all tests."""
-    with sync_playwright() as playwright:
-        started = playwright.chromium.launch(
-            executable_path=CHROMIUM, args=["--no-sandbox"]
-        )
-        yield started
-        started.close()
-
-
 @pytest.fixture
-def opened(browser, url):
+def opened(chromium, url):
     """Open a page of the service; closed at the end."""
     pages = []
 
     def open_one(path, width=1100, scheme="light"):
         size = {"width": width, "height": 900}
-        page = browser.new_page(viewport=size, color_scheme=scheme)
+        page = chromium.new_page(viewport=size, color_scheme=scheme)
         pages.append(page)
         page.goto(url + path)
         return page
@@ -150,9 +138,9 @@ def test_wide_tables_can_be_scrolled_by_keys(opened):
 
 
 @pytest.mark.parametrize("path", PAGES)
-def test_nothing_comes_from_elsewhere_and_little_in_all(browser, url, path):
+def test_nothing_comes_from_elsewhere_and_little_in_all(chromium, url, path):
     """One origin, no inline style or script refused, under 150 kB."""
-    page = browser.new_page()
+    page = chromium.new_page()
     answers, said = [], []
     page.on("response", lambda answer: answers.append(answer))  # noqa: PLW0108 Playwright marks its handlers
     page.on("console", lambda message: said.append(message.text))

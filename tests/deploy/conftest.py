@@ -76,8 +76,16 @@ class Instance:
         assert self.process.wait(30) == 0
 
     def reload(self):
-        """Replace the worker processes."""
+        """Replace the worker processes; signals that come too fast are one signal."""
+        seen = self._reloads()
         self.process.send_signal(signal.SIGHUP)
+        end = time.monotonic() + 30
+        while self._reloads() == seen:
+            assert time.monotonic() < end
+            time.sleep(0.05)
+
+    def _reloads(self):
+        return self.log.read_text().count("Handling signal: hup")
 
 
 @dataclass(frozen=True)
