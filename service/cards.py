@@ -111,7 +111,9 @@ class CardComposer:
             average, or the policy wants none for missing values.
         """
         written = self._writer.write(assessment)
-        named = self._namer.write(assessment)
+        named = written
+        if self._namer is not self._writer:
+            named = self._namer.write(assessment)
         if written is None or named is None:
             return ()
         card_id = self._identities.name(*self._identity(named, subject))

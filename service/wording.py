@@ -1,6 +1,6 @@
 """The words of cards in one language, and how numbers are written in them."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from datetime import date, datetime
 from functools import lru_cache
 from pathlib import Path
@@ -59,7 +59,11 @@ class Wording:
         self.advice: Any = load_words("advice.md.j2", language)
         self._put: Sentences = self.words["put"]
         self._between: Sentences = self.words["between"]
-        self._remarks = Remarks(self.words["remark"], self.words["remarked"])
+        known = self.words["remark"]
+        self._say: Callable[[str], str] = Remarks(known, self.words["remarked"]).say
+        if language == ENGLISH:
+            # They are written in English: to take them apart would cost a call a third.
+            self._say = lambda remark: known.get(remark, remark)
 
     def joined(self, how: str, parts: Iterable[str | None]) -> str:
         """
@@ -111,7 +115,7 @@ class Wording:
         str
             The same; what a record says stays as it is, and so does an unknown remark.
         """
-        return self._remarks.say(remark)
+        return self._say(remark)
 
 
 def load_words(template: str, language: str) -> Any:  # noqa: ANN401 a template's module
