@@ -201,6 +201,12 @@ def _settled(entered: Inputs) -> tuple[dict[str, float | str | None], Reason | N
         raise BadRequest(f"inputs.{error}") from None
     inputs = dict.fromkeys(INPUTS) | dict(entered)
     before, after = values[_BEFORE], values[_AFTER]
+    if before is not None and before < 0:
+        # Of a record two negative angles are magnitudes; whoever types can be asked.
+        raise BadRequest(
+            f"inputs.{_BEFORE}: kyphosis is positive here; give both angles the other"
+            " sign"
+        )
     if before is None or after is None:
         return inputs, None
     if values[RATIO] is not None:

@@ -143,6 +143,8 @@ def _field(
     kind = INPUTS[name]
     own = getattr(words, name, {})
     least, most = kind.physical
+    if name == "cobb_preoperative_deg":
+        least = 0.0  # kyphosis is positive here, see the calculator
     return _Field(
         name=name,
         label=words.predictor[name],

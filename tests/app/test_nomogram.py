@@ -255,6 +255,17 @@ def test_what_makes_the_number_doubtful_is_told(ask):
             {"model": "liu-nomogram", "inputs": {**KNOWN, RATIO: 30}},
             "comes from the two angles",
         ),
+        (
+            {
+                "model": "liu-table2",
+                "inputs": {
+                    **KNOWN,
+                    "cobb_preoperative_deg": -15,
+                    "cobb_postoperative_deg": -10.5,
+                },
+            },
+            "inputs.cobb_preoperative_deg: kyphosis is positive here",
+        ),
     ],
 )
 def test_what_cannot_be_scored_is_named_without_its_value(problem, body, said):
