@@ -17,7 +17,8 @@ COPY service service
 # -L: service/data/openapi.yaml is a link. Compiled here: the root may be read-only later.
 RUN cp -RL cds_hooks service /opt/scnen-cds/lib/python3.11/site-packages/ \
  && cp LICENSE /opt/scnen-cds/ \
- && python -m compileall -q /opt/scnen-cds/lib
+ && python -m compileall -q /opt/scnen-cds/lib \
+ && /opt/scnen-cds/bin/python -c "from service.wording import compile_templates as do; do()"
 
 FROM ${PYTHON_IMAGE}
 ARG VERSION=unknown

@@ -9,11 +9,13 @@ from typing import Any, TypeAlias
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from cds_hooks import escape_markdown
+from service.compiled_templates import CompiledTemplates
 from service.languages import ENGLISH, catalogue
 from service.remarks import Remarks
 
 __all__ = [
     "Wording",
+    "compile_templates",
     "day",
     "format_number",
     "format_percentile",
@@ -28,7 +30,7 @@ Words: TypeAlias = Mapping[str, Any]
 #: Sentences by name, with places like ``%(n)s`` to be filled.
 Sentences: TypeAlias = Mapping[str, str]
 
-_HERE = Path(__file__).parent
+_TEMPLATES = Path(__file__).parent / "templates" / "cards"
 _LONGEST = 400
 
 
@@ -142,11 +144,23 @@ def load_words(template: str, language: str) -> Any:  # noqa: ANN401 a template'
     return _templates(language).get_template(template).module
 
 
+def compile_templates() -> None:
+    """
+    Compile all templates of the cards ahead of a start.
+
+    For an image that cannot be written later; elsewhere the first start does it.
+    """
+    templates = _templates(ENGLISH)
+    for name in templates.list_templates(extensions=["j2"]):
+        templates.get_template(name)
+
+
 @lru_cache(maxsize=8)
 def _templates(language: str) -> Environment:
-    """Keep one environment for a language: compiling is a tenth of a start."""
+    """Keep one environment for a language."""
     environment = Environment(
-        loader=FileSystemLoader(_HERE / "templates" / "cards"),
+        loader=FileSystemLoader(_TEMPLATES),
+        bytecode_cache=CompiledTemplates(_TEMPLATES),
         autoescape=False,  # noqa: S701 Markdown: what comes from a record is quoted
         undefined=StrictUndefined,
         extensions=["jinja2.ext.i18n"],
