@@ -4,7 +4,8 @@
 
 Each patient goes through all stages before the next one comes, as on the server: a
 stage that runs by itself in a loop is up to twice as fast, since all it needs is in the
-processor's caches. Writes benchmarks/result-stages.json.
+processor's caches. Only this thread is counted: under gunicorn another process carries
+decisions to the database. Writes benchmarks/result-stages.json.
 """
 
 import argparse
@@ -15,9 +16,11 @@ import platform
 import time
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
+from importlib import import_module
 from io import BytesIO
 from pathlib import Path
 from statistics import median
+from tempfile import TemporaryDirectory
 from typing import Any
 from wsgiref.types import WSGIApplication
 
@@ -39,6 +42,8 @@ from service.parts import Parts, build_parts
 RESULT = Path(__file__).with_name("result-stages.json")
 PATIENTS = 200
 WHOLE = "whole request"
+FLOOR = "the floor's whole request"
+AROUND = "Flask, record, log line"
 NOW = datetime(2026, 3, 6, 12, tzinfo=UTC)
 KEYS = {
     "patient": "Patient",
@@ -169,14 +174,31 @@ def measure(rounds: int) -> dict[str, float]:
     steps = Pipeline(settings, parts, service).steps()
     app = create_app(settings, clock=lambda: NOW).wsgi_app
     bodies = variants({"hook": service.hook, "prefetch": service.prefetch}, PATIENTS)
+    floor = _floor([call(app, body) for body in bodies])
     gc.collect()
     gc.freeze()  # as gunicorn_conf does
     runs = [
-        {**_through(steps, bodies), WHOLE: _alone(app, bodies)} for _ in range(rounds)
+        {
+            **_through(steps, bodies),
+            WHOLE: _alone(app, bodies),
+            FLOOR: _alone(floor, bodies),
+        }
+        for _ in range(rounds)
     ]
     found = {name: median(run[name] for run in runs) for name in runs[0]}
-    whole = found.pop(WHOLE)
-    return {**found, "Flask and log line": whole - sum(found.values()), WHOLE: whole}
+    whole, least = found.pop(WHOLE), found.pop(FLOOR)
+    around = whole - sum(found.values())
+    return {**found, AROUND: around, WHOLE: whole, FLOOR: least}
+
+
+def _floor(answers: Sequence[bytes]) -> WSGIApplication:
+    """Build the floor, which answers with the median of what the service does."""
+    with TemporaryDirectory() as folder:
+        answer = Path(folder) / "answer.json"
+        answer.write_bytes(sorted(answers, key=len)[len(answers) // 2])
+        os.environ["FLOOR_ANSWER_FILE"] = str(answer)
+        app: WSGIApplication = import_module("floor").app.wsgi_app
+    return app
 
 
 def _through(
@@ -186,17 +208,17 @@ def _through(
     for body in bodies:
         item: Any = body
         for name, step in steps.items():
-            begin = time.process_time()
+            begin = time.thread_time()
             item = step(item)
-            spent[name] += time.process_time() - begin
+            spent[name] += time.thread_time() - begin
     return {name: seconds / len(bodies) * 1e6 for name, seconds in spent.items()}
 
 
 def _alone(app: WSGIApplication, bodies: Sequence[bytes]) -> float:
-    begin = time.process_time()
+    begin = time.thread_time()
     for body in bodies:
         call(app, body)
-    return (time.process_time() - begin) / len(bodies) * 1e6
+    return (time.thread_time() - begin) / len(bodies) * 1e6
 
 
 def main() -> None:
