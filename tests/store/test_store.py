@@ -22,6 +22,7 @@ from service.store.overrides import Overrides
 from service.store.schema import comments, decision_cards, decisions, feedback, gaps
 from service.store.segments import spooled_bytes
 from service.store.settings import StoreSettings
+from service.store.spool import Spool
 from service.store.store import Store
 
 KEY = "correct-horse-battery-staple-0001"
@@ -578,14 +579,17 @@ def test_a_worker_that_cannot_look_after_its_spool_says_so_once(
     url, open_store, decision, caplog, monkeypatch
 ):
     """It records on, and tries again every second."""
-    store = open_store(url)
     tries = []
 
-    def refused(self):
-        tries.append(self)
-        raise PermissionError
+    class Refused(Spool):
+        """Of this store alone: other tests leave applications open."""
 
-    monkeypatch.setattr("service.store.spool.Spool.refresh", refused)
+        def refresh(self):
+            tries.append(self)
+            raise PermissionError
+
+    monkeypatch.setattr("service.store.store.Spool", Refused)
+    store = open_store(url)
     store.record(decision(1))
     until(lambda: count_of(url) == 1)
     until(lambda: len(tries) > 1)
