@@ -84,8 +84,9 @@ def _value_set(basis: Basis, name: str) -> Resource:
 
 
 def _topics(basis: Basis) -> Resource:
-    words = load_words("words.j2", "en")
-    topics = {**words.topic, OFF_TOPIC: words.switched_off["topic"]}
+    words, chart = (load_words(x, "en") for x in ("words.j2", "followup.md.j2"))
+    off = {OFF_TOPIC: words.switched_off["topic"]}
+    topics = {**words.topic, **chart.topic, **off}
     concepts = [{"code": code, "display": text} for code, text in topics.items()]
     told = {
         "title": "Topics of the cards",
