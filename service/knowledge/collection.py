@@ -1,6 +1,7 @@
 """All knowledge artifacts of a service, to be read and searched."""
 
 from collections.abc import Iterable, Iterator
+from pathlib import Path
 from typing import Any, Final
 from urllib.parse import urlencode
 
@@ -21,6 +22,8 @@ __all__ = ["Collection", "collect"]
 #: What a search may ask for, each with what R4 says of it.
 _SEARCHED: Final = {"url": "uri", "version": "token"}
 _DISCHARGE: Final = "scnen-discharge"
+#: The Questionnaire with which missing values are entered.
+_FORM: Final = "scnen-measurements"
 
 
 class Collection:
@@ -149,7 +152,9 @@ class Collection:
             }
 
 
-def collect(parts: Parts, settings: Settings, mode: OutputMode) -> Collection:
+def collect(
+    parts: Parts, settings: Settings, mode: OutputMode, data: Path | None = None
+) -> Collection:
     """
     Gather all artifacts.
 
@@ -161,6 +166,8 @@ def collect(parts: Parts, settings: Settings, mode: OutputMode) -> Collection:
         Addresses, and which file the model came from.
     mode : OutputMode
         What kind of number is given.
+    data : pathlib.Path, optional
+        Folder with the artifacts that are files; ``service/data`` if not given.
 
     Returns
     -------
@@ -177,11 +184,13 @@ def collect(parts: Parts, settings: Settings, mode: OutputMode) -> Collection:
         canonical_base=settings.canonical_base,
         public_url=settings.public_url,
     )
+    kept = list(kept_artifacts(basis.canonical_base, data))
+    form = next((each for each in kept if each["id"] == _FORM), None)
     resources = [
-        *kept_artifacts(basis.canonical_base),
+        *kept,
         *vocabularies(basis),
         *libraries(basis),
         *activities(basis),
-        plan(basis),
+        plan(basis, form),
     ]
     return Collection(resources, basis.public_url)

@@ -37,7 +37,7 @@ _PURPOSE: Final = (
 )
 
 
-def plan(basis: Basis) -> Resource:
+def plan(basis: Basis, form: Resource | None = None) -> Resource:
     """
     Describe the advice of a discharge.
 
@@ -45,6 +45,8 @@ def plan(basis: Basis) -> Resource:
     ----------
     basis : Basis
         What the artifacts are made from.
+    form : dict, optional
+        Questionnaire with which missing values are entered.
 
     Returns
     -------
@@ -69,7 +71,7 @@ def plan(basis: Basis) -> Resource:
             _page(basis, "The model card", "model"),
         ],
         "library": [library_address(basis)],
-        "action": [_rule(basis)],
+        "action": [_rule(basis, form)],
     }
 
 
@@ -79,7 +81,7 @@ def _version(basis: Basis) -> str:
     return f"{__version__}-policy." + "-".join(map(version_part, parts))
 
 
-def _rule(basis: Basis) -> Resource:
+def _rule(basis: Basis, form: Resource | None) -> Resource:
     return {
         "title": basis.service.title,
         "description": basis.service.usage_requirements,
@@ -88,7 +90,7 @@ def _rule(basis: Basis) -> Resource:
         "input": list(_inputs(basis)),
         "groupingBehavior": "logical-group",
         "selectionBehavior": "any",
-        "action": [*_proposals(basis), *_questions(basis)],
+        "action": [*_proposals(basis), *_questions(basis, form)],
     }
 
 
@@ -142,21 +144,21 @@ def _threshold(basis: Basis) -> Resource:
     """Compare what the Library gives with what the policy says."""
     bands = basis.policy.bands
     if basis.mode is OutputMode.RELATIVE:
-        value = f"{bands.relative_percentile:g}"
+        value = f"{bands.relative_percentile:.12g}"
         words = f"Percentile {value} of the simulated cohort, or higher"
         return _condition(words, "text/fhirpath", f"%percentile >= {value}")
-    value = f"{bands.above_average:g}"
+    value = f"{bands.above_average:.12g}"
     words = (
-        f"Risk of {value} or more, as a probability; from {bands.high:g} on the card is"
+        f"Risk of {value} or more, as a probability; from {bands.high:.12g} on the card is"
         " a warning"
     )
     return _condition(words, "text/fhirpath", f"%risk >= {value}")
 
 
-def _questions(basis: Basis) -> Iterator[Resource]:
+def _questions(basis: Basis, form: Resource | None) -> Iterator[Resource]:
     if basis.policy.missing_card is MissingCard.NEVER:
         return
-    yield {
+    asking: Resource = {
         "title": "Enter what is missing",
         "description": "The card names each value that is missing or contradicts"
         " another, with the reason; nothing is guessed.",
@@ -165,6 +167,9 @@ def _questions(basis: Basis) -> Iterator[Resource]:
             _in_words("A value of the model is missing, or two contradict each other.")
         ],
     }
+    if form is not None:
+        asking["definitionCanonical"] = f"{form['url']}|{form['version']}"
+    yield asking
 
 
 def _in_words(words: str) -> Resource:

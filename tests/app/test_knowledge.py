@@ -541,20 +541,34 @@ def test_what_nobody_approved_is_a_draft(gather, kind):
 # Files
 
 
-def test_whatever_lies_in_the_folder_is_served(tmp_path):
-    """Questionnaires and what comes later need no code."""
+@pytest.fixture
+def kept(tmp_path):
+    """A folder like ``service/data`` with one form."""
     form = {
         "resourceType": "Questionnaire",
-        "id": "q",
-        "url": f"{BASE}/Questionnaire/q",
-        "version": "1",
+        "id": "scnen-measurements",
+        "url": f"{BASE}/Questionnaire/scnen-measurements",
+        "version": "7",
         "date": "2026-11-30",
     }
     folder = tmp_path / "fhir" / "questionnaires"
     folder.mkdir(parents=True)
-    (folder / "q.json").write_text(json.dumps(form), "utf-8")
-    (kept,) = kept_artifacts('https://own.test/"', tmp_path)
-    assert kept["url"] == 'https://own.test/"/Questionnaire/q'
+    (folder / "form.json").write_text(json.dumps(form), "utf-8")
+    return tmp_path
+
+
+def test_whatever_lies_in_the_folder_is_served(kept):
+    """Questionnaires and what comes later need no code; their addresses move, too."""
+    (form,) = kept_artifacts('https://own.test/"', kept)
+    assert form["url"] == 'https://own.test/"/Questionnaire/scnen-measurements'
+
+
+def test_the_plan_names_the_form_for_missing_values(settings, kept):
+    """With its version, if there is one."""
+    collection = collect(build_parts(settings), settings, OutputMode.ANCHORED, kept)
+    (rule,) = collection.read("PlanDefinition", "scnen-discharge")["action"]
+    form = f"{BASE}/Questionnaire/scnen-measurements|7"
+    assert rule["action"][-1]["definitionCanonical"] == form
 
 
 @pytest.mark.parametrize(
