@@ -147,11 +147,8 @@ def _threshold(basis: Basis) -> Resource:
         value = f"{bands.relative_percentile:.12g}"
         words = f"Percentile {value} of the simulated cohort, or higher"
         return _condition(words, "text/fhirpath", f"%percentile >= {value}")
-    value = f"{bands.above_average:.12g}"
-    words = (
-        f"Risk of {value} or more, as a probability; from {bands.high:.12g} on the card is"
-        " a warning"
-    )
+    value, high = f"{bands.above_average:.12g}", f"{bands.high:.12g}"
+    words = f"Probability {value} or more; from {high} on the card is a warning"
     return _condition(words, "text/fhirpath", f"%risk >= {value}")
 
 

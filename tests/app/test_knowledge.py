@@ -61,6 +61,15 @@ def settings(monkeypatch):
     return Settings.from_env(is_open=True)
 
 
+@pytest.fixture(scope="module")
+def client():
+    """A client of one application for all tests: nothing here has a state."""
+    with pytest.MonkeyPatch.context() as patch:
+        for name in [*VARIABLES, SHARED_FOLDER]:
+            patch.delenv(name, raising=False)
+        return create_app(Settings.from_env(is_open=True)).test_client()
+
+
 @pytest.fixture
 def gather(settings):
     """All artifacts, of changed settings, mode or policy."""
