@@ -96,6 +96,16 @@ TITLES = {
     "units": "Units and their spellings",
 }
 
+#: Of the maps: count the version up, and set the date, when a row changes.
+VERSION, DATE = "1", "2026-11-30"
+
+DESCRIPTION = (
+    "{title}. `dependsOn` says what must be true beside the code, `product` what"
+    " follows from it: a mapping is not to be used without them. A hospital adds or"
+    " replaces mappings by maps of its own, which are not published here."
+)
+PURPOSE = "To show, and to let others review, which codes are understood, and as what."
+
 COPYRIGHT = (
     "ICD-10-CM, ICD-10-PCS and ICD-9-CM: public domain (CMS, NCHS). SNOMED CT: displays"
     " only from the International Patient Summary free set, CC BY 4.0, SNOMED"
@@ -203,12 +213,15 @@ def _concept_map(name: str, rows: Sequence[Mapping[str, Any]]) -> dict[str, Any]
         "resourceType": "ConceptMap",
         "id": name,
         "url": f"{BASE}/ConceptMap/{name}",
-        "version": "1",
+        "version": VERSION,
         "name": "Scnen" + name.title().replace("-", ""),
         "title": TITLES[name],
         "status": "active",
         "experimental": False,
+        "date": DATE,
         "publisher": "scnen-cds",
+        "description": DESCRIPTION.format(title=TITLES[name]),
+        "purpose": PURPOSE,
         "copyright": COPYRIGHT,
         "group": [
             {

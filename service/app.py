@@ -27,6 +27,7 @@ from service.calculator import Calculator
 from service.callers import allowed_origins, build_trust
 from service.card_routes import create_card_routes
 from service.config import Settings, SettingsError
+from service.knowledge_routes import create_knowledge_routes
 from service.metrics import Metrics
 from service.model_card.card import ModelCard, Now
 from service.nomogram_routes import create_nomogram_routes
@@ -157,6 +158,7 @@ def create_app(
         )
     )
     app.register_blueprint(create_card_routes(card, moment))
+    app.register_blueprint(create_knowledge_routes(parts, settings))
     if parts.store is not None:
         only_admin = only_with_token(settings.admin_token, is_open=settings.is_open)
         app.register_blueprint(create_outcome_routes(parts.store, only_admin))

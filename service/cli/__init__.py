@@ -22,6 +22,7 @@ _COMMANDS = (
     "services",
     "clients",
     "terminology",
+    "fhir",
     "model",
     "store",
     "monitor",
