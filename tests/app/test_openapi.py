@@ -1,6 +1,8 @@
 """openapi.yaml: valid, complete, with examples that load, and kept by the service."""
 
 import json
+import subprocess
+import sys
 from contextlib import closing
 from datetime import UTC, datetime
 from pathlib import Path
@@ -25,7 +27,8 @@ from service.app import create_app
 from service.config import Settings
 
 ROOT = Path(__file__).parents[2]
-TEXT = (ROOT / "openapi.yaml").read_text("utf-8")
+OPENAPI = ROOT / "openapi.yaml"
+TEXT = OPENAPI.read_text("utf-8")
 DOCUMENT = yaml.safe_load(TEXT)
 METHODS = {"get", "post", "put", "delete", "patch", "options"}
 
@@ -53,6 +56,8 @@ def from_this_machine(app):
 api = schemathesis.openapi.from_dict(DOCUMENT)
 api.app = create_app(Settings.from_env(is_open=True))
 api.app.wsgi_app = from_this_machine(api.app.wsgi_app)
+# Its cases take as long to make as all other tests to collect: see the last test.
+api.config.phases.coverage.enabled = False
 
 
 CALL = "/cds-services/{service_id}"
@@ -374,3 +379,21 @@ def test_whatever_the_document_allows_is_answered_as_it_says(case):
     """Generated requests never find an answer that is not described."""
     answer = case.call_and_validate(checks=CHECKS)
     assert answer.status_code != 401
+
+
+@pytest.mark.server
+def test_at_every_boundary_of_the_document_the_answer_is_as_it_says(server, tmp_path):
+    """Least, most, missing, wrong: each bound by itself, sent to a real server."""
+    done = subprocess.run(
+        [
+            *(Path(sys.executable).with_name("schemathesis"), "run"),
+            *(OPENAPI, "--url", server.url, "--phases", "coverage", "--no-color"),
+            *("--checks", ",".join(check.__name__ for check in CHECKS)),
+            *("--generation-deterministic", "--warnings", "off"),
+        ],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout
