@@ -6,6 +6,8 @@ VENV   := .venv
 PY     := $(VENV)/bin/python
 NODE   := sandbox/node_modules/installed.stamp
 PORT   ?= 8080
+# Many tests wait for a process or a clock: one more than there are processors.
+TESTERS = $(shell echo $$(($$(getconf _NPROCESSORS_ONLN) + 1)))
 BASE   := build/python-base.tar
 SOURCE := cds_hooks service scripts
 
@@ -37,7 +39,7 @@ sandbox: $(VENV)/runtime.stamp $(NODE) ## Run a FHIR server with patients, and t
 setup: $(VENV)/setup.stamp node-if-there ## Install everything; leaves .venv/bin/scnen-cds
 
 test: $(VENV)/setup.stamp node-if-there ## Run all tests, with the coverage they must reach
-	$(PY) -m pytest -n auto --dist loadscope --cov --cov-report=
+	$(PY) -m pytest -n $(TESTERS) --dist loadscope --cov --cov-report=
 	$(PY) -m coverage report --fail-under=95
 	$(PY) -m coverage report --include='cds_hooks/*' --fail-under=100
 	$(PY) -m coverage report --include='service/model/*' --fail-under=100
