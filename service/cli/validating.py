@@ -31,7 +31,11 @@ from service.validation.profile import profile
 from service.validation.report import Asked, Enrolled, render
 from service.validation.results import curves_of, performance_json
 from service.validation.subgroups import Grouping, by_cuts, by_label
-from service.validation.weights import effective_sample_size, examination_weights
+from service.validation.weights import (
+    ReweighedResamples,
+    effective_sample_size,
+    examination_weights,
+)
 
 __all__ = ["Options", "run"]
 
@@ -134,11 +138,15 @@ def _patients(
             f"{cohort.source.name}: nobody has all predictors of {model.id}"
         )
     kept = complete.subset(complete.examined())
-    weights = None
+    weights = again = None
     if options.weigh_examined:
-        design = design_matrix(model, complete.columns)
-        weights = examination_weights(design, complete.examined()).weights
-    return score_patients(model, kept.columns, kept.scnen, weights=weights), kept
+        design, examined = design_matrix(model, complete.columns), complete.examined()
+        weights = examination_weights(design, examined).weights
+        again = ReweighedResamples(design, examined)
+    scored = score_patients(
+        model, kept.columns, kept.scnen, weights=weights, reweighing=again
+    )
+    return scored, kept
 
 
 def _plan(kept: PatientCohort, options: Options) -> Plan:
