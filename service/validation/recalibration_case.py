@@ -9,7 +9,7 @@ from service.model.risk_model import RiskModel
 from service.validation.enrolment import Enrolled
 from service.validation.estimates import Estimate
 from service.validation.findings import Finding, Topic, Weight
-from service.validation.gates import Gate
+from service.validation.gates import Gate, highest_open
 from service.validation.recalibration import Recalibration
 from service.validation.updating import Level
 
@@ -206,6 +206,12 @@ def _waiting(case: Case) -> Iterator[str]:
         "Keep the model you have. Output mode relative shows no probability; anchored"
         " ones say that they are not local."
     )
+    allowed = highest_open(case.gates)
+    if allowed is not None:
+        yield (
+            f"These patients allow --level {allowed}: discuss whether that is better"
+            " than the model as it is."
+        )
     closed = [gate for gate in case.gates.values() if not gate.is_open]
     for gate in closed[:1]:
         events = f", {gate.missing_events} of them with SCNEN" * bool(
