@@ -136,6 +136,12 @@ def _patients(
             f"{cohort.source.name}: nobody has all predictors of {model.id}"
         )
     kept = complete.subset(complete.examined())
+    if not len(kept):
+        raise ValueError(
+            f"{cohort.source.name}: nobody who has all predictors of {model.id} was"
+            " examined: an empty scnen is not 0; examine patients and record what was"
+            " found (scnen-cds outcomes, or the column scnen)"
+        )
     weights = again = None
     if options.weigh_examined:
         design, examined = design_matrix(model, complete.columns), complete.examined()

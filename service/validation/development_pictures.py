@@ -9,8 +9,10 @@ from matplotlib.axes import Axes
 from numpy.typing import NDArray
 
 from service.model.drawing import Words, draw, risk_axis
+from service.model.nomogram import marks
 from service.validation.candidates import Candidates
 from service.validation.charts import Chart
+from service.validation.development_tables import short_mark
 from service.validation.new_model import NewModel
 from service.validation.optimism_curves import CorrectedCurve, CorrectedCurves
 from service.validation.svg import (
@@ -96,7 +98,11 @@ def draw_nomogram(layout: Chart, *, is_synthetic: bool) -> str:
         points="Points",
         total="Total points",
         predictors=names,
-        codes={},
+        codes={
+            mark.label: short_mark(mark)
+            for row in marks(layout).values()
+            for mark in row
+        },
         captions=[
             "Not validated on other patients. Points are of the model as fitted, not"
             " corrected for optimism.",
@@ -132,7 +138,9 @@ def _path(axes: Axes, model: NewModel, candidates: Candidates) -> None:
         ylabel="Log odds of one standard deviation",
     )
     if kept:
-        axes.legend(loc="upper left", title="selected at λ1se", title_fontsize=9)
+        axes.legend(
+            loc="upper left", title="selected at λ1se", title_fontsize=9, frameon=True
+        )
 
 
 def _cross_validation(axes: Axes, model: NewModel) -> None:

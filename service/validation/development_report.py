@@ -71,7 +71,6 @@ def development_page(
         From `service.validation.report.page`.
     """
     is_synthetic = enrolled.is_synthetic
-    points, risks = point_rows(model)
     return page(
         "development.html",
         title="A new model for SCNEN",
@@ -94,9 +93,11 @@ def development_page(
         nomogram=None
         if layout is None
         else draw_nomogram(layout, is_synthetic=is_synthetic),
-        points=points,
-        risks=risks,
-        answers=[(each.item, each.asks, each.answer) for each in answers],
+        points=point_rows(model),
+        answers=[
+            (each.item, each.asks, each.answer) for each in answers if each.is_filled
+        ],
+        unanswered=[each.item for each in answers if not each.is_filled],
         software=__version__,
     )
 

@@ -4,6 +4,7 @@ import math
 from collections.abc import Iterable, Sequence
 from typing import Final, TypeAlias
 
+from service.model.nomogram import Mark
 from service.validation.baseline import Count, Counted, Measured, Moments
 from service.validation.coefficient_table import Coefficient
 from service.validation.new_model import CandidateResult, NewModel
@@ -16,6 +17,7 @@ __all__ = [
     "drop_rows",
     "performance_rows",
     "point_rows",
+    "short_mark",
 ]
 
 _Rows: TypeAlias = list[tuple[str, ...]]
@@ -146,10 +148,12 @@ def performance_rows(model: NewModel) -> _Rows:
     Returns
     -------
     list of tuple of str
-        Measure; apparent, optimism, corrected; in the patients kept for validation.
+        Measure; apparent, optimism, corrected; in patients kept for validation if any.
     """
     found = model.optimism
-    columns = [found.apparent, found.optimism, found.corrected, model.validated]
+    columns = [found.apparent, found.optimism, found.corrected]
+    if model.validated is not None:
+        columns.append(model.validated)
     return [
         (name, *(_measure(each, field) for each in columns))
         for name, field in (
@@ -161,9 +165,9 @@ def performance_rows(model: NewModel) -> _Rows:
     ]
 
 
-def point_rows(model: NewModel) -> tuple[_Rows, _Rows]:
+def point_rows(model: NewModel) -> _Rows:
     """
-    Write the nomogram as tables.
+    Write the nomogram as a table.
 
     Parameters
     ----------
@@ -172,15 +176,38 @@ def point_rows(model: NewModel) -> tuple[_Rows, _Rows]:
 
     Returns
     -------
-    tuple of list of tuple of str
-        Points of each value of each predictor; risk of total points.
+    list of tuple of str
+        Points of each value of each predictor; at last the risk of total points.
     """
     points: _Rows = [
-        (_name(name), "  ".join(f"{mark.label}: {mark.points}" for mark in marks))
+        (_name(name), "; ".join(f"{short_mark(mark)}: {mark.points}" for mark in marks))
         for name, marks in model.points.items()
     ]
-    risks: _Rows = [(str(total), f"{100 * risk:.1f} %") for total, risk in model.risks]
-    return points, risks
+    risks = (f"{total}: {100 * risk:.3g} %" for total, risk in model.risks)
+    return [*points, ("risk of total points", "; ".join(risks))]
+
+
+def short_mark(mark: Mark) -> str:
+    """
+    Write a mark of an axis in a few digits: its ends are those of patients.
+
+    Parameters
+    ----------
+    mark : Mark
+        From `service.model.nomogram.marks`.
+
+    Returns
+    -------
+    str
+        The label, or the number with three digits.
+
+    Examples
+    --------
+    >>> short_mark(Mark(27.5164, "27.5164", 100)), short_mark(Mark(0.0, "pvp", 3))
+    ('27.5', 'pvp')
+    """
+    is_number = mark.label == f"{mark.value:g}"
+    return f"{mark.value:.3g}" if is_number else mark.label.replace("_", " ")
 
 
 def _measured(found: Measured) -> tuple[str, ...]:
@@ -205,8 +232,8 @@ def _share(part: Count, place: int) -> str:
     return f"{part.counts[place]} ({part.counts[place] / part.n:.0%})"
 
 
-def _measure(found: Performance | None, field: str) -> str:
-    value = math.nan if found is None else float(getattr(found, field))
+def _measure(found: Performance, field: str) -> str:
+    value = float(getattr(found, field))
     return _NONE if math.isnan(value) else f"{value:.3f}"
 
 

@@ -486,3 +486,12 @@ def test_the_useful_range_is_as_wide_as_the_limits_leave_it(numbers):
     assert set(useful) == {"found", "surely", "possibly"}
     low, high = useful["possibly"]
     assert low <= useful["found"][0] < useful["found"][1] <= high
+
+
+def test_nobody_examined_is_said_with_the_remedy(tmp_path):
+    """An empty scnen is not 0."""
+    file = rewritten(tmp_path / "c.csv", lambda n, row: row.update(scnen=""))
+    printed = run(file, tmp_path / "out")
+    assert printed.exit_code == 1
+    assert "was examined: an empty scnen is not 0" in printed.output
+    assert not (tmp_path / "out").exists()
