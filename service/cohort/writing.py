@@ -37,6 +37,8 @@ MEANINGS: Final = {
     "outcome_date": "day of the examination; empty if scnen is",
 }
 
+#: By kind of the source, where synthetic patients come from.
+_MADE: Final = {"simulated": "drawn by a computer from published averages"}
 _RATIO: Final = "cobb_restoration_ratio_percent"
 _AT_ONCE: Final = 20_000
 #: How a cell begins that a spreadsheet computes (OWASP, CSV injection).
@@ -59,7 +61,7 @@ def write_cohort(cohort: PatientCohort, target: TextIO) -> None:
     names += [*cohort.dates, *cohort.others]
     if cohort.source.is_synthetic:
         target.write(
-            f"{SYNTHETIC_MARK}: drawn by a computer from published averages; nobody in"
+            f"{SYNTHETIC_MARK}: {_MADE.get(cohort.source.kind, 'test data')}; nobody in"
             " this table is a patient\n"
         )
     target.writelines(f"{WARNING_MARK}{text}\n" for text in cohort.warnings)
