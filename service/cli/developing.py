@@ -5,9 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-import numpy as np
 import orjson
-from numpy.typing import NDArray
 
 from service import __version__
 from service.cli.analysis import check_new_folder, refusing, telling, write_folder
@@ -18,7 +16,7 @@ from service.model.documents import render
 from service.validation.artifact_files import id_and_version
 from service.validation.building import build_model
 from service.validation.candidates import Candidates, choose_candidates
-from service.validation.charts import chart_of
+from service.validation.charts import Chart, chart_of
 from service.validation.development_report import (
     development_curves,
     development_page,
@@ -100,7 +98,8 @@ def run(file: Path, out: Path, options: Options) -> str:
                 cohort, chosen, plan, jobs=options.jobs, progress=progress
             )
         enrolled, reason = enrol(cohort, chosen.rows), why_not(model)
-        files = _files(model, enrolled, chosen, patients)
+        layout = chart_of(model, chosen, patients)
+        files = _files(model, enrolled, chosen, layout)
         if not reason:
             files["model.json"] = render(
                 new_artifact(model, chosen, patients, name=name)
@@ -113,7 +112,7 @@ def _files(
     model: NewModel,
     enrolled: Enrolled,
     chosen: Candidates,
-    patients: NDArray[np.bool_],
+    layout: Chart | None,
 ) -> dict[str, bytes]:
     """Write report, numbers, checklist and curves."""
     answers = checklist(model)
@@ -127,7 +126,7 @@ def _files(
         model,
         enrolled,
         chosen,
-        layout=chart_of(model, chosen, patients),
+        layout=layout,
         answers=answers,
         reason=why_not(model),
     )

@@ -17,7 +17,7 @@ from service.cohort.table import read_cohort
 from service.model.arrays import design_matrix
 from service.model.artifact import find_model, load_model
 from service.model.risk_model import RiskModel
-from service.validation.enrolment import Enrolled, enrol, enrolled_json
+from service.validation.enrolment import Enrolled, basis_json, enrol
 from service.validation.evaluation import evaluate, resamples_of
 from service.validation.findings import findings
 from service.validation.performance import (
@@ -201,18 +201,10 @@ def _asked(model: RiskModel, options: Options) -> Asked:
 
 def _basis(asked: Asked, enrolled: Enrolled) -> dict[str, object]:
     """What the numbers rest on."""
-    model = asked.model
+    basis = basis_json(asked.model, enrolled)
+    basis["cohort"]["signed_angles"] = asked.signed_angles
     return {
-        "model": {
-            "id": model.id,
-            "version": model.version,
-            "digest": model.digest,
-            "mode": model.mode,
-        },
-        "cohort": {
-            **enrolled_json(enrolled),
-            "signed_angles": asked.signed_angles,
-        },
+        **basis,
         "seed": asked.seed,
         "resamples": asked.resamples,
         "software": asked.software,

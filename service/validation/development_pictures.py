@@ -19,7 +19,7 @@ from service.validation.svg import (
     COLOURS,
     GREY,
     Draw,
-    draw_svg,
+    draw_pictures,
     mark_of,
     risk_square,
 )
@@ -68,11 +68,8 @@ def draw_development(model: NewModel, candidates: Candidates) -> Mapping[str, st
             ),
             "decision": ("Decision curve", partial(_decision, curves=curves)),
         }
-    mark = mark_of(is_synthetic=model.source.is_synthetic)
-    return {
-        name: draw_svg(name, title, drawn, mark=mark, size=_WIDE)
-        for name, (title, drawn) in pictures.items()
-    }
+    is_synthetic = model.source.is_synthetic
+    return draw_pictures(pictures, is_synthetic=is_synthetic, size=_WIDE)
 
 
 def draw_nomogram(layout: Chart, *, is_synthetic: bool) -> str:

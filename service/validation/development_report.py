@@ -25,12 +25,7 @@ from service.validation.new_model import NewModel
 from service.validation.report import page
 from service.validation.tripod import Answer
 
-__all__ = [
-    "development_curves",
-    "development_findings",
-    "development_page",
-    "development_steps",
-]
+__all__ = ["development_curves", "development_page"]
 
 _GOOD: Final = 0.7
 #: Below it coefficients are too extreme by more than a tenth: Riley's target.
@@ -77,8 +72,8 @@ def development_page(
         model=model,
         enrolled=enrolled,
         reason=reason,
-        findings=development_findings(model, reason),
-        steps=development_steps(model, reason),
+        findings=_findings(model, reason),
+        steps=tuple(_steps(model, reason)),
         by_outcome=baseline_rows(model.by_outcome),
         by_split=baseline_rows(model.by_split or ()),
         candidates=candidate_rows(model.candidates),
@@ -100,66 +95,6 @@ def development_page(
         unanswered=[each.item for each in answers if not each.is_filled],
         software=__version__,
     )
-
-
-def development_findings(model: NewModel, reason: str) -> tuple[Finding, ...]:
-    """
-    Say what the results mean.
-
-    Parameters
-    ----------
-    model : NewModel
-        The results.
-    reason : str
-        Why there is no artifact; empty if there is.
-
-    Returns
-    -------
-    tuple of Finding
-        What the model is, what it is worth, what speaks against it.
-    """
-    kept = [each.name.replace("_", " ") for each in model.candidates if each.is_kept]
-    if not kept:
-        return (
-            Finding(
-                Topic.DISCRIMINATION,
-                Weight.STOP,
-                "No candidate was selected: these patients support no model.",
-            ),
-            _precision(model),
-        )
-    made = f"The model has {len(kept)} of {len(model.candidates)} candidates:"
-    found = [
-        Finding(Topic.DISCRIMINATION, Weight.NOTE, f"{made} {', '.join(kept)}."),
-        _discrimination(model),
-        *_slope(model),
-        _precision(model),
-        *(Finding(Topic.PRECISION, Weight.ACT, text) for text in _luck(model)),
-    ]
-    if reason:
-        found.append(
-            Finding(Topic.DECISIONS, Weight.NOTE, f"There is no artifact: {reason}.")
-        )
-    return tuple(found)
-
-
-def development_steps(model: NewModel, reason: str) -> tuple[str, ...]:
-    """
-    Say what to do next.
-
-    Parameters
-    ----------
-    model : NewModel
-        The results.
-    reason : str
-        Why there is no artifact; empty if there is.
-
-    Returns
-    -------
-    tuple of str
-        Sentences, in the order in which it is done.
-    """
-    return tuple(_steps(model, reason))
 
 
 def development_curves(model: NewModel, candidates: Candidates) -> Mapping[str, str]:
@@ -205,6 +140,32 @@ def development_curves(model: NewModel, candidates: Candidates) -> Mapping[str, 
         found[name] = curve_csv(told)
     totals, risks = zip(*model.risks, strict=True)
     return found | {"nomogram": curve_csv({"total_points": totals, "risk": risks})}
+
+
+def _findings(model: NewModel, reason: str) -> tuple[Finding, ...]:
+    kept = [each.name.replace("_", " ") for each in model.candidates if each.is_kept]
+    if not kept:
+        return (
+            Finding(
+                Topic.DISCRIMINATION,
+                Weight.STOP,
+                "No candidate was selected: these patients support no model.",
+            ),
+            _precision(model),
+        )
+    made = f"The model has {len(kept)} of {len(model.candidates)} candidates:"
+    found = [
+        Finding(Topic.DISCRIMINATION, Weight.NOTE, f"{made} {', '.join(kept)}."),
+        _discrimination(model),
+        *_slope(model),
+        _precision(model),
+        *(Finding(Topic.PRECISION, Weight.ACT, text) for text in _luck(model)),
+    ]
+    if reason:
+        found.append(
+            Finding(Topic.DECISIONS, Weight.NOTE, f"There is no artifact: {reason}.")
+        )
+    return tuple(found)
 
 
 def _discrimination(model: NewModel) -> Finding:

@@ -10,8 +10,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from service.cohort.patients import PatientCohort
+from service.model.risk_model import RiskModel
 
-__all__ = ["Enrolled", "enrol", "enrolled_json", "span"]
+__all__ = ["Enrolled", "basis_json", "enrol", "enrolled_json", "span"]
 
 _REASONS: Final = 8
 
@@ -134,6 +135,33 @@ def span(cohort: PatientCohort) -> tuple[date, date] | None:
     return days.min().item(), days.max().item()
 
 
+def basis_json(model: RiskModel, enrolled: Enrolled) -> dict[str, dict[str, Any]]:
+    """
+    Give what an analysis of a model rests on.
+
+    Parameters
+    ----------
+    model : RiskModel
+        The model.
+    enrolled : Enrolled
+        Who was in.
+
+    Returns
+    -------
+    dict
+        JSON-ready: ``model`` and ``cohort``.
+    """
+    return {
+        "model": {
+            "id": model.id,
+            "version": model.version,
+            "digest": model.digest,
+            "mode": model.mode,
+        },
+        "cohort": enrolled_json(enrolled),
+    }
+
+
 def enrolled_json(enrolled: Enrolled) -> dict[str, Any]:
     """
     Give what an analysis rests on.
@@ -156,6 +184,8 @@ def enrolled_json(enrolled: Enrolled) -> dict[str, Any]:
         "refused": enrolled.refused,
         "not_examined": enrolled.not_examined,
         "incomplete": enrolled.incomplete,
+        "n": enrolled.n,
+        "events": enrolled.events,
         "is_weighted": enrolled.effective is not None,
         "effective_sample_size": enrolled.effective,
         "operated": enrolled.operated and [str(day) for day in enrolled.operated],

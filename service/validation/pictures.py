@@ -14,8 +14,7 @@ from service.validation.svg import (
     COLOURS,
     GREY,
     Draw,
-    draw_svg,
-    mark_of,
+    draw_pictures,
     risk_square,
 )
 
@@ -69,11 +68,7 @@ def draw_all(
             partial(_predictors, found=found),
         ),
     }
-    mark = mark_of(is_synthetic=is_synthetic)
-    return {
-        name: draw_svg(name, title, draw, mark=mark)
-        for name, (title, draw) in pictures.items()
-    }
+    return draw_pictures(pictures, is_synthetic=is_synthetic)
 
 
 def _roc(axes: Axes, found: Performance) -> None:

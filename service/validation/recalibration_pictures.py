@@ -14,8 +14,7 @@ from service.validation.svg import (
     COLOURS,
     GREY,
     Draw,
-    draw_svg,
-    mark_of,
+    draw_pictures,
     risk_square,
 )
 
@@ -98,11 +97,7 @@ def draw_recalibration(
             partial(_risks, compared=compared),
         ),
     }
-    mark = mark_of(is_synthetic=is_synthetic)
-    return {
-        name: draw_svg(name, title, draw, mark=mark)
-        for name, (title, draw) in pictures.items()
-    }
+    return draw_pictures(pictures, is_synthetic=is_synthetic)
 
 
 def _calibration(axes: Axes, compared: BeforeAfter) -> None:

@@ -9,7 +9,7 @@ import numpy as np
 
 from service.model.risk_model import RiskModel
 from service.validation.curve_csv import curve_csv, interval_or_none, number_or_none
-from service.validation.enrolment import enrolled_json
+from service.validation.enrolment import basis_json
 from service.validation.estimates import Z_95
 from service.validation.recalibration import Agreement, Recalibration
 from service.validation.recalibration_case import (
@@ -112,18 +112,7 @@ def recalibration_json(case: Case, run: Run) -> dict[str, Any]:
     """
     model, found = case.model, case.found
     return {
-        "model": {
-            "id": model.id,
-            "version": model.version,
-            "digest": model.digest,
-            "mode": model.mode,
-        },
-        "cohort": {
-            **enrolled_json(case.enrolled),
-            "n": case.enrolled.n,
-            "events": case.enrolled.events,
-            "signed_angles": run.signed_angles,
-        },
+        **basis_json(model, case.enrolled),
         "gates": [
             {**asdict(gate), "is_open": gate.is_open} for gate in case.gates.values()
         ],
@@ -131,6 +120,7 @@ def recalibration_json(case: Case, run: Run) -> dict[str, Any]:
         "recalibration": None if found is None else _found_json(model, found),
         "artifact": case.file or None,
         "valid_until": str(case.valid_until) if case.file else None,
+        "signed_angles": run.signed_angles,
         "seed": run.seed,
         "resamples": run.resamples,
         "software": run.software,

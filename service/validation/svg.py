@@ -3,7 +3,7 @@
 import io
 import math
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from html import escape
 from typing import Any, Final, TypeAlias
 
@@ -13,7 +13,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
-__all__ = ["COLOURS", "GREY", "SIZE", "Draw", "draw_svg", "mark_of", "risk_square"]
+__all__ = ["COLOURS", "GREY", "SIZE", "Draw", "draw_pictures", "mark_of", "risk_square"]
 
 #: Draws into axes.
 Draw: TypeAlias = Callable[[Axes], None]
@@ -40,55 +40,35 @@ _STYLE: Final[Any] = {
 _NO_METADATA: Final = {"Date": None, "Creator": None, "Format": None, "Type": None}
 
 
-def draw_svg(
-    name: str,
-    title: str,
-    draw: Draw,
+def draw_pictures(
+    pictures: Mapping[str, tuple[str, Draw]],
     *,
-    mark: str = "",
+    is_synthetic: bool,
     size: tuple[float, float] = SIZE,
-) -> str:
+) -> dict[str, str]:
     """
-    Draw an element that scales with the page and asks for nothing from elsewhere.
+    Draw elements that scale with the page and ask for nothing from elsewhere.
 
     Parameters
     ----------
-    name : str
-        Of the picture, unique on its page.
-    title : str
-        What it shows, for those who do not see it.
-    draw : Draw
-        Draws it.
-    mark : str, optional
-        Stands above it and in its title, wherever it is shown.
+    pictures : Mapping[str, tuple of (str, Draw)]
+        By name, unique on the page: what it shows, for those who do not see it; and
+        what draws it.
+    is_synthetic : bool
+        Whether nobody is a patient; each picture then says so, wherever it is shown.
     size : tuple of float, optional
         Width and height, inches.
 
     Returns
     -------
-    str
-        An SVG element; the same bytes for the same drawing.
+    dict of str to str
+        SVG elements; the same bytes for the same drawings.
     """
-    with mpl.rc_context(_STYLE):
-        figure = Figure(figsize=size, layout="constrained")
-        axes = figure.subplots()
-        draw(axes)
-        axes.set_title(mark, color=_RED)
-        buffer = io.StringIO()
-        figure.savefig(buffer, format="svg", transparent=True, metadata=_NO_METADATA)
-    text = buffer.getvalue()
-    text = text[text.index("<svg") :]
-    width, height = (72 * side for side in size)
-    label = escape(": ".join(filter(None, (title, mark))))
-    opening = (
-        f'<svg role="img" aria-label="{label}" viewBox="0 0 {width:g} {height:g}"'
-        ' xmlns="http://www.w3.org/2000/svg"'
-        ' xmlns:xlink="http://www.w3.org/1999/xlink">'
-    )
-    # Ids of parts are unique in one picture only, and a page has several.
-    text = re.sub(r'\bid="', f'id="{name}-', text)
-    text = re.sub(r'(xlink:href="#|url\(#)', rf"\1{name}-", text)
-    return re.sub(r"<svg[^>]*>", lambda _: opening, text, count=1).strip()
+    mark = mark_of(is_synthetic=is_synthetic)
+    return {
+        name: _svg(name, (title, mark), draw, size)
+        for name, (title, draw) in pictures.items()
+    }
 
 
 def mark_of(*, is_synthetic: bool) -> str:
@@ -134,3 +114,28 @@ def risk_square(axes: Axes, *curves: NDArray[np.float64]) -> float:
         ylim=(0, top),
     )
     return top
+
+
+def _svg(
+    name: str, words: tuple[str, str], draw: Draw, size: tuple[float, float]
+) -> str:
+    with mpl.rc_context(_STYLE):
+        figure = Figure(figsize=size, layout="constrained")
+        axes = figure.subplots()
+        draw(axes)
+        axes.set_title(words[1], color=_RED)
+        buffer = io.StringIO()
+        figure.savefig(buffer, format="svg", transparent=True, metadata=_NO_METADATA)
+    text = buffer.getvalue()
+    text = text[text.index("<svg") :]
+    width, height = (72 * side for side in size)
+    label = escape(": ".join(filter(None, words)))
+    opening = (
+        f'<svg role="img" aria-label="{label}" viewBox="0 0 {width:g} {height:g}"'
+        ' xmlns="http://www.w3.org/2000/svg"'
+        ' xmlns:xlink="http://www.w3.org/1999/xlink">'
+    )
+    # Ids of parts are unique in one picture only, and a page has several.
+    text = re.sub(r'\bid="', f'id="{name}-', text)
+    text = re.sub(r'(xlink:href="#|url\(#)', rf"\1{name}-", text)
+    return re.sub(r"<svg[^>]*>", lambda _: opening, text, count=1).strip()
