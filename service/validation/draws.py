@@ -23,7 +23,21 @@ class Reweighing(Protocol):
     def applied(
         self, statistic: Statistic, strata: _Array | None
     ) -> tuple[Statistic, int, _Array | None]:
-        """Give what is to be resampled instead."""
+        """
+        Give what is to be resampled instead.
+
+        Parameters
+        ----------
+        statistic : Statistic
+            Of the patients who have weights, with the keyword ``weight``.
+        strata : numpy.ndarray or None
+            Their groups.
+
+        Returns
+        -------
+        tuple of (Statistic, int, numpy.ndarray or None)
+            The statistic of everybody, how many they are, and their groups.
+        """
         ...
 
 
