@@ -217,7 +217,7 @@ def subgroups(
     for place, label in enumerate(grouping.labels):
         rows = grouping.place == place
         own = None if weight is None else weight[rows]
-        found.append(_subgroup(grouping.name, label, y[rows], values[rows], own))
+        found.append(_subgroup(grouping.name, label, y[rows], values[rows], weight=own))
     if weight is None:
         return tuple(found)
     if draws is None:
@@ -238,7 +238,7 @@ def _grouping(name: str, labels: list[str], place: NDArray[np.intp]) -> Grouping
 
 
 def _subgroup(
-    name: str, label: str, y: _Array, risk: _Array, weight: _Array | None
+    name: str, label: str, y: _Array, risk: _Array, *, weight: _Array | None
 ) -> Subgroup:
     n, events = y.size, int(y.sum())
     if min(events, n - events) < MINIMUM_EVENTS:

@@ -104,7 +104,8 @@ def risk_square(axes: Axes, *curves: NDArray[np.float64]) -> float:
     float
         Where both axes end.
     """
-    highest = max(float(np.nanmax(curve)) for curve in curves)
+    # A curve may be unknown everywhere, such as one whose resamples all failed.
+    highest = float(np.nanmax(np.concatenate(curves)))
     top = min(1.0, math.ceil(highest * 10) / 10)
     axes.plot([0, top], [0, top], color=GREY, linewidth=0.8, label="ideal")
     axes.set(

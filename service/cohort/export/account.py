@@ -165,7 +165,7 @@ class Ledger:
         else:
             for number, (name, *_) in self._tests:
                 said = f"{_TEST}; is test data by its tag, nobody is a patient"
-                self._refuse(_TEST, name, "meta.tag", said, number)
+                self._refuse(_TEST, name, "meta.tag", said, number=number)
         rows = sorted(self._rows, key=lambda row: row[0])
         names = next((tuple(row[1].others) for row in rows), ())
         return PatientCohort(
@@ -223,7 +223,13 @@ class Ledger:
         return self._given.get(patient.patient_id, _NOT_GIVEN)
 
     def _refuse(
-        self, code: str, name: str, field: str, reason: str, number: int | None = None
+        self,
+        code: str,
+        name: str,
+        field: str,
+        reason: str,
+        *,
+        number: int | None = None,
     ) -> None:
         self._refused[code] += 1
         number = self._operated if number is None else number
