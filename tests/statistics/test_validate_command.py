@@ -336,7 +336,11 @@ nine.seen = 0
         (nobody, (), "nobody has all predictors of liu-nomogram"),
         (nine, (), "outcome: 9"),
         (lambda n, row: row.update(scnen="0"), (), "outcome: "),
-        (lambda n, row: row.update(scnen=""), (), "outcome: "),
+        (
+            lambda n, row: row.update(scnen=""),
+            (),
+            "was examined: an empty scnen is not 0",
+        ),
         (lambda n, row: row.update(sex=f"s{n}"), ("--subgroup", "sex"), "labels are"),
         (None, ("--subgroup", "weight"), "--subgroup: no column weight; there are age"),
         (None, ("--subgroup", "cement_ratio_percent"), "is a quantity: give cuts"),
@@ -486,12 +490,3 @@ def test_the_useful_range_is_as_wide_as_the_limits_leave_it(numbers):
     assert set(useful) == {"found", "surely", "possibly"}
     low, high = useful["possibly"]
     assert low <= useful["found"][0] < useful["found"][1] <= high
-
-
-def test_nobody_examined_is_said_with_the_remedy(tmp_path):
-    """An empty scnen is not 0."""
-    file = rewritten(tmp_path / "c.csv", lambda n, row: row.update(scnen=""))
-    printed = run(file, tmp_path / "out")
-    assert printed.exit_code == 1
-    assert "was examined: an empty scnen is not 0" in printed.output
-    assert not (tmp_path / "out").exists()
