@@ -32,6 +32,7 @@ from service.validation import calibration_bootstrap
 from service.validation.brier import brier
 from service.validation.calibration import calibration_line
 from service.validation.calibration_curve import calibration_curve
+from service.validation.draws import Draws
 from service.validation.logistic import fit_logistic
 
 RESULT = Path(__file__).with_name("result-calibration.json")
@@ -78,7 +79,7 @@ def statsmodels_slope(outcome: Array, risk: Array) -> object:
 def bootstrap_curve(outcome: Array, risk: Array) -> object:
     """Curve, band and errors of a fixed model in all resamples."""
     return calibration_bootstrap.bootstrap_curve(
-        outcome, risk, rng=np.random.default_rng(1), resamples=RESAMPLES
+        outcome, risk, draws=Draws(np.random.default_rng(1), RESAMPLES)
     ).ici.value
 
 
@@ -91,15 +92,14 @@ def corrected_calibration(outcome: Array, risk: Array) -> object:
         lambda rows: expit(
             design @ fit_logistic(design[rows], outcome[rows]).coefficients
         ),
-        rng=np.random.default_rng(1),
-        resamples=RESAMPLES,
+        draws=Draws(np.random.default_rng(1), RESAMPLES),
     ).errors.ici
 
 
 def bootstrap_brier(outcome: Array, risk: Array) -> object:
     """Brier score and scaled Brier score in all resamples."""
     rng = np.random.default_rng(1)
-    return brier(outcome, risk, rng=rng, resamples=RESAMPLES).score.value
+    return brier(outcome, risk, draws=Draws(rng, RESAMPLES)).score.value
 
 
 SCALING: dict[str, Work] = {

@@ -142,7 +142,8 @@ class ChartDetail:
         if group is None or group is Reminded.NOT_SCORED:
             yield str(words.not_scored)
             return
-        yield str(words.group[group])
+        by_percentile = words.group_relative.get(group)
+        yield str(by_percentile or words.group[view.assessment.mode][group])
         if view.is_by_earlier:
             yield str(words.group_by_earlier)
         yield str(words.group_doubt)

@@ -3,7 +3,7 @@
 import shutil
 import sys
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from importlib import import_module
 from pathlib import Path
 from tempfile import TemporaryFile
@@ -113,7 +113,7 @@ def refusing() -> Iterator[None]:
 
 
 @contextmanager
-def telling(total: int) -> Iterator["Progress"]:
+def telling(total: int, *, is_certain: bool = True) -> Iterator["Progress"]:
     """
     Show how far a bootstrap is, on standard error, if that is a terminal.
 
@@ -121,19 +121,30 @@ def telling(total: int) -> Iterator["Progress"]:
     ----------
     total : int
         Resamples in all.
+    is_certain : bool, default True
+        Whether there will be any: else nothing is shown until the first is told.
 
     Yields
     ------
     Progress
         To be told of newly finished resamples.
     """
-    with click.progressbar(
+    bar = click.progressbar(
         length=total,
         label="Bootstrap",
         file=sys.stderr,
         hidden=not sys.stderr.isatty(),
-    ) as bar:
-        yield bar.update
+    )
+    with ExitStack() as stack:
+        if is_certain:
+            stack.enter_context(bar)
+
+        def update(new: int) -> None:
+            if not bar.entered:
+                stack.enter_context(bar)
+            bar.update(new)
+
+        yield update
 
 
 def check_new_folder(out: Path) -> None:

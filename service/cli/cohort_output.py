@@ -11,7 +11,7 @@ from service.cli.cohort_text import summary_text
 from service.cli.store_place import Progress
 from service.cohort.patients import PatientCohort
 from service.cohort.summary import summarise
-from service.cohort.writing import write_cohort, write_refused
+from service.cohort.writing import refused_ids, write_cohort, write_refused
 from service.model.artifact import bundled_models, load_bundled
 
 __all__ = ["counting", "save_cohort", "save_refused", "tell"]
@@ -58,7 +58,7 @@ def save_cohort(cohort: PatientCohort, target: Path) -> None:
 
 def save_refused(cohort: PatientCohort, target: Path | None, table: Path) -> bool:
     """
-    Write what was refused, if anything was.
+    Write what was refused; if nothing was, take away what an earlier run wrote there.
 
     Parameters
     ----------
@@ -79,9 +79,11 @@ def save_refused(cohort: PatientCohort, target: Path | None, table: Path) -> boo
     ClickException
         If the file cannot be written.
     """
+    place = target or table.with_name(table.name + ".refused.csv")
     if cohort.refused:
-        beside = table.with_name(table.name + ".refused.csv")
-        _save(target or beside, lambda file: write_refused(cohort.refused, file))
+        _save(place, lambda file: write_refused(cohort.refused, file))
+    elif (listed := refused_ids(place)) is not None:
+        _clear(place, is_ours=listed <= set(cohort.ids))
     return bool(cohort.refused)
 
 
@@ -107,6 +109,19 @@ def counting(what: str) -> Callable[[int], None]:
         progress(done)
 
     return add
+
+
+def _clear(place: Path, *, is_ours: bool) -> None:
+    """Take away a list of rows that are taken by now; of others only say that it is."""
+    if is_ours:
+        place.unlink()
+        click.echo(f"removed {place}: all rows in it are taken now", err=True)
+        return
+    click.echo(
+        f"{place} is of an earlier run: nothing is refused here; it lists rows that are"
+        " not in this table",
+        err=True,
+    )
 
 
 def _save(target: Path, write: Callable[[TextIO], None]) -> None:

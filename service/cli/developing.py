@@ -7,6 +7,7 @@ from typing import Final
 
 import orjson
 
+from service import __version__
 from service.cli.analysis import check_new_folder, refusing, telling, write_folder
 from service.cli.layout import printable
 from service.cohort.table import read_cohort
@@ -14,7 +15,13 @@ from service.cohort.units import check_units
 from service.model.documents import render
 from service.validation.artifact_files import id_and_version
 from service.validation.building import build_model
-from service.validation.candidates import choose_candidates
+from service.validation.candidates import Candidates, choose_candidates
+from service.validation.charts import Chart, chart_of
+from service.validation.development_report import (
+    development_curves,
+    development_page,
+)
+from service.validation.enrolment import Enrolled, enrol, enrolled_json
 from service.validation.new_artifact import new_artifact, why_not
 from service.validation.new_model import NewModel, Plan
 from service.validation.selection import Rule
@@ -90,17 +97,46 @@ def run(file: Path, out: Path, options: Options) -> str:
             model, patients = build_model(
                 cohort, chosen, plan, jobs=options.jobs, progress=progress
             )
-        answers, reason = checklist(model), why_not(model)
-        files = {
-            "results.json": _json({"model": model, "tripod_ai": answers}),
-            "tripod-ai.md": checklist_text(answers).encode(),
-        }
+        enrolled, reason = enrol(cohort, chosen.rows), why_not(model)
+        layout = chart_of(model, chosen, patients)
+        files = _files(model, enrolled, chosen, layout)
         if not reason:
             files["model.json"] = render(
                 new_artifact(model, chosen, patients, name=name)
             )
     write_folder(out, files)
-    return "\n".join(map(printable, _told(model, reason)))
+    return "\n".join(map(printable, _told(model, enrolled, reason)))
+
+
+def _files(
+    model: NewModel,
+    enrolled: Enrolled,
+    chosen: Candidates,
+    layout: Chart | None,
+) -> dict[str, bytes]:
+    """Write report, numbers, checklist and curves."""
+    answers = checklist(model)
+    results = {
+        "cohort": enrolled_json(enrolled),
+        "model": model,
+        "tripod_ai": answers,
+        "software": __version__,
+    }
+    report = development_page(
+        model,
+        enrolled,
+        chosen,
+        layout=layout,
+        answers=answers,
+        reason=why_not(model),
+    )
+    curves = development_curves(model, chosen)
+    return {
+        "report.html": report.encode(),
+        "results.json": orjson.dumps(results, option=orjson.OPT_INDENT_2) + b"\n",
+        "tripod-ai.md": checklist_text(answers).encode(),
+        **{f"{name}.csv": text.encode() for name, text in curves.items()},
+    }
 
 
 def _plan(options: Options) -> Plan:
@@ -116,14 +152,11 @@ def _names(text: str | None) -> Sequence[str] | None:
     return None if text is None else [name.strip() for name in text.split(",")]
 
 
-def _json(content: object) -> bytes:
-    return orjson.dumps(content, option=orjson.OPT_INDENT_2) + b"\n"
-
-
-def _told(model: NewModel, reason: str) -> list[str]:
+def _told(model: NewModel, enrolled: Enrolled, reason: str) -> list[str]:
     found = model.optimism
     kept = [each.name for each in model.candidates if each.is_kept]
     lines = ["SYNTHETIC patients: for demonstration only"] * model.source.is_synthetic
+    lines += [f"warning: {each}" for each in enrolled.warnings]
     lines += [
         f"derived from {model.derivation.n} patients, {model.derivation.events} with"
         f" SCNEN; left out: {model.not_examined} not examined, {model.incomplete}"

@@ -16,6 +16,8 @@ from service.cli.analysis import (
 __all__ = ["recalibrate"]
 
 _day = click.DateTime(["%Y-%m-%d"])
+#: Of the options those that are about the analysis; the others are of the artifact.
+_OPTIONS = ("model_name", "signed_angles", "seed", "jobs", "report")
 
 
 @click.command
@@ -51,25 +53,35 @@ _day = click.DateTime(["%Y-%m-%d"])
 @click.option("--first-operation", type=_day, help="If the file has no operation_date.")
 @click.option("--last-operation", type=_day, help="As above.")
 @click.option(
+    "--report",
+    type=click.Path(path_type=Path, file_okay=False),
+    help="Folder to write, which must not exist: report.html for the committee,"
+    " results.json, curves; also where the patients do not allow it.",
+)
+@click.option(
     "--seed", default=1, show_default=True, help="Of the resamples of a refit."
+)
+@click.option(
+    "--jobs",
+    type=click.IntRange(1),
+    default=1,
+    show_default=True,
+    help="Processes for them; results do not depend on it.",
 )
 def recalibrate(
     *,
     file: Path,
-    model_name: str,
     level: str,
-    signed_angles: bool,
-    out: Path | None,
-    seed: int,
-    **said: Any,  # noqa: ANN401 what is only for the artifact
+    **said: Any,  # noqa: ANN401 the fields of `Options` and `Target`
 ) -> None:  # numpydoc ignore=PR01
     """
     Recalibrate the model on the patients in FILE, a cohort as `cohort check` takes it.
 
     Says what so many patients allow, tests how much must change, and shows observed
-    against expected before and after. Without --out nothing is written: that is for
-    the committee to read. With it, an artifact that the service loads, and that it
-    stops using for probabilities after its last day. docs/recalibrate.md explains it.
+    against expected before and after. --report writes that as one HTML file for the
+    committee, also if it is refused. --out writes an artifact that the service loads,
+    and that it stops using for probabilities after its last day. Without both nothing
+    is written. docs/recalibrate.md explains it.
 
     \b
     Ends with
@@ -77,18 +89,20 @@ def recalibrate(
       1  refused: too few patients, or a file, day or level that cannot be used
     \b
     Examples:
-      scnen-cds recalibrate cohort.csv
+      scnen-cds recalibrate cohort.csv --report recalibration
       scnen-cds recalibrate cohort.csv --out north-1.json \\
         --approved-by "A. Surgeon" --approved-by "B. Statistician"
     """  # noqa: D301 click keeps the lines below \\b as they are
     recalibrating = needing_statistics("recalibrating")
+    days = _days(said)
+    options = {name: days.pop(name) for name in _OPTIONS}
+    target = recalibrating.Target(days.pop("out"), **days)
     text = recalibrating.run(
         file,
-        model_name,
-        level=None if level == "auto" else level,
-        signed_angles=signed_angles,
-        seed=seed,
-        target=out and recalibrating.Target(out, today=_today(), **_days(said)),
+        recalibrating.Options(
+            today=_today(), level=None if level == "auto" else level, **options
+        ),
+        target,
     )
     click.echo(text)
 

@@ -1,113 +1,89 @@
 """The report of ``scnen-cds recalibrate`` as text."""
 
 from collections.abc import Iterator
-from pathlib import Path
 from textwrap import fill
 
 from service.cli.layout import columns
-from service.cohort.patients import PatientCohort
 from service.model.risk_model import RiskModel
-from service.validation.estimates import Estimate
+from service.validation.findings import Weight
 from service.validation.recalibration import Recalibration
+from service.validation.recalibration_case import (
+    Case,
+    case_findings,
+    case_steps,
+    told,
+)
 from service.validation.updating import SIGNIFICANCE, Level
 
-__all__ = ["next_text", "report_text"]
+__all__ = ["report_text"]
 
 _WIDTH = 88
-_ORDER = tuple(Level)
 
 
-def report_text(
-    model: RiskModel, cohort: PatientCohort, used: PatientCohort, found: Recalibration
-) -> str:
+def report_text(case: Case, found: Recalibration) -> str:
     """
     Say what was tested, what was chosen and why, and what it changes.
 
     Parameters
     ----------
-    model : RiskModel
-        The original.
-    cohort, used : PatientCohort
-        All patients of the file, and those who were examined and are complete.
+    case : Case
+        The recalibration.
     found : Recalibration
         What was found.
 
     Returns
     -------
     str
-        Paragraphs and tables.
+        Paragraphs and tables, and at last what is to be done.
     """
     parts = (
-        _who(model, cohort, used, found),
+        _who(case),
         _allowed(found),
         _tested(found),
-        "\n".join(_chosen(model, found)),
+        "\n".join(_chosen(case.model, found)),
         _agreement(found),
+        "\n".join(_doubts(case)),
+        _next(case),
     )
     return "\n\n".join(part for part in parts if part)
 
 
-def next_text(found: Recalibration, used: PatientCohort, file: Path | None) -> str:
-    """
-    Say what the hospital must do next.
-
-    Parameters
-    ----------
-    found : Recalibration
-        What was found.
-    used : PatientCohort
-        The patients behind it.
-    file : pathlib.Path or None
-        The artifact, if one was asked for.
-
-    Returns
-    -------
-    str
-        What is next, a line for each step.
-    """
-    if found.update.level is Level.AS_IS:
-        return "\n".join(
-            (
-                "Next: nothing was written. The model agrees with these patients as it"
-                " is; its last day",
-                "of use stays what it was. A new one, with these patients behind it:"
-                " --level intercept.",
-            )
-        )
-    steps = _before(found, used) if file is None else _after(file, found, used)
+def _next(case: Case) -> str:
     return "Next\n" + "\n".join(
-        fill(
-            step,
-            _WIDTH,
-            initial_indent=f"  {number}. ",
-            subsequent_indent="     ",
-            break_long_words=False,
-            break_on_hyphens=False,
-        )
-        for number, step in enumerate(steps, 1)
+        _filled(step, f"  {number}. ", "     ")
+        for number, step in enumerate(case_steps(case), 1)
     )
 
 
-def _who(
-    model: RiskModel, cohort: PatientCohort, used: PatientCohort, found: Recalibration
-) -> str:
-    examined = cohort.examined()
-    incomplete = int((examined & ~cohort.complete(model)).sum())
+def _doubts(case: Case) -> Iterator[str]:
+    for each in case_findings(case):
+        if each.weight is not Weight.NOTE:
+            yield _filled(each.text, "TO DO  ", "       ")
+
+
+def _filled(text: str, first: str, others: str) -> str:
+    return fill(
+        text,
+        _WIDTH,
+        initial_indent=first,
+        subsequent_indent=others,
+        break_long_words=False,
+        break_on_hyphens=False,
+    )
+
+
+def _who(case: Case) -> str:
+    model, enrolled = case.model, case.enrolled
     lines = [
-        f"{model.id} {model.version} ({model.mode}) on {cohort.source.name}:"
-        f" {len(cohort) + cohort.rows_refused} rows, {cohort.rows_refused} refused,"
-        f" {int((~examined).sum())} not examined, {incomplete} incomplete.",
-        f"Used: {found.n} patients, {found.events} with SCNEN"
-        f" ({found.events / found.n:.1%}).",
+        f"{model.id} {model.version} ({model.mode}) on {enrolled.source}:"
+        f" {enrolled.rows} rows, {enrolled.refused} refused,"
+        f" {enrolled.not_examined} not examined, {enrolled.incomplete} incomplete.",
+        f"Used: {enrolled.n} patients, {enrolled.events} with SCNEN"
+        f" ({enrolled.events / enrolled.n:.1%}).",
     ]
-    if used.source.is_synthetic:
+    if enrolled.is_synthetic:
         lines.insert(0, "SYNTHETIC: nobody in this file is a patient.")
-    if not examined.all():
-        lines.append(
-            "If who is examined depends on who complains, the risks come out wrong:"
-            " nothing here corrects for it (scnen-cds cohort check)."
-        )
-    return "\n".join(fill(line, _WIDTH) for line in (*lines, *cohort.warnings))
+    return "\n".join(fill(line, _WIDTH) for line in (*lines, *enrolled.warnings))
 
 
 def _allowed(found: Recalibration) -> str:
@@ -197,88 +173,18 @@ def _agreement(found: Recalibration) -> str:
         (
             "  observed / expected",
             1,
-            _estimate(before.observed_expected),
-            _estimate(after.observed_expected),
+            told(before.observed_expected),
+            told(after.observed_expected),
         ),
         (
             "  intercept in the large",
             0,
-            _estimate(before.intercept),
-            _estimate(after.intercept),
+            told(before.intercept),
+            told(after.intercept),
         ),
-        ("  slope", 1, _estimate(before.slope), _estimate(after.slope)),
+        ("  slope", 1, told(before.slope), told(after.slope)),
     ]
     return (
         "Calibration on these patients; after: by construction, no validation\n"
         + columns(rows, right=[1])
     )
-
-
-def _estimate(found: Estimate) -> str:
-    value = found.value + 0.0 if abs(found.value) >= 0.005 else 0.0  # noqa: PLR2004 rounds to 0
-    return f"{value:.2f} ({found.low:.2f} to {found.high:.2f})"
-
-
-def _before(found: Recalibration, used: PatientCohort) -> Iterator[str]:
-    slope = found.before.slope
-    yield (
-        "Nothing was written. Show this to the committee: is the level right, are"
-        " these the patients the cards will be for, was everybody examined?"
-    )
-    if _hides_slope(found):
-        yield (
-            f"The slope before is {_estimate(slope)}, not 1. The closed test looks at"
-            " all coefficients at once and did not see it. Discuss --level slope: it is"
-            " one coefficient, and there are enough patients for it."
-        )
-    yield from _doubts(found)
-    if used.source.is_synthetic:
-        yield "These patients are synthetic: for demonstration, in open mode only."
-    yield (
-        "If it is approved, run this again with --out NAME-1.json and --approved-by for"
-        " each person."
-    )
-
-
-def _hides_slope(found: Recalibration) -> bool:
-    """Whether the slope alone says what the test of all coefficients does not."""
-    slope = found.before.slope
-    return (
-        found.update.level is Level.INTERCEPT
-        and found.gates[Level.SLOPE].is_open
-        and not slope.low <= 1 <= slope.high
-    )
-
-
-def _doubts(found: Recalibration) -> Iterator[str]:
-    """Say what speaks against the new model, whether it is written or not."""
-    if found.before.slope.low <= 0:
-        yield (
-            "The slope before is not clearly above 0: the model may not tell these"
-            " patients apart. Validate it first (scnen-cds validate)."
-        )
-    if _ORDER.index(found.test.chosen) > _ORDER.index(found.update.level):
-        yield (
-            f"The closed test asks for {found.test.chosen}: {found.update.level} alone"
-            " does not put right what is wrong with these patients' risks. Until there"
-            " are patients enough, output mode relative shows no probability."
-        )
-
-
-def _after(file: Path, found: Recalibration, used: PatientCohort) -> Iterator[str]:
-    yield f"{file} was written. Keep it and the cohort's file: it is never edited."
-    yield from _doubts(found)
-    yield (
-        "Decide the thresholds of the policy anew (docs/recalibrate.md): they are"
-        " shares of patients, and the risks have changed."
-    )
-    yield (
-        f"Set SCNEN_MODEL={file} and SCNEN_OUTPUT_MODE=calibrated, all instances at a"
-        " time, clients silent at first."
-    )
-    yield (
-        "Validate it on patients who are not in this cohort, as soon as there are"
-        " enough, and plan the next cohort before its last day of use."
-    )
-    if used.source.is_synthetic:
-        yield "SYNTHETIC patients: the service takes it in open mode only."

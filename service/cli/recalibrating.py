@@ -1,29 +1,83 @@
 """What ``scnen-cds recalibrate`` does; apart, since this needs the statistics."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
+import orjson
 
-from service import fields
-from service.cli.analysis import refusing
-from service.cli.recalibrate_text import next_text, report_text
+from service import __version__, fields
+from service.cli.analysis import check_new_folder, refusing, telling, write_folder
+from service.cli.recalibrate_text import report_text
 from service.cohort.independence import check_independent
 from service.cohort.patients import PatientCohort
 from service.cohort.table import read_cohort
-from service.model.arrays import design_matrix
+from service.model.arrays import design_matrix, linear_predictor
+from service.model.arrays import risk as risk_of
 from service.model.artifact import RiskModel, find_model, load_model
 from service.validation.artifact_files import check_free, id_and_version, write_new
 from service.validation.calibrated_artifact import Basis, calibrated_document
-from service.validation.recalibration import Recalibration, recalibrate
+from service.validation.draws import Draws
+from service.validation.enrolment import enrol, span
+from service.validation.estimates import NotEstimableError
+from service.validation.gates import gates
+from service.validation.recalibration import (
+    LevelRefusedError,
+    Recalibration,
+    recalibrate,
+)
+from service.validation.recalibration_case import Case
+from service.validation.recalibration_pictures import BeforeAfter, before_after
+from service.validation.recalibration_report import (
+    Run,
+    recalibration_curves,
+    recalibration_json,
+    recalibration_page,
+)
+from service.validation.resampling import RESAMPLES
 from service.validation.updating import Level
 
-__all__ = ["Target", "run"]
+__all__ = ["Options", "Target", "run"]
 
 #: Years from the approval to the last day of use, unless somebody says otherwise.
 _YEARS: Final = 2
+_NOBODY: Final = (
+    "nobody was examined, or nobody examined has all predictors of the model: an empty"
+    " scnen is not 0; examine patients and record what was found (scnen-cds outcomes,"
+    " or the column scnen), and see scnen-cds cohort check"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """
+    What was asked for: see the options of the command.
+
+    Attributes
+    ----------
+    model_name : str
+        The original: a bundled model, or the path of an artifact.
+    today : datetime.date
+        The day.
+    level : str or None
+        What is estimated again; None leaves it to the closed test.
+    signed_angles : bool
+        Whether the table records angles with signs.
+    seed, jobs : int
+        Of the resamples of a refit.
+    report : pathlib.Path or None
+        A new folder for the report.
+    """
+
+    model_name: str
+    today: date
+    level: str | None = None
+    signed_angles: bool = False
+    seed: int = 1
+    jobs: int = 1
+    report: Path | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,10 +87,8 @@ class Target:
 
     Attributes
     ----------
-    file : pathlib.Path
-        Where to; no file may be there.
-    today : datetime.date
-        The day.
+    file : pathlib.Path or None
+        Where to; no file may be there. None if nothing is.
     approved_by : tuple of str
         Who answers for it.
     approved_on, valid_until : datetime.date or None
@@ -45,75 +97,122 @@ class Target:
         Span of the patients, if their file does not say.
     """
 
-    file: Path
-    today: date
-    approved_by: tuple[str, ...]
+    file: Path | None = None
+    approved_by: tuple[str, ...] = ()
     approved_on: date | None = None
     valid_until: date | None = None
     first_operation: date | None = None
     last_operation: date | None = None
 
 
-def run(
-    file: Path,
-    name: str,
-    *,
-    level: str | None,
-    signed_angles: bool,
-    seed: int,
-    target: Target | None,
-) -> str:
+def run(file: Path, options: Options, target: Target) -> str:
     """
-    Recalibrate, and write the artifact if there is a target.
+    Recalibrate, write the artifact if it has a place, and the report if it has one.
 
     Parameters
     ----------
     file : pathlib.Path
         The cohort.
-    name : str
-        The original: a bundled model, or a path.
-    level : str or None
-        What is estimated again; None leaves it to the closed test.
-    signed_angles : bool
-        Whether the file records angles with signs.
-    seed : int
-        Of the resamples of a refit.
-    target : Target or None
-        What is to be written; None if nothing.
+    options : Options
+        What was asked for.
+    target : Target
+        What is to be written.
 
     Returns
     -------
     str
-        The report.
+        The report as text.
 
     Raises
     ------
     ClickException
-        If anything is refused.
+        If anything is refused. A report is written of what these patients do not
+        allow, and of nothing else.
     """
-    path = find_model(name)
+    path = find_model(options.model_name)
+    if options.report is not None:
+        check_new_folder(options.report)
     with refusing():
-        if target is not None:
-            _check_target(target)
+        _check_target(target, options.today)
         model = load_model(path, may_be_expired=True)
-        cohort = read_cohort(file, signed_angles=signed_angles)
+        cohort = read_cohort(file, signed_angles=options.signed_angles)
         _check_patients(model, cohort)
         used = cohort.subset(cohort.examined() & cohort.complete(model))
-        found = recalibrate(
+        case = _case(model, cohort, options, target)
+        try:
+            found = _recalibrate(model, used, options)
+        except (LevelRefusedError, NotEstimableError) as refusal:
+            _report(replace(case, refusal=str(refusal)), used, options)
+            raise
+        case = replace(case, found=found)
+        if target.file is not None and found.update.level is not Level.AS_IS:
+            write_new(target.file, _document(path, found, used, (options, target)))
+            case = replace(case, file=str(target.file))
+        _report(case, used, options)
+    text = report_text(case, found)
+    if options.report is not None:
+        text += f"\n\nwritten to {options.report}: report.html, results.json, curves"
+    return text
+
+
+def _recalibrate(
+    model: RiskModel, used: PatientCohort, options: Options
+) -> Recalibration:
+    if not len(used):
+        raise NotEstimableError(_NOBODY)
+    with telling(RESAMPLES, is_certain=False) as progress:
+        return recalibrate(
             model,
-            _design(model, used),
+            design_matrix(model, used.columns),
             used.scnen,
-            rng=np.random.default_rng(seed),
-            level=None if level is None else Level(level),
+            draws=Draws(
+                np.random.default_rng(options.seed), RESAMPLES, options.jobs, progress
+            ),
+            level=None if options.level is None else Level(options.level),
         )
-        if target is not None and found.update.level is not Level.AS_IS:
-            write_new(target.file, _document(path, found, used, target))
-    return "\n\n".join(
-        (
-            report_text(model, cohort, used, found),
-            next_text(found, used, None if target is None else target.file),
-        )
+
+
+def _case(
+    model: RiskModel, cohort: PatientCohort, options: Options, target: Target
+) -> Case:
+    enrolled = enrol(cohort, cohort.complete(model))
+    first, last = target.first_operation, target.last_operation
+    if enrolled.operated is None and first is not None and last is not None:
+        enrolled = replace(enrolled, operated=(first, last))
+    n, events = enrolled.n, enrolled.events
+    both = 0 < events < n
+    return Case(
+        model=model,
+        enrolled=enrolled,
+        gates=gates(n, events, len(model.predictors)) if both else {},
+        found=None,
+        refusal="",
+        today=options.today,
+        approved_by=_names(target),
+        approved_on=_approved_on(target, options.today),
+        valid_until=_valid_until(target, options.today),
+        file="",
     )
+
+
+def _report(case: Case, used: PatientCohort, options: Options) -> None:
+    if options.report is None:
+        return
+    how = Run(options.seed, RESAMPLES, options.signed_angles, __version__)
+    compared: BeforeAfter | None = None
+    if case.found is not None:
+        design = design_matrix(case.model, used.columns)
+        before = risk_of(linear_predictor(case.model, design))
+        after = risk_of(case.found.update.linear_predictor(design))
+        compared = before_after(before, after, used.scnen)
+    curves = {} if compared is None else recalibration_curves(compared)
+    results = recalibration_json(case, how)
+    files = {
+        "report.html": recalibration_page(case, how, compared).encode(),
+        "results.json": orjson.dumps(results, option=orjson.OPT_INDENT_2) + b"\n",
+    }
+    tables = {f"{name}.csv": text.encode() for name, text in curves.items()}
+    write_folder(options.report, files | tables)
 
 
 def _check_patients(model: RiskModel, cohort: PatientCohort) -> None:
@@ -125,41 +224,38 @@ def _check_patients(model: RiskModel, cohort: PatientCohort) -> None:
         )
 
 
-def _design(model: RiskModel, used: PatientCohort) -> Any:  # noqa: ANN401 an array
-    if len(used) == 0:
-        raise ValueError(
-            "no patient was examined and has all predictors of the model: see"
-            " scnen-cds cohort check"
-        )
-    return design_matrix(model, used.columns)
-
-
-def _check_target(target: Target) -> None:
+def _check_target(target: Target, today: date) -> None:
     """Refuse what could not be written before anything is computed."""
+    if target.file is None:
+        return
     id_and_version(target.file.stem)
     check_free(target.file)
-    if not any(name.strip() for name in target.approved_by):
+    if not _names(target):
         raise ValueError(
             "--approved-by: an artifact names who answers for its use; without --out"
             " nothing is written and nobody is needed"
         )
-    approved, until = _approved_on(target), _valid_until(target)
-    if approved > target.today:
+    approved, until = _approved_on(target, today), _valid_until(target, today)
+    if approved > today:
         raise ValueError(f"--approved-on: {approved} lies in the future")
-    if until < target.today:
+    if until < today:
         raise ValueError(
             f"--valid-until: {until} has passed: nobody could use the model"
         )
 
 
-def _approved_on(target: Target) -> date:
-    return target.approved_on or target.today
+def _names(target: Target) -> tuple[str, ...]:
+    return tuple(filter(None, map(str.strip, target.approved_by)))
 
 
-def _valid_until(target: Target) -> date:
+def _approved_on(target: Target, today: date) -> date:
+    return target.approved_on or today
+
+
+def _valid_until(target: Target, today: date) -> date:
     if target.valid_until is not None:
         return target.valid_until
-    day = _approved_on(target)
+    day = _approved_on(target, today)
     try:
         return day.replace(year=day.year + _YEARS)
     except ValueError:  # the 29th of February
@@ -167,18 +263,22 @@ def _valid_until(target: Target) -> date:
 
 
 def _document(
-    path: Path, found: Recalibration, used: PatientCohort, target: Target
+    path: Path,
+    found: Recalibration,
+    used: PatientCohort,
+    asked: tuple[Options, Target],
 ) -> dict[str, Any]:
-    name, version = id_and_version(target.file.stem)
+    options, target = asked
+    name, version = id_and_version("" if target.file is None else target.file.stem)
     first, last = _operations(used, target)
     basis = Basis(
         id=name,
         version=version,
         first_operation=first,
         last_operation=last,
-        approved_by=tuple(filter(None, map(str.strip, target.approved_by))),
-        approved_on=_approved_on(target),
-        valid_until=_valid_until(target),
+        approved_by=_names(target),
+        approved_on=_approved_on(target, options.today),
+        valid_until=_valid_until(target, options.today),
         data_digest=used.source.digest,
         is_synthetic=used.source.is_synthetic,
     )
@@ -187,10 +287,9 @@ def _document(
 
 def _operations(used: PatientCohort, target: Target) -> tuple[date, date]:
     """Take the span from the file where it has it, for all; it is not guessed."""
-    days = used.dates.get("operation_date")
-    known = days is not None and not np.isnat(days).any()
-    if days is not None and known:
-        return days.min().item(), days.max().item()
+    known = span(used)
+    if known is not None:
+        return known
     if target.first_operation is None or target.last_operation is None:
         raise ValueError(
             "--first-operation, --last-operation: give both; the file has no"

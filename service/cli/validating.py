@@ -1,7 +1,6 @@
 """What ``scnen-cds validate`` does; apart, since this needs the statistics."""
 
 import textwrap
-from collections import Counter
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
@@ -18,6 +17,7 @@ from service.cohort.table import read_cohort
 from service.model.arrays import design_matrix
 from service.model.artifact import find_model, load_model
 from service.model.risk_model import RiskModel
+from service.validation.enrolment import Enrolled, basis_json, enrol
 from service.validation.evaluation import evaluate, resamples_of
 from service.validation.findings import findings
 from service.validation.performance import (
@@ -26,16 +26,17 @@ from service.validation.performance import (
     ScoredPatients,
     score_patients,
 )
-from service.validation.pictures import draw_all
-from service.validation.profile import profile
-from service.validation.report import Asked, Enrolled, render
+from service.validation.report import Asked, render
 from service.validation.results import curves_of, performance_json
 from service.validation.subgroups import Grouping, by_cuts, by_label
-from service.validation.weights import effective_sample_size, examination_weights
+from service.validation.weights import (
+    ReweighedResamples,
+    effective_sample_size,
+    examination_weights,
+)
 
 __all__ = ["Options", "run"]
 
-_REASONS: Final = 8
 _WIDTH: Final = 80
 _ALWAYS: Final = ("segment", "method")
 
@@ -109,9 +110,10 @@ def run(file: Path, out: Path, options: Options) -> str:
                 plan=replace(plan, progress=progress),
             )
     asked = _asked(model, options)
-    enrolled = _enrolled(cohort, patients)
-    pictures = draw_all(patients, found, is_synthetic=enrolled.is_synthetic)
-    report = render(asked, enrolled, found, pictures)
+    weights = patients.weights
+    effective = None if weights is None else effective_sample_size(weights)
+    enrolled = enrol(cohort, cohort.complete(model), effective)
+    report = render(asked, enrolled, patients, found)
     results = {**_basis(asked, enrolled), **performance_json(found)}
     files = {
         "report.html": report.encode(),
@@ -134,11 +136,21 @@ def _patients(
             f"{cohort.source.name}: nobody has all predictors of {model.id}"
         )
     kept = complete.subset(complete.examined())
-    weights = None
+    if not len(kept):
+        raise ValueError(
+            f"{cohort.source.name}: nobody who has all predictors of {model.id} was"
+            " examined: an empty scnen is not 0; examine patients and record what was"
+            " found (scnen-cds outcomes, or the column scnen)"
+        )
+    weights = again = None
     if options.weigh_examined:
-        design = design_matrix(model, complete.columns)
-        weights = examination_weights(design, complete.examined()).weights
-    return score_patients(model, kept.columns, kept.scnen, weights=weights), kept
+        design, examined = design_matrix(model, complete.columns), complete.examined()
+        weights = examination_weights(design, examined).weights
+        again = ReweighedResamples(design, examined)
+    scored = score_patients(
+        model, kept.columns, kept.scnen, weights=weights, reweighing=again
+    )
+    return scored, kept
 
 
 def _plan(kept: PatientCohort, options: Options) -> Plan:
@@ -187,52 +199,12 @@ def _asked(model: RiskModel, options: Options) -> Asked:
     )
 
 
-def _enrolled(cohort: PatientCohort, patients: ScoredPatients) -> Enrolled:
-    reasons = Counter(
-        f"{each.field}: {each.reason}" if each.field else each.reason
-        for each in cohort.refused
-    )
-    refused = cohort.rows_refused
-    examined = cohort.examined()
-    weights = patients.weights
-    return Enrolled(
-        source=cohort.source.name,
-        digest=cohort.source.digest,
-        is_synthetic=cohort.source.is_synthetic,
-        rows=len(cohort) + refused,
-        refused=refused,
-        reasons=reasons.most_common(_REASONS),
-        not_examined=int((~examined).sum()),
-        incomplete=int((examined & ~cohort.complete(patients.model)).sum()),
-        effective=None if weights is None else effective_sample_size(weights),
-        warnings=cohort.warnings,
-        profile=profile(patients.model, patients.design),
-    )
-
-
 def _basis(asked: Asked, enrolled: Enrolled) -> dict[str, object]:
     """What the numbers rest on."""
-    model = asked.model
+    basis = basis_json(asked.model, enrolled)
+    basis["cohort"]["signed_angles"] = asked.signed_angles
     return {
-        "model": {
-            "id": model.id,
-            "version": model.version,
-            "digest": model.digest,
-            "mode": model.mode,
-        },
-        "cohort": {
-            "source": enrolled.source,
-            "sha256": enrolled.digest,
-            "is_synthetic": enrolled.is_synthetic,
-            "rows": enrolled.rows,
-            "refused": enrolled.refused,
-            "not_examined": enrolled.not_examined,
-            "incomplete": enrolled.incomplete,
-            "is_weighted": enrolled.effective is not None,
-            "effective_sample_size": enrolled.effective,
-            "signed_angles": asked.signed_angles,
-            "warnings": list(enrolled.warnings),
-        },
+        **basis,
         "seed": asked.seed,
         "resamples": asked.resamples,
         "software": asked.software,

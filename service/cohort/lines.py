@@ -1,4 +1,4 @@
-"""A cohort file as lines: mark, header, rows, and what is wrong with the file."""
+"""A cohort file as lines: marks, header, rows, and what is wrong with the file."""
 
 import csv
 from collections.abc import Iterator, Sequence
@@ -9,7 +9,14 @@ from typing import Final, TextIO
 from service.cohort.patients import DATES
 from service.cohort.rows import LABELS, NUMBERS
 
-__all__ = ["COLUMNS", "KNOWN", "SYNTHETIC_MARK", "Lines", "TableError"]
+__all__ = [
+    "COLUMNS",
+    "KNOWN",
+    "SYNTHETIC_MARK",
+    "WARNING_MARK",
+    "Lines",
+    "TableError",
+]
 
 #: The columns of a table, as the template has them.
 COLUMNS: Final = (
@@ -25,6 +32,8 @@ COLUMNS: Final = (
 KNOWN: Final = frozenset(("id", *LABELS, *NUMBERS, "scnen", *DATES))
 #: How a first line begins that says that nobody in the table is a patient.
 SYNTHETIC_MARK: Final = "# synthetic"
+#: How lines above the header begin that say what the rows alone do not tell.
+WARNING_MARK: Final = "# warning: "
 
 _RATIO: Final = "cobb_restoration_ratio_percent"
 _ANGLES: Final = ("cobb_preoperative_deg", "cobb_postoperative_deg")
@@ -71,7 +80,9 @@ class Lines:
     Attributes
     ----------
     is_marked : bool
-        Whether its first line says that the patients were drawn.
+        Whether a line above the header says that the patients were drawn.
+    warnings : list of str
+        What other such lines say.
     names : list of str
         The columns.
 
@@ -83,21 +94,21 @@ class Lines:
 
     def __init__(self, path: Path, text: TextIO) -> None:
         self._path = path
+        self.is_marked, self._above = False, 0
+        self.warnings: list[str] = []
         try:
             first = text.readline()
+            while first.lstrip('"').startswith("#"):
+                self._take(first.strip('"\r\n,'))
+                first = text.readline()
         except UnicodeDecodeError:
             raise self._not_utf8() from None
-        comment = first.lstrip('"')
-        self.is_marked = comment.startswith(SYNTHETIC_MARK)
-        if comment.startswith("#") and not self.is_marked:
-            problem = f"a comment, and none but {SYNTHETIC_MARK!r} is known; delete it"
-            raise TableError(path.name, 1, problem)
-        head = (first,) if first and not self.is_marked else ()
+        head = (first,) if first else ()
         self._rows = csv.reader(chain(head, text), strict=True)
         self.names = next(self._guarded(), [])
         problem = _problem_of_header(self.names)
         if problem:
-            line = self._rows.line_num + self.is_marked
+            line = self._rows.line_num + self._above
             raise TableError(path.name, line, problem)
 
     def blocks(self) -> Iterator[list[list[str]]]:
@@ -118,6 +129,20 @@ class Lines:
         while block := list(islice(rows, _AT_ONCE)):
             yield block
 
+    def _take(self, comment: str) -> None:
+        """Take a line above the header; a spreadsheet may have quoted it."""
+        self._above += 1
+        if comment.startswith(SYNTHETIC_MARK):
+            self.is_marked = True
+        elif comment.startswith(WARNING_MARK):
+            self.warnings.append(comment.removeprefix(WARNING_MARK))
+        else:
+            problem = (
+                f"a comment, and none but {SYNTHETIC_MARK!r} and"
+                f" {WARNING_MARK.strip()!r} are known; delete it"
+            )
+            raise TableError(self._path.name, self._above, problem)
+
     def _guarded(self) -> Iterator[list[str]]:
         try:
             # An empty line between rows says nothing.
@@ -125,7 +150,7 @@ class Lines:
         except UnicodeDecodeError:
             raise self._not_utf8() from None
         except csv.Error as error:
-            line = self._rows.line_num + self.is_marked
+            line = self._rows.line_num + self._above
             problem = f"cannot be taken apart ({error}); check the quotes in it"
             raise TableError(self._path.name, line, problem) from error
 

@@ -3,6 +3,7 @@
 import hashlib
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from io import BufferedReader, TextIOWrapper
 from itertools import compress
 from operator import attrgetter
@@ -50,7 +51,8 @@ def read_cohort(
     Returns
     -------
     PatientCohort
-        The rows without fault, and each fault of the others. An id that stands in
+        The rows without fault, each fault of the others, and the warnings that whoever
+        wrote the file left in it. An id that stands in
         several rows refuses all of them: which one counts cannot be known.
 
     Raises
@@ -72,7 +74,9 @@ def read_cohort(
     if not rows.ids:
         raise TableError(path.name, 0, "holds no rows; give one for each patient")
     is_synthetic = lines.is_marked or _is_drawn(path, rows.ids)
-    return rows.cohort(Source("csv", path.name, checksum, is_synthetic))
+    found = rows.cohort(Source("csv", path.name, checksum, is_synthetic))
+    told = dict.fromkeys((*lines.warnings, *found.warnings))
+    return replace(found, warnings=tuple(told))
 
 
 def _opened(path: Path) -> BufferedReader:

@@ -2,15 +2,18 @@
 
 import csv
 from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
 from typing import Any, Final, TextIO
 
 import numpy as np
 from numpy.typing import NDArray
 
-from service.cohort.lines import COLUMNS, SYNTHETIC_MARK
+from service.cohort.lines import COLUMNS, SYNTHETIC_MARK, WARNING_MARK
 from service.cohort.patients import PatientCohort, Refusal
 
-__all__ = ["MEANINGS", "write_cohort", "write_refused"]
+__all__ = ["MEANINGS", "refused_ids", "write_cohort", "write_refused"]
+
+_REFUSED: Final = ["row", "id", "field", "reason"]
 
 #: What each column may hold, in words, for whoever fills in the template.
 MEANINGS: Final = {
@@ -34,6 +37,8 @@ MEANINGS: Final = {
     "outcome_date": "day of the examination; empty if scnen is",
 }
 
+#: By kind of the source, where synthetic patients come from.
+_MADE: Final = {"simulated": "drawn by a computer from published averages"}
 _RATIO: Final = "cobb_restoration_ratio_percent"
 _AT_ONCE: Final = 20_000
 #: How a cell begins that a spreadsheet computes (OWASP, CSV injection).
@@ -47,7 +52,8 @@ def write_cohort(cohort: PatientCohort, target: TextIO) -> None:
     Parameters
     ----------
     cohort : PatientCohort
-        Whom. Synthetic patients are marked as such in a first line.
+        Whom. Synthetic patients are marked as such in a first line; warnings stand
+        above the header, too: what the rows do not tell is not lost with them.
     target : text file
         Where to, opened with ``newline=""``.
     """
@@ -55,9 +61,10 @@ def write_cohort(cohort: PatientCohort, target: TextIO) -> None:
     names += [*cohort.dates, *cohort.others]
     if cohort.source.is_synthetic:
         target.write(
-            f"{SYNTHETIC_MARK}: drawn by a computer from published averages; nobody in"
+            f"{SYNTHETIC_MARK}: {_MADE.get(cohort.source.kind, 'test data')}; nobody in"
             " this table is a patient\n"
         )
+    target.writelines(f"{WARNING_MARK}{text}\n" for text in cohort.warnings)
     writer = csv.writer(target, lineterminator="\n")
     writer.writerow(names)
     for start in range(0, len(cohort), _AT_ONCE):
@@ -81,10 +88,35 @@ def write_refused(refused: Iterable[Refusal], target: TextIO) -> None:
         Where to, opened with ``newline=""``.
     """
     writer = csv.writer(target, lineterminator="\n")
-    writer.writerow(("row", "id", "field", "reason"))
+    writer.writerow(_REFUSED)
     writer.writerows(
         (each.row, _no_formula(each.id), each.field, each.reason) for each in refused
     )
+
+
+def refused_ids(path: Path) -> frozenset[str] | None:
+    """
+    Read whom a list of refused rows names.
+
+    Parameters
+    ----------
+    path : pathlib.Path
+        From `write_refused`.
+
+    Returns
+    -------
+    frozenset of str or None
+        Ids; None if there is no such list.
+    """
+    try:
+        with path.open(encoding="utf-8", newline="") as file:
+            rows = csv.DictReader(file)
+            if rows.fieldnames != _REFUSED:
+                return None
+            ids = (row["id"] or "" for row in rows)
+            return frozenset(name.removeprefix("'") for name in ids if name)
+    except (OSError, UnicodeDecodeError, csv.Error):
+        return None
 
 
 def _no_formula(text: str) -> str:

@@ -132,9 +132,9 @@ def bootstrap_test(
     statistic = partial(areas, rankings=rankings, outcome=y, weight=weight)
     first_areas, second_areas = draws.run(statistic, y.size, strata=y).values.T
     drawn = first_areas - second_areas
-    low, high = np.percentile(drawn, (2.5, 97.5)).tolist()
+    low, high = np.nanpercentile(drawn, (2.5, 97.5)).tolist()
     both = rankings[0].area(y, weight), rankings[1].area(y, weight)
-    return _difference(both, float(drawn.std(ddof=1)), (low, high), _BOOTSTRAP)
+    return _difference(both, float(np.nanstd(drawn, ddof=1)), (low, high), _BOOTSTRAP)
 
 
 def _difference(

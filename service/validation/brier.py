@@ -4,12 +4,12 @@ from dataclasses import dataclass
 from typing import TypeAlias
 
 import numpy as np
-from numpy.random import Generator
 from numpy.typing import ArrayLike, NDArray
 
 from service.validation.arrays import check_outcome, check_risk, check_weights
+from service.validation.draws import Draws
 from service.validation.estimates import Estimate
-from service.validation.resampling import RESAMPLES, Progress, Rows, bootstrap
+from service.validation.resampling import Rows
 
 __all__ = ["Brier", "brier"]
 
@@ -38,11 +38,8 @@ def brier(
     outcome: ArrayLike,
     risk: ArrayLike,
     *,
-    rng: Generator,
+    draws: Draws,
     weights: ArrayLike | None = None,
-    resamples: int = RESAMPLES,
-    jobs: int = 1,
-    progress: Progress | None = None,
 ) -> Brier:
     """
     Compute the Brier score and its scaled form with bootstrap intervals.
@@ -53,12 +50,10 @@ def brier(
         1 with the event, 0 without.
     risk : array_like of shape (n_patients,)
         Predicted probabilities, in [0, 1].
-    rng : numpy.random.Generator
-        Where the randomness comes from.
+    draws : Draws
+        How patients are drawn.
     weights : array_like of shape (n_patients,), optional
         Inverse probability of having been examined.
-    resamples, jobs, progress : int, int, Progress
-        As in `bootstrap`.
 
     Returns
     -------
@@ -72,8 +67,8 @@ def brier(
 
     Examples
     --------
-    >>> found = brier([0, 0, 1, 1], [0.25, 0.5, 0.5, 0.75],
-    ...               rng=np.random.default_rng(1), resamples=20)
+    >>> draws = Draws(np.random.default_rng(1), resamples=20)
+    >>> found = brier([0, 0, 1, 1], [0.25, 0.5, 0.5, 0.75], draws=draws)
     >>> found.score.value, found.scaled.value
     (0.15625, 0.375)
     """
@@ -81,12 +76,10 @@ def brier(
     p = check_risk(risk, y.size)
     w = np.ones(y.size) if weights is None else check_weights(weights, y.size)
 
-    def statistic(rows: Rows) -> _Array:
-        return _scores(check_outcome(y[rows]), p[rows], w[rows])
+    def statistic(rows: Rows, weight: _Array = w) -> _Array:
+        return _scores(check_outcome(y[rows]), p[rows], weight[rows])
 
-    drawn = bootstrap(
-        statistic, y.size, rng=rng, resamples=resamples, jobs=jobs, progress=progress
-    )
+    drawn = draws.run(statistic, y.size)
     return Brier(*drawn.estimates(_scores(y, p, w)))
 
 

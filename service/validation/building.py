@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Final, TypeAlias
+from typing import TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,7 +11,7 @@ from threadpoolctl import threadpool_limits
 from service.cohort.patients import PatientCohort
 from service.model.nomogram import Mark, marks, totals
 from service.validation.baseline import compare, compare_numbers
-from service.validation.binormal import cox_snell
+from service.validation.binormal import modest_r_squared
 from service.validation.candidates import Candidates
 from service.validation.charts import chart
 from service.validation.coefficient_table import coefficient_table, drops
@@ -26,6 +26,7 @@ from service.validation.optimism import (
     optimism,
     performance,
 )
+from service.validation.optimism_curves import curve_points
 from service.validation.resampling import Progress
 from service.validation.sample_size import (
     Required,
@@ -35,12 +36,9 @@ from service.validation.sample_size import (
     verdict,
 )
 
-__all__ = ["EXPECTED_AUC", "build_model"]
+__all__ = ["build_model"]
 
 _Array: TypeAlias = NDArray[np.float64]
-
-#: The study's area under the curve: what a new model may be expected to reach.
-EXPECTED_AUC: Final = 0.795
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -109,7 +107,14 @@ def _derive(
     folds = stratified_folds(own, chances[1])
     found = develop(design, own, candidates.terms, folds, rule=plan.rule)
     believed = optimism(
-        ResampledPipeline(design, own, candidates.terms, folds, plan.rule),
+        ResampledPipeline(
+            design,
+            own,
+            candidates.terms,
+            folds,
+            plan.rule,
+            curve_points(found.linear_predictor(design)),
+        ),
         rng=chances[2],
         resamples=plan.resamples,
         jobs=jobs,
@@ -158,6 +163,7 @@ def _results(
         validated=_validated(candidates, derived) if plan.is_split else None,
         required=required,
         verdict=judged,
+        r_squared=modest_r_squared(derived.outcome.mean()),
         shrinkage=shrinkage,
     )
 
@@ -214,7 +220,7 @@ def _fates(candidates: Candidates, derived: _Derived) -> tuple[CandidateResult, 
 
 def _sample_size(derived: _Derived) -> tuple[tuple[Required, ...], Verdict, float]:
     (n, parameters), events = derived.design.shape, int(derived.outcome.sum())
-    expected = cox_snell(events / n, EXPECTED_AUC)
+    expected = modest_r_squared(events / n)
     required = for_development(events / n, parameters, expected)
     shrinkage = expected_shrinkage(n, parameters, expected)
     return tuple(required), verdict(required, n, events), shrinkage

@@ -5,7 +5,6 @@ from dataclasses import dataclass, replace
 from typing import Final, TypeAlias
 
 import numpy as np
-from numpy.random import Generator
 from numpy.typing import ArrayLike, NDArray
 
 from service.validation.arrays import check_outcome, check_risk, check_weights
@@ -15,8 +14,9 @@ from service.validation.calibration_curve import (
     calibration_curve,
     curve_errors,
 )
+from service.validation.draws import Draws
 from service.validation.estimates import Estimate
-from service.validation.resampling import RESAMPLES, Progress, Rows, bootstrap
+from service.validation.resampling import Rows
 from service.validation.smoothing import fit_smoother
 
 __all__ = [
@@ -104,11 +104,8 @@ def bootstrap_curve(
     outcome: ArrayLike,
     risk: ArrayLike,
     *,
-    rng: Generator,
+    draws: Draws,
     weights: ArrayLike | None = None,
-    resamples: int = RESAMPLES,
-    jobs: int = 1,
-    progress: Progress | None = None,
 ) -> BootstrappedCurve:
     """
     Bootstrap the calibration curve of a model that was made elsewhere.
@@ -122,12 +119,10 @@ def bootstrap_curve(
         1 with the event, 0 without.
     risk : array_like of shape (n_patients,)
         Predicted probabilities, in [0, 1].
-    rng : numpy.random.Generator
-        Where the randomness comes from.
+    draws : Draws
+        How patients are drawn.
     weights : array_like of shape (n_patients,), optional
         Inverse probability of having been examined.
-    resamples, jobs, progress : int, int, Progress
-        As in `bootstrap`.
 
     Returns
     -------
@@ -149,7 +144,8 @@ def bootstrap_curve(
     --------
     >>> rng = np.random.default_rng(1)
     >>> risk = rng.uniform(0.05, 0.6, 400)
-    >>> found = bootstrap_curve(rng.random(400) < risk, risk, rng=rng, resamples=50)
+    >>> outcome = rng.random(400) < risk
+    >>> found = bootstrap_curve(outcome, risk, draws=Draws(rng, resamples=50))
     >>> found.ici.low < found.ici.high, found.failures
     (True, {})
     """
@@ -157,17 +153,15 @@ def bootstrap_curve(
     y, p = np.asarray(outcome, np.float64), np.asarray(risk, np.float64)
     w = None if weights is None else check_weights(weights, y.size)
 
-    def statistic(rows: Rows) -> _Array:
-        there = None if w is None else w[rows]
+    def statistic(rows: Rows, weight: _Array | None = w) -> _Array:
+        there = None if weight is None else weight[rows]
         smoother = fit_smoother(check_outcome(y[rows]), p[rows], there)
         errors = curve_errors(p[rows], smoother.at(p[rows]), there)
         return np.concatenate(
             [_numbers(errors), np.clip(smoother.at(whole.risk), 0, 1)]
         )
 
-    drawn = bootstrap(
-        statistic, y.size, rng=rng, resamples=resamples, jobs=jobs, progress=progress
-    )
+    drawn = draws.run(statistic, y.size)
     low, high = drawn.band()
     first = _numbers(whole.errors)
     ici, e50, e90, emax = drawn.estimates(first)
@@ -177,7 +171,7 @@ def bootstrap_curve(
         e50,
         e90,
         emax,
-        resamples,
+        draws.resamples,
         drawn.reasons,
     )
 
@@ -186,10 +180,7 @@ def corrected_calibration(
     outcome: ArrayLike,
     refit: Refit,
     *,
-    rng: Generator,
-    resamples: int = RESAMPLES,
-    jobs: int = 1,
-    progress: Progress | None = None,
+    draws: Draws,
 ) -> CorrectedCalibration:
     """
     Correct the calibration curve of a model for optimism, as `calibrate` of R's rms.
@@ -204,10 +195,8 @@ def corrected_calibration(
     refit : Refit
         Makes the model from some of the patients, and gives the risks of all. May raise
         `NotEstimableError`.
-    rng : numpy.random.Generator
-        Where the randomness comes from.
-    resamples, jobs, progress : int, int, Progress
-        As in `bootstrap`.
+    draws : Draws
+        How patients are drawn.
 
     Returns
     -------
@@ -229,8 +218,8 @@ def corrected_calibration(
     >>> def refit(rows):
     ...     lift = noise[rows][outcome[rows] == 1].mean()
     ...     return 1 / (1 + np.exp(0.4 - lift * noise))
-    >>> found = corrected_calibration(
-    ...     outcome, refit, rng=np.random.default_rng(2), resamples=20)
+    >>> draws = Draws(np.random.default_rng(2), resamples=20)
+    >>> found = corrected_calibration(outcome, refit, draws=draws)
     >>> found.corrected.shape
     (50,)
     """
@@ -246,10 +235,8 @@ def corrected_calibration(
         trained = fit_smoother(there, again[rows]).at(points)
         return trained - fit_smoother(y, again).at(points)
 
-    drawn = bootstrap(
-        optimism, y.size, rng=rng, resamples=resamples, jobs=jobs, progress=progress
-    )
-    reached = resamples - drawn.failed
+    drawn = draws.run(optimism, y.size)
+    reached = draws.resamples - drawn.failed
     total = np.nansum(drawn.values, axis=0)
     mean = np.where(reached > 0, total / np.maximum(reached, 1), np.nan)
     corrected = apparent - mean
@@ -260,7 +247,7 @@ def corrected_calibration(
         corrected,
         _inner_errors(risk, points, corrected),
         reached,
-        resamples,
+        draws.resamples,
         drawn.reasons,
     )
 

@@ -57,6 +57,8 @@ class Candidates:
     ----------
     candidates : tuple of Candidate
         What was considered.
+    rows : numpy.ndarray of bool of shape (n_in_cohort,)
+        Who of the cohort is here.
     design : numpy.ndarray of shape (n_patients, n_columns)
         Coded values.
     outcome : numpy.ndarray of shape (n_patients,)
@@ -69,6 +71,7 @@ class Candidates:
     """
 
     candidates: tuple[Candidate, ...]
+    rows: NDArray[np.bool_]
     design: _Array
     outcome: _Array
     columns: Mapping[str, _Column]
@@ -134,6 +137,11 @@ def choose_candidates(
     examined = cohort.examined()
     lacking = {name: _is_missing(column) & examined for name, column in typed.items()}
     complete = examined & ~np.any(list(lacking.values()), axis=0)
+    if not examined.any():
+        raise ValueError(
+            "nobody was examined: an empty scnen is not 0; examine patients and record"
+            " what was found (scnen-cds outcomes, or the column scnen)"
+        )
     if not complete.any():
         raise ValueError("candidates: no patient has them all; name fewer")
     kept = {name: column[complete] for name, column in typed.items()}
@@ -142,6 +150,7 @@ def choose_candidates(
     )
     found = Candidates(
         candidates,
+        complete,
         design,
         cohort.scnen[complete],
         kept,

@@ -11,9 +11,10 @@ from numpy.typing import NDArray
 
 from service.model.predictors import INPUTS
 from service.model.risk_model import Axis, Intercept, Quantity
-from service.validation.candidates import Candidate
+from service.validation.candidates import Candidate, Candidates
+from service.validation.new_model import NewModel
 
-__all__ = ["Chart", "axis_step", "chart", "studied_range"]
+__all__ = ["Chart", "axis_step", "chart", "chart_of", "studied_range"]
 
 _Array: TypeAlias = NDArray[np.float64]
 
@@ -93,6 +94,35 @@ def chart(
         axes.append(Axis(candidate.name, low, high, axis_step(low, high)))
     intercept = Intercept(float(coefficients[0]), "maximum likelihood")
     return Chart(intercept, tuple(quantities), tuple(slopes), tuple(axes))
+
+
+def chart_of(
+    model: NewModel, candidates: Candidates, patients: NDArray[np.bool_]
+) -> Chart | None:
+    """
+    Lay out the nomogram of a new model.
+
+    Parameters
+    ----------
+    model : NewModel
+        The results.
+    candidates : Candidates
+        All patients and columns.
+    patients : numpy.ndarray of bool of shape (n_patients,)
+        Whom it was fitted to.
+
+    Returns
+    -------
+    Chart or None
+        None of a model without predictors.
+    """
+    fate = zip(candidates.candidates, model.candidates, strict=True)
+    kept = [candidate for candidate, found in fate if found.is_kept]
+    if not kept:
+        return None
+    slopes = [row.value for row in model.model]
+    coefficients = np.array([model.intercept, *slopes])
+    return chart(kept, candidates.design[patients], coefficients)
 
 
 def studied_range(values: _Array, codes: Sequence[float] = ()) -> tuple[float, float]:

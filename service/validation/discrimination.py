@@ -230,7 +230,7 @@ def bootstrap_interval(
     ranking, weight = rank("score", score, y.size), weights_or_ones(weights, y.size)
     statistic = partial(areas, rankings=(ranking,), outcome=y, weight=weight)
     drawn = draws.run(statistic, y.size, strata=y)
-    error = float(drawn.values.std(ddof=1))
+    error = float(np.nanstd(drawn.values, ddof=1))
     (low,), (high,) = drawn.band()
     limits = float(low), float(high)
     return _auc(y, ranking.area(y, weight), error, limits, _BOOTSTRAP)

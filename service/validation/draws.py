@@ -1,7 +1,7 @@
 """How patients are drawn for bootstrap intervals, as one argument."""
 
 from dataclasses import dataclass
-from typing import Final, TypeAlias, TypedDict
+from typing import Final, Protocol, TypeAlias
 
 import numpy as np
 from numpy.random import Generator
@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from service.validation.resampling import Progress, Resampled, Statistic, bootstrap
 
-__all__ = ["Draws", "times_drawn"]
+__all__ = ["Draws", "Reweighing", "times_drawn"]
 
 _Array: TypeAlias = NDArray[np.float64]
 
@@ -17,11 +17,28 @@ _Array: TypeAlias = NDArray[np.float64]
 _RESAMPLES: Final = 2000
 
 
-class _Options(TypedDict):
-    rng: Generator
-    resamples: int
-    jobs: int
-    progress: Progress | None
+class Reweighing(Protocol):
+    """Weights that are estimated again in each resample."""
+
+    def applied(
+        self, statistic: Statistic, strata: _Array | None
+    ) -> tuple[Statistic, int, _Array | None]:
+        """
+        Give what is to be resampled instead.
+
+        Parameters
+        ----------
+        statistic : Statistic
+            Of the patients who have weights, with the keyword ``weight``.
+        strata : numpy.ndarray or None
+            Their groups.
+
+        Returns
+        -------
+        tuple of (Statistic, int, numpy.ndarray or None)
+            The statistic of everybody, how many they are, and their groups.
+        """
+        ...
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -39,14 +56,20 @@ class Draws:
         Processes, at least 1; results do not depend on it.
     progress : Progress or None
         Told of newly finished resamples.
+    reweighing : Reweighing or None
+        Estimates weights again in each resample: a statistic is then called with them
+        as ``weight``. None where there are none, or where they are fixed.
     """
 
     rng: Generator
     resamples: int = _RESAMPLES
     jobs: int = 1
     progress: Progress | None = None
+    reweighing: Reweighing | None = None
 
-    def run(self, statistic: Statistic, n: int, strata: _Array | None) -> Resampled:
+    def run(
+        self, statistic: Statistic, n: int, strata: _Array | None = None
+    ) -> Resampled:
         """
         Compute a statistic in resamples, see `service.validation.resampling.bootstrap`.
 
@@ -64,16 +87,17 @@ class Draws:
         Resampled
             The numbers of each resample.
         """
-        return bootstrap(statistic, n, strata=strata, **self.options())
-
-    def options(self) -> _Options:  # numpydoc ignore=RT01
-        """Give the same as options of `service.validation.resampling.bootstrap`."""
-        return {
-            "rng": self.rng,
-            "resamples": self.resamples,
-            "jobs": self.jobs,
-            "progress": self.progress,
-        }
+        if self.reweighing is not None:
+            statistic, n, strata = self.reweighing.applied(statistic, strata)
+        return bootstrap(
+            statistic,
+            n,
+            rng=self.rng,
+            strata=strata,
+            resamples=self.resamples,
+            jobs=self.jobs,
+            progress=self.progress,
+        )
 
 
 def times_drawn(rows: NDArray[np.intp], n: int) -> _Array:

@@ -46,7 +46,15 @@ _Array: TypeAlias = NDArray[np.float64]
 #: An area that a sample size can be computed for.
 _AREAS: Final = (0.55, 0.95)
 #: One generator each, so that leaving one out does not change the others.
-_STREAMS: Final = ("auc", "predictors", "curve", "recalibrated", "brier", "decision")
+_STREAMS: Final = (
+    "auc",
+    "predictors",
+    "curve",
+    "recalibrated",
+    "brier",
+    "decision",
+    "subgroups",
+)
 
 
 def evaluate(
@@ -79,7 +87,7 @@ def evaluate(
     y, p, w = patients.outcome, patients.risk, patients.weights
     streams = zip(_STREAMS, rng.spawn(len(_STREAMS)), strict=True)
     draws = {
-        name: Draws(stream, how.resamples, how.jobs, how.progress)
+        name: Draws(stream, how.resamples, how.jobs, how.progress, patients.reweighing)
         for name, stream in streams
     }
     area, resampled = _areas(patients, draws["auc"])
@@ -95,9 +103,9 @@ def evaluate(
         intercept_in_the_large=calibration_in_the_large(y, p, weights=w),
         line=calibration_line(y, p, weights=w),
         observed_expected=observed_expected(y, p, weights=w),
-        curve=bootstrap_curve(y, p, weights=w, **draws["curve"].options()),
+        curve=bootstrap_curve(y, p, weights=w, draws=draws["curve"]),
         recalibrated=_recalibrated(patients, draws["recalibrated"]),
-        brier=brier(y, p, weights=w, **draws["brier"].options()),
+        brier=brier(y, p, weights=w, draws=draws["brier"]),
         hosmer_lemeshow=None if w is not None else hosmer_lemeshow(y, p),
         spiegelhalter=None if w is not None else spiegelhalter(y, p),
         decision=decision_curve(
@@ -108,9 +116,13 @@ def evaluate(
             weights=w,
             draws=draws["decision"],
         ),
-        points=points_by_outcome(y, total_points(patients.model, patients.design)),
+        points=points_by_outcome(
+            y, total_points(patients.model, patients.design), weights=w
+        ),
         subgroups=tuple(
-            each for grouping in how.groupings for each in subgroups(y, p, grouping)
+            each
+            for grouping in how.groupings
+            for each in subgroups(y, p, grouping, weights=w, draws=draws["subgroups"])
         ),
         required=tuple(required),
         verdict=verdict(required, y.size, events) if required else None,
@@ -134,7 +146,8 @@ def resamples_of(patients: ScoredPatients, plan: Plan) -> int:
         How many.
     """
     if patients.weights is not None:  # area, curve, Brier score, decisions
-        return (4 + len(_varying(patients))) * plan.resamples
+        each = len(_varying(patients)) + len(plan.groupings)
+        return (4 + each) * plan.resamples
     # Curve, recalibrated, Brier score, decisions; the area if there are few events.
     return (4 + int(_has_few_events(patients))) * plan.resamples
 
@@ -196,7 +209,7 @@ def _recalibrated(
     )
     refit = _Recalibration(design, patients.outcome)
     try:
-        return corrected_calibration(patients.outcome, refit, **draws.options())
+        return corrected_calibration(patients.outcome, refit, draws=draws)
     except NotEstimableError:
         return None
 

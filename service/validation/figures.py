@@ -5,9 +5,9 @@ from typing import Final
 
 from service.model.published import PERFORMANCES
 from service.validation.estimates import Estimate
-from service.validation.findings import useful_range
 from service.validation.goodness_of_fit import FitTest
 from service.validation.performance import Performance
+from service.validation.utility import UsefulRange, useful_range
 
 __all__ = ["figure_rows", "predictor_rows", "required_rows", "subgroup_rows"]
 
@@ -175,9 +175,10 @@ def _usefulness(found: Performance) -> list[tuple[str, str, str, str]]:
     return [
         (
             "Better than treating all or none",
-            _NONE if useful is None else _per_cent(useful),
+            _range(useful),
             _both(*(_per_cent(each.useful) for each in PERFORMANCES)),
-            "thresholds of the decision curve",
+            "thresholds of the decision curve; surely and possibly by the 95 % limits"
+            " of each threshold",
         ),
         (
             "Hosmer-Lemeshow test, for comparison only",
@@ -190,6 +191,16 @@ def _usefulness(found: Performance) -> list[tuple[str, str, str, str]]:
 
 def _both(derivation: str, validation: str) -> str:
     return f"{derivation}; {validation}"
+
+
+def _range(useful: UsefulRange) -> str:
+    if useful.found is None:
+        return _NONE
+    surely, possibly = (
+        _NONE if each is None else _per_cent(each)
+        for each in (useful.surely, useful.possibly)
+    )
+    return f"{_per_cent(useful.found)} (surely {surely}; possibly {possibly})"
 
 
 def _per_cent(ends: tuple[float, float]) -> str:

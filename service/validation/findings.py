@@ -4,22 +4,17 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
-from itertools import groupby
 from typing import Final
-
-import numpy as np
 
 from service.validation.estimates import Estimate
 from service.validation.performance import Performance
-from service.validation.utility import DecisionCurve
+from service.validation.utility import DecisionCurve, useful_range
 
-__all__ = ["Finding", "Topic", "Weight", "findings", "steps", "useful_range"]
+__all__ = ["Finding", "Topic", "Weight", "findings", "steps"]
 
 _HALF: Final = 0.5
 #: The study calls discrimination good above this area.
 _GOOD: Final = 0.7
-#: Of what the model adds to the better of treating all and none; less is rounding.
-_NOTHING: Final = 1e-9
 
 
 class Weight(StrEnum):
@@ -134,37 +129,6 @@ def steps(said: Sequence[Finding]) -> tuple[str, ...]:
     )
 
 
-def useful_range(decision: DecisionCurve) -> tuple[float, float] | None:
-    """
-    Find the thresholds at which the model is better than treating all and none.
-
-    Parameters
-    ----------
-    decision : DecisionCurve
-        The decision curve.
-
-    Returns
-    -------
-    tuple of float or None
-        First and last threshold of the longest run; None if there is none.
-    """
-    gain = decision.model - np.maximum(decision.treat_all, 0.0)
-    runs = [
-        list(places)
-        for is_better, places in groupby(
-            range(gain.size), lambda place: bool(gain[place] > _NOTHING)
-        )
-        if is_better
-    ]
-    if not runs:
-        return None
-    longest = max(runs, key=len)
-    return (
-        float(decision.thresholds[longest[0]]),
-        float(decision.thresholds[longest[-1]]),
-    )
-
-
 def _discrimination(area: Estimate) -> Finding:
     told = f"Discrimination: AUC {area.value:.3f}"
     if area.value == 1:
@@ -260,20 +224,24 @@ def _slope(slope: Estimate) -> Finding:
 
 def _decisions(decision: DecisionCurve) -> Finding:
     useful = useful_range(decision)
-    if useful is None:
+    if useful.found is None:
         return Finding(
             Topic.DECISIONS,
             Weight.ACT,
             "Decisions: at no threshold is the model better than following up everybody"
             " or nobody.",
         )
-    low, high = useful
+    low, high = useful.found
+    if useful.surely is None:
+        sure = "" if decision.limits is None else ", and surely at none"
+    else:
+        sure = ", surely between {:.0%} and {:.0%}".format(*useful.surely)
     return Finding(
         Topic.DECISIONS,
         Weight.NOTE,
         "Decisions: the model is better than following up everybody or nobody between"
-        f" thresholds of {low:.0%} and {high:.0%}. Whether the one you mean to use is"
-        " among them is the question, not how wide the range is.",
+        f" thresholds of {low:.0%} and {high:.0%}{sure}. Whether the one you mean to"
+        " use is among them is the question, not how wide the range is.",
     )
 
 

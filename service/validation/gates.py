@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Final
 
-from service.validation.binormal import entropy
+from service.validation.binormal import modest_r_squared
 from service.validation.sample_size import for_development
 from service.validation.updating import Level
 
@@ -16,10 +16,6 @@ __all__ = ["Gate", "gates", "highest_open"]
 _FOR_INTERCEPT: Final = 20
 #: Patients with the outcome, and as many without, from which a slope may.
 _FOR_SLOPE: Final = 100
-
-#: Of the largest possible R squared of Cox and Snell: Riley's advice without prior
-#: knowledge.
-_SHARE_EXPLAINED: Final = 0.15
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,8 +109,7 @@ def highest_open(found: Mapping[Level, Gate]) -> Level | None:
 
 def _development_size(incidence: float, n_predictors: int) -> int:
     """Count patients by Riley's criteria, as for a model of which nothing is known."""
-    largest = 1 - math.exp(2 * entropy(incidence))
-    sizes = for_development(incidence, n_predictors, _SHARE_EXPLAINED * largest)
+    sizes = for_development(incidence, n_predictors, modest_r_squared(incidence))
     return max(each.n for each in sizes)
 
 

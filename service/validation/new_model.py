@@ -139,6 +139,9 @@ class NewModel:
         Patients that a model from so many candidates takes.
     verdict : Verdict
         Whether there are so many.
+    r_squared : float
+        What the model is taken to explain for both: 15 % of the largest R squared of
+        Cox and Snell, Riley's advice where nothing is known.
     shrinkage : float
         Expected shrinkage of a model with all candidates; below 0.9 is overfitted.
     """
@@ -173,4 +176,5 @@ class NewModel:
     validated: Performance | None
     required: tuple[Required, ...]
     verdict: Verdict
+    r_squared: float
     shrinkage: float

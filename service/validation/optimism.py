@@ -11,6 +11,11 @@ from service.model.arrays import risk as expit
 from service.validation.development import develop
 from service.validation.discrimination import auc
 from service.validation.logistic import fit_logistic
+from service.validation.optimism_curves import (
+    CorrectedCurves,
+    CurvePoints,
+    corrected_curves,
+)
 from service.validation.resampling import Progress, Rows, bootstrap
 from service.validation.selection import Rule
 
@@ -68,6 +73,8 @@ class Optimism:
         Why resamples failed.
     selected, kept : tuple of float
         In which share of the resamples LASSO kept each term, and the final model.
+    curves : CorrectedCurves or None
+        ROC, calibration and decision curve; None if they were not read.
     """
 
     apparent: Performance
@@ -79,6 +86,7 @@ class Optimism:
     reasons: tuple[str, ...]
     selected: tuple[float, ...]
     kept: tuple[float, ...]
+    curves: CorrectedCurves | None = None
 
 
 def performance(linear_predictor: _Array, outcome: _Array) -> Performance:
@@ -123,6 +131,8 @@ class ResampledPipeline:
         Fold of each patient, kept in every resample.
     rule : {"p", "aic"}
         How backward elimination judges.
+    points : CurvePoints or None
+        Where curves are read; None if they are not.
     """
 
     design: _Array
@@ -130,6 +140,7 @@ class ResampledPipeline:
     terms: _Terms
     folds: NDArray[np.int_]
     rule: Rule
+    points: CurvePoints | None = None
 
     def __call__(self, rows: Rows) -> _Array:
         """
@@ -142,19 +153,25 @@ class ResampledPipeline:
 
         Returns
         -------
-        numpy.ndarray of shape (8 + 2 n_terms,)
+        numpy.ndarray of shape (8 + 2 n_terms + 2 n_points,)
             AUC, Brier score, slope and intercept in the resample; the same on the
-            patients; which terms LASSO selected, and which stayed, as 1 or 0.
+            patients; which terms LASSO selected, and which stayed, as 1 or 0; the
+            curves in the resample and on the patients.
         """
         drawn, outcome = self.design[rows], self.outcome[rows]
         found = develop(drawn, outcome, self.terms, self.folds[rows], rule=self.rule)
-        inside = performance(found.linear_predictor(drawn), outcome)
-        outside = performance(found.linear_predictor(self.design), self.outcome)
+        both = (
+            (found.linear_predictor(drawn), outcome),
+            (found.linear_predictor(self.design), self.outcome),
+        )
+        inside, outside = (performance(*each) for each in both)
+        curves = [self.points.read(*each) for each in both] if self.points else []
         chosen = [
             [float(term in kept) for term in range(len(self.terms))]
             for kept in (found.selected, found.kept)
         ]
-        return np.array([*_numbers(inside), *_numbers(outside), *chosen[0], *chosen[1]])
+        numbers = [*_numbers(inside), *_numbers(outside), *chosen[0], *chosen[1]]
+        return np.concatenate([numbers, *curves])
 
 
 def optimism(
@@ -197,13 +214,15 @@ def optimism(
         If an array is malformed.
     """
     patients, terms = pipeline.outcome.size, len(pipeline.terms)
-    apparent = pipeline(np.arange(patients))[:_MEASURES]
+    whole = pipeline(np.arange(patients))
+    apparent = whole[:_MEASURES]
     drawn = bootstrap(
         pipeline, patients, rng=rng, resamples=resamples, jobs=jobs, progress=progress
     )
     done = drawn.values[~np.isnan(drawn.values[:, 0])]
     gap = _means(done[:, :_MEASURES] - done[:, _MEASURES : 2 * _MEASURES])
-    selected, kept = done[:, -2 * terms : -terms], done[:, -terms:]
+    chosen, read = 2 * _MEASURES, 2 * _MEASURES + 2 * terms
+    selected, kept = np.split(done[:, chosen:read], 2, axis=1)
     return Optimism(
         Performance(*apparent.tolist()),
         Performance(*gap.tolist()),
@@ -214,6 +233,19 @@ def optimism(
         reasons=tuple(sorted(drawn.reasons)),
         selected=tuple(selected.mean(axis=0).tolist()),
         kept=tuple(kept.mean(axis=0).tolist()),
+        curves=_curves(pipeline, whole[read:], done[:, read:]),
+    )
+
+
+def _curves(
+    pipeline: ResampledPipeline, whole: _Array, done: _Array
+) -> CorrectedCurves | None:
+    if pipeline.points is None:
+        return None
+    inside, outside = np.split(done, 2, axis=1)
+    apparent, _ = np.split(whole, 2)
+    return corrected_curves(
+        pipeline.points, apparent, _means(inside - outside), pipeline.outcome
     )
 
 

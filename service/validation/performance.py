@@ -26,6 +26,7 @@ from service.validation.resampling import RESAMPLES, Progress
 from service.validation.sample_size import Required, Verdict
 from service.validation.subgroups import Grouping, Subgroup
 from service.validation.utility import THRESHOLDS, DecisionCurve
+from service.validation.weights import ReweighedResamples
 
 __all__ = ["Performance", "Plan", "ScoredPatients", "score_patients"]
 
@@ -47,12 +48,15 @@ class ScoredPatients:
         1 or 0.
     weights : numpy.ndarray of shape (n_patients,) or None
         Inverse probability of having been examined; None: each counts once.
+    reweighing : ReweighedResamples or None
+        Estimates the weights again in each resample; None: they stay as they are.
     """
 
     model: RiskModel
     design: _Array
     outcome: _Array
     weights: _Array | None = None
+    reweighing: ReweighedResamples | None = None
 
     @property
     def linear_predictor(self) -> _Array:  # numpydoc ignore=RT01
@@ -131,9 +135,9 @@ class Performance:
     decision : DecisionCurve
         Net benefit.
     points : PointsByOutcome
-        Nomogram points with and without SCNEN; not weighted.
+        Nomogram points with and without SCNEN.
     subgroups : tuple of Subgroup
-        Those with fewer than ten events are hidden; not weighted.
+        Those with fewer than ten events are hidden.
     required : tuple of Required
         Patients that a precise validation takes at the incidence among those who
         were examined, not weighted, and this area.
@@ -168,6 +172,7 @@ def score_patients(
     outcome: _Array,
     *,
     weights: _Array | None = None,
+    reweighing: ReweighedResamples | None = None,
 ) -> ScoredPatients:
     """
     Code the predictors of patients whose outcome is known.
@@ -182,6 +187,8 @@ def score_patients(
         1 or 0.
     weights : numpy.ndarray of shape (n_patients,), optional
         Inverse probability of having been examined.
+    reweighing : ReweighedResamples, optional
+        Estimates them again in each resample.
 
     Returns
     -------
@@ -194,5 +201,9 @@ def score_patients(
         If a predictor is missing, or the outcome is not 0 and 1, both of them.
     """
     return ScoredPatients(
-        model, design_matrix(model, columns), check_outcome(outcome), weights
+        model,
+        design_matrix(model, columns),
+        check_outcome(outcome),
+        weights,
+        reweighing,
     )

@@ -7,9 +7,10 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from service.model.arrays import linear_predictor
+from service.model.derivation import weighted_quantiles
 from service.model.nomogram import scales
 from service.model.risk_model import RiskModel
-from service.validation.arrays import check_finite, check_outcome
+from service.validation.arrays import check_finite, check_outcome, check_weights
 
 __all__ = ["FiveNumbers", "PointsByOutcome", "points_by_outcome", "total_points"]
 
@@ -26,7 +27,8 @@ class FiveNumbers:
     n : int
         Patients.
     minimum, lower_quartile, median, upper_quartile, maximum : float
-        Quantiles at 0, 25, 50, 75 and 100 %, interpolated linearly (R's type 7).
+        Quantiles at 0, 25, 50, 75 and 100 %, interpolated linearly (R's type 7); with
+        weights between the middles of the patients' shares.
     """
 
     n: int
@@ -73,7 +75,9 @@ def total_points(model: RiskModel, design: _Array) -> _Array:
     return points
 
 
-def points_by_outcome(outcome: ArrayLike, points: ArrayLike) -> PointsByOutcome:
+def points_by_outcome(
+    outcome: ArrayLike, points: ArrayLike, *, weights: ArrayLike | None = None
+) -> PointsByOutcome:
     """
     Compare the points of patients with and without the outcome.
 
@@ -83,6 +87,8 @@ def points_by_outcome(outcome: ArrayLike, points: ArrayLike) -> PointsByOutcome:
         1 or 0.
     points : array_like of shape (n_patients,)
         Total points.
+    weights : array_like of shape (n_patients,), optional
+        Inverse probability of having been examined.
 
     Returns
     -------
@@ -101,10 +107,22 @@ def points_by_outcome(outcome: ArrayLike, points: ArrayLike) -> PointsByOutcome:
     """
     y = check_outcome(outcome)
     values = check_finite("points", points, y.size)
-    return PointsByOutcome(_five_numbers(values[y == 1]), _five_numbers(values[y == 0]))
-
-
-def _five_numbers(values: _Array) -> FiveNumbers:
-    return FiveNumbers(
-        values.size, *np.percentile(values, (0, 25, 50, 75, 100)).tolist()
+    weight = None if weights is None else check_weights(weights, y.size)
+    return PointsByOutcome(
+        *(
+            _five_numbers(
+                values[y == one], None if weight is None else weight[y == one]
+            )
+            for one in (1, 0)
+        )
     )
+
+
+def _five_numbers(values: _Array, weight: _Array | None) -> FiveNumbers:
+    levels = np.array([0.0, 0.25, 0.5, 0.75, 1.0])
+    found = (
+        np.quantile(values, levels)
+        if weight is None
+        else weighted_quantiles(values, weight / weight.sum(), levels)
+    )
+    return FiveNumbers(values.size, *found.tolist())

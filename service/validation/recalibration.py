@@ -17,6 +17,7 @@ from service.validation.calibration import (
     observed_expected,
 )
 from service.validation.covariance import UpdatedCovariance, updated_covariance
+from service.validation.draws import Draws
 from service.validation.estimates import Z_95, Estimate, NotEstimableError
 from service.validation.gates import Gate, gates, highest_open
 from service.validation.logistic import fit_logistic
@@ -120,7 +121,7 @@ def recalibrate(
     design: _Array,
     outcome: _Array,
     *,
-    rng: np.random.Generator,
+    draws: Draws,
     level: Level | None = None,
 ) -> Recalibration:
     """
@@ -135,8 +136,8 @@ def recalibrate(
         Coded values of patients who were examined, see `service.model.arrays`.
     outcome : numpy.ndarray of shape (n_patients,)
         1 with the outcome, 0 without.
-    rng : numpy.random.Generator
-        Draws the resamples of a refit.
+    draws : Draws
+        How patients are drawn for the shrinkage of a refit.
     level : Level, optional
         What to estimate again; by default what the closed test chooses, or the most
         that the patients allow if that is less.
@@ -166,7 +167,7 @@ def recalibrate(
         raise NotEstimableError(f"level: refit is refused: {_NO_REFIT}")
     update, shrinkage = levels[chosen], None
     if chosen is Level.REFIT:
-        shrinkage = estimate_shrinkage(design, outcome, rng=rng)
+        shrinkage = estimate_shrinkage(design, outcome, draws=draws)
         update = _shrunk(update, shrinkage.applied, design, outcome)
     factor = _factor(update)
     found = updated_covariance(update, slopes, model.covariance.matrix[1:, 1:], design)

@@ -1,15 +1,15 @@
-"""The validation report: one HTML file that a committee can read and print."""
+"""Reports: one HTML file each that a committee can read and print."""
 
-from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 from typing import Final
 
-from jinja2 import Environment, FileSystemLoader, StrictUndefined, Template
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from service.model.published import CITATION
 from service.model.risk_model import RiskModel
+from service.validation.enrolment import Enrolled
 from service.validation.figures import (
     figure_rows,
     predictor_rows,
@@ -17,9 +17,11 @@ from service.validation.figures import (
     subgroup_rows,
 )
 from service.validation.findings import findings, steps
-from service.validation.performance import Performance
+from service.validation.performance import Performance, ScoredPatients
+from service.validation.pictures import MOST_DOTS, draw_all
+from service.validation.profile import profile
 
-__all__ = ["Asked", "Enrolled", "render"]
+__all__ = ["Asked", "page", "render"]
 
 _SERVICE: Final = Path(__file__).parents[1]
 
@@ -53,62 +55,32 @@ class Asked:
     software: str
 
 
-@dataclass(frozen=True, slots=True)
-class Enrolled:
+def page(template: str, **content: object) -> str:
     """
-    Who was in, and who was not.
+    Write a report.
 
-    Attributes
+    Parameters
     ----------
-    source, digest : str
-        The table and its SHA-256.
-    is_synthetic : bool
-        Whether the patients were drawn, not seen.
-    rows, refused : int
-        Rows of the table, and those that were refused.
-    reasons : sequence of (str, int)
-        Why, and how many rows, the commonest first.
-    not_examined : int
-        Patients whose outcome nobody knows.
-    incomplete : int
-        Examined, but without a predictor of the model: nothing is imputed.
-    effective : float or None
-        Of how many patients an average is as precise, where the examined were weighted
-        to stand for all; None where each counts once.
-    warnings : sequence of str
-        What a reader must know.
-    profile : sequence of (str, str, str)
-        Predictor, in this cohort, in the study's Table 1.
+    template : str
+        Name of its template.
+    **content : object
+        What it asks for, and what `report.html` does: ``title``, ``enrolled``,
+        ``findings``, ``steps``.
+
+    Returns
+    -------
+    str
+        HTML with its style and pictures in it; the same bytes for the same input.
     """
-
-    source: str
-    digest: str
-    is_synthetic: bool
-    rows: int
-    refused: int
-    reasons: Sequence[tuple[str, int]]
-    not_examined: int
-    incomplete: int
-    effective: float | None
-    warnings: Sequence[str]
-    profile: Sequence[tuple[str, str, str]]
-
-    @property
-    def taken(self) -> int:  # numpydoc ignore=RT01
-        """How many rows were not refused."""
-        return self.rows - self.refused
-
-    @property
-    def share_not_examined(self) -> float:  # numpydoc ignore=RT01
-        """Of those taken, in [0, 1]: the room for verification bias."""
-        return self.not_examined / self.taken
+    style = (_SERVICE / "static" / "page.css").read_text("utf-8")
+    return _environment().get_template(template).render(style=style, **content)
 
 
 def render(
-    asked: Asked, enrolled: Enrolled, found: Performance, pictures: Mapping[str, str]
+    asked: Asked, enrolled: Enrolled, patients: ScoredPatients, found: Performance
 ) -> str:
     """
-    Write the report.
+    Write the report of a validation.
 
     Parameters
     ----------
@@ -116,21 +88,24 @@ def render(
         What was asked.
     enrolled : Enrolled
         Who was in.
+    patients : ScoredPatients
+        They.
     found : Performance
         What was found.
-    pictures : Mapping[str, str]
-        From `service.validation.pictures.draw_all`.
 
     Returns
     -------
     str
-        HTML with its style and pictures in it; the same bytes for the same input.
+        From `page`.
     """
     said = findings(found)
-    return _template().render(
-        style=(_SERVICE / "static" / "page.css").read_text("utf-8"),
+    largest = max(found.events, found.n - found.events)
+    return page(
+        "validation.html",
+        title=f"Validation of {asked.model.id} {asked.model.version}",
         asked=asked,
         enrolled=enrolled,
+        profile=profile(patients.model, patients.design),
         found=found,
         findings=said,
         steps=steps(said),
@@ -138,18 +113,18 @@ def render(
         predictors=predictor_rows(found),
         subgroups=subgroup_rows(found),
         required=required_rows(found),
-        pictures=pictures,
+        pictures=draw_all(patients, found, is_synthetic=enrolled.is_synthetic),
+        sampled=MOST_DOTS if largest > MOST_DOTS else 0,
         citation=CITATION,
     )
 
 
 @lru_cache(maxsize=1)
-def _template() -> Template:
-    environment = Environment(
+def _environment() -> Environment:
+    return Environment(
         loader=FileSystemLoader(_SERVICE / "templates" / "reports"),
         autoescape=True,
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    return environment.get_template("validation.html")

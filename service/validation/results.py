@@ -1,21 +1,22 @@
 """Every number of a validation, as JSON, and every curve, as CSV."""
 
-import csv
-import io
-import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import asdict
 from typing import Any, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
-from service.validation.estimates import Estimate
+from service.validation.curve_csv import (
+    curve_csv,
+    interval_or_none,
+    number_or_none,
+)
 from service.validation.goodness_of_fit import FitTest
 from service.validation.performance import Performance
 from service.validation.rationality import PredictorAuc
 from service.validation.subgroups import Subgroup
-from service.validation.utility import DecisionCurve
+from service.validation.utility import DecisionCurve, useful_range
 
 __all__ = ["curves_of", "performance_json"]
 
@@ -40,20 +41,21 @@ def performance_json(found: Performance) -> dict[str, Any]:
     return {
         "n": found.n,
         "events": found.events,
-        "auc": _number(found.auc.auc.value),
-        "auc_ci": _interval(found.auc.auc),
+        "auc": number_or_none(found.auc.auc.value),
+        "auc_ci": interval_or_none(found.auc.auc),
         "auc_method": found.auc.method,
         "auc_ci_bootstrap": None
         if found.auc_resampled is None
-        else _interval(found.auc_resampled.auc),
+        else interval_or_none(found.auc_resampled.auc),
         "calibration": _calibration(found),
-        "brier": _number(found.brier.score.value),
-        "brier_ci": _interval(found.brier.score),
-        "brier_scaled": _number(found.brier.scaled.value),
-        "brier_scaled_ci": _interval(found.brier.scaled),
+        "brier": number_or_none(found.brier.score.value),
+        "brier_ci": interval_or_none(found.brier.score),
+        "brier_scaled": number_or_none(found.brier.scaled.value),
+        "brier_scaled_ci": interval_or_none(found.brier.scaled),
         "prevalence": found.decision.prevalence,
         "is_population_prevalence": found.decision.is_population,
         "net_benefit": _net_benefit(found.decision),
+        "useful_range": _useful(found.decision),
         "predictors": [_predictor(each) for each in found.predictors],
         "points": {
             "with_outcome": asdict(found.points.with_outcome),
@@ -95,24 +97,15 @@ def curves_of(found: Performance) -> Mapping[str, str]:
             "low": curve.low,
             "high": curve.high,
         },
-        "decision": {
-            "threshold": decision.thresholds,
-            "model": decision.model,
-            "treat_all": decision.treat_all,
-            "standardised": decision.standardised,
-            "interventions_avoided": decision.interventions_avoided,
-        },
+        "decision": _decision(decision),
     }
-    if decision.limits is not None:
-        low, high = decision.limits.model
-        columns["decision"] |= {"model_low": low, "model_high": high}
     if found.recalibrated is not None:
         columns["recalibrated"] = {
             "risk": found.recalibrated.risk,
             "apparent": found.recalibrated.apparent,
             "corrected": found.recalibrated.corrected,
         }
-    return {name: _csv(each) for name, each in columns.items()}
+    return {name: curve_csv(each) for name, each in columns.items()}
 
 
 def _calibration(found: Performance) -> dict[str, Any]:
@@ -127,20 +120,41 @@ def _calibration(found: Performance) -> dict[str, Any]:
     }
     again = found.recalibrated
     return {
-        **{name: _number(each.value) for name, each in estimates.items()},
-        "intervals": {name: _interval(each) for name, each in estimates.items()},
+        **{name: number_or_none(each.value) for name, each in estimates.items()},
+        "intervals": {name: interval_or_none(each) for name, each in estimates.items()},
         "notes": {name: each.note for name, each in estimates.items() if each.note},
         "smoother": found.curve.curve.smoother,
         "failed_resamples": dict(found.curve.failures),
         "mean_absolute_error_after_recalibration": None
         if again is None
-        else _number(again.errors.ici),
+        else number_or_none(again.errors.ici),
         "hosmer_lemeshow": _test(found.hosmer_lemeshow),
         "spiegelhalter": _test(found.spiegelhalter),
     }
 
 
 def _net_benefit(found: DecisionCurve) -> list[dict[str, float | None]]:
+    columns = _decision(found)
+    return [
+        dict(zip(columns, map(number_or_none, row), strict=True))
+        for row in zip(*columns.values(), strict=True)
+    ]
+
+
+def _useful(found: DecisionCurve) -> dict[str, list[float] | None]:
+    useful = useful_range(found)
+    return {
+        name: None if ends is None else list(ends)
+        for name, ends in (
+            ("found", useful.found),
+            ("surely", useful.surely),
+            ("possibly", useful.possibly),
+        )
+    }
+
+
+def _decision(found: DecisionCurve) -> dict[str, _Array]:
+    """Name the columns of the decision curve, its limits last."""
     columns = {
         "threshold": found.thresholds,
         "model": found.model,
@@ -148,17 +162,26 @@ def _net_benefit(found: DecisionCurve) -> list[dict[str, float | None]]:
         "standardised": found.standardised,
         "interventions_avoided": found.interventions_avoided,
     }
-    return [
-        dict(zip(columns, map(_number, row), strict=True))
-        for row in zip(*columns.values(), strict=True)
-    ]
+    limits = found.limits
+    if limits is None:
+        return columns
+    return columns | {
+        f"{name}_{end}": limit
+        for name, pair in (
+            ("model", limits.model),
+            ("treat_all", limits.treat_all),
+            ("standardised", limits.standardised),
+            ("gain", limits.gain),
+        )
+        for end, limit in zip(("low", "high"), pair, strict=True)
+    }
 
 
 def _predictor(found: PredictorAuc) -> dict[str, Any]:
     return {
         "name": found.name,
-        "auc": _number(found.against_model.first),
-        "p_against_model": _number(found.against_model.p_value),
+        "auc": number_or_none(found.against_model.first),
+        "p_against_model": number_or_none(found.against_model.p_value),
         "is_reversed": found.is_reversed,
         "method": found.against_model.method,
     }
@@ -168,30 +191,9 @@ def _test(found: FitTest | None) -> dict[str, Any] | None:
     if found is None:
         return None
     return {
-        name: _number(value) if isinstance(value, float) else value
+        name: number_or_none(value) if isinstance(value, float) else value
         for name, value in asdict(found).items()
     }
-
-
-def _csv(columns: Mapping[str, _Array]) -> str:
-    buffer = io.StringIO()
-    writer = csv.writer(buffer, lineterminator="\n")
-    writer.writerow(columns)
-    rows: Iterable[Sequence[float]] = zip(*columns.values(), strict=True)
-    writer.writerows([_cell(value) for value in row] for row in rows)
-    return buffer.getvalue()
-
-
-def _cell(value: float) -> str:
-    return "" if math.isnan(value) else repr(float(value))
-
-
-def _number(value: float) -> float | None:
-    return float(value) if math.isfinite(value) else None
-
-
-def _interval(found: Estimate) -> list[float | None]:
-    return [_number(found.low), _number(found.high)]
 
 
 def _subgroup(found: Subgroup) -> dict[str, Any]:
@@ -202,10 +204,10 @@ def _subgroup(found: Subgroup) -> dict[str, Any]:
     return told | {
         "n": found.n,
         "events": found.events,
-        "auc": _number(found.auc.value),
-        "auc_ci": _interval(found.auc),
-        "observed_expected": _number(found.observed_expected.value),
-        "observed_expected_ci": _interval(found.observed_expected),
-        "intercept_in_the_large": _number(found.intercept_in_the_large.value),
-        "intercept_in_the_large_ci": _interval(found.intercept_in_the_large),
+        "auc": number_or_none(found.auc.value),
+        "auc_ci": interval_or_none(found.auc),
+        "observed_expected": number_or_none(found.observed_expected.value),
+        "observed_expected_ci": interval_or_none(found.observed_expected),
+        "intercept_in_the_large": number_or_none(found.intercept_in_the_large.value),
+        "intercept_in_the_large_ci": interval_or_none(found.intercept_in_the_large),
     }

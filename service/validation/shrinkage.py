@@ -1,14 +1,16 @@
 """How much of a refitted model is chance: two factors on its slopes."""
 
 from dataclasses import dataclass
+from functools import partial
 from typing import TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
-from threadpoolctl import threadpool_limits
 
+from service.validation.draws import Draws
 from service.validation.estimates import NotEstimableError
 from service.validation.logistic import LogisticFit, fit_logistic
+from service.validation.resampling import Rows
 
 __all__ = ["Shrinkage", "estimate_shrinkage"]
 
@@ -48,8 +50,7 @@ def estimate_shrinkage(
     design: _Array,
     outcome: _Array,
     *,
-    rng: np.random.Generator,
-    resamples: int = 500,
+    draws: Draws,
 ) -> Shrinkage:
     """
     Estimate by how much the slopes of a logistic model are too large.
@@ -60,10 +61,8 @@ def estimate_shrinkage(
         Coded values, complete, without a column for the intercept.
     outcome : numpy.ndarray of shape (n_patients,)
         1 with the outcome, 0 without.
-    rng : numpy.random.Generator
-        Draws the resamples.
-    resamples : int, optional
-        How many.
+    draws : Draws
+        How patients are drawn.
 
     Returns
     -------
@@ -85,30 +84,27 @@ def estimate_shrinkage(
     null = _fitted(columns[:, :1], outcome)
     chi_squared = 2 * (fit.log_likelihood - null.log_likelihood)
     heuristic = 1 - design.shape[1] / chi_squared if chi_squared > 0 else -np.inf
-    with threadpool_limits(1):  # these matrices are small: threads would only wait
-        found = [_slope(columns, outcome, rng) for _ in range(resamples)]
-    slopes = [slope for slope in found if slope is not None]
-    failed = resamples - len(slopes)
-    if failed > _MOST_FAILED * resamples:
+    drawn = draws.run(partial(_slope, columns=columns, outcome=outcome), outcome.size)
+    slopes, failed = drawn.values[:, 0], int(drawn.failed[0])
+    if failed > _MOST_FAILED * draws.resamples:
         raise NotEstimableError(
-            f"outcome: {failed} of {resamples} resamples have no fit; more patients are"
-            " needed"
+            f"outcome: {failed} of {draws.resamples} resamples have no fit; more"
+            " patients are needed"
         )
-    return Shrinkage(heuristic, float(np.mean(slopes)), resamples, failed)
+    return Shrinkage(heuristic, float(np.nanmean(slopes)), draws.resamples, failed)
 
 
-def _slope(columns: _Array, outcome: _Array, rng: np.random.Generator) -> float | None:
+def _slope(rows: Rows, *, columns: _Array, outcome: _Array) -> _Array:
     """Fit to a resample; give the slope of that model among the patients."""
-    rows = rng.integers(0, outcome.size, outcome.size)
     drawn = outcome[rows]
     if drawn.min() == drawn.max():
-        return None
+        return np.array([np.nan])
     fit = fit_logistic(columns[rows], drawn)
     if not fit.converged:
-        return None
+        return np.array([np.nan])
     predictor = columns @ fit.coefficients
     again = fit_logistic(np.column_stack([columns[:, 0], predictor]), outcome)
-    return float(again.coefficients[1]) if again.converged else None
+    return again.coefficients[1:] if again.converged else np.array([np.nan])
 
 
 def _fitted(columns: _Array, outcome: _Array) -> LogisticFit:

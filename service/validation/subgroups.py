@@ -5,18 +5,20 @@ References
 TRIPOD+AI (2024), items 14 and 23a, doi:10.1136/bmj-2023-078378.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import partial
 from itertools import pairwise
 from typing import Final, TypeAlias
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from service.validation.arrays import check_outcome, check_risk
+from service.validation.arrays import check_outcome, check_risk, check_weights
 from service.validation.calibration import calibration_in_the_large, observed_expected
 from service.validation.discrimination import delong_interval
+from service.validation.draws import Draws, times_drawn
 from service.validation.estimates import Estimate, NotEstimableError, unknown
-from service.validation.ranking import MINIMUM_EVENTS
+from service.validation.ranking import MINIMUM_EVENTS, Ranking, rank
 
 __all__ = ["Grouping", "Subgroup", "by_cuts", "by_label", "subgroups"]
 
@@ -65,7 +67,8 @@ class Subgroup:
     n, events : int or None
         Patients, and those with the outcome; None if hidden.
     auc : Estimate
-        Area under the ROC curve; DeLong's interval, logit scale.
+        Area under the ROC curve; DeLong's interval, logit scale, with weights the
+        bootstrap's.
     observed_expected : Estimate
         Observed over expected events; log-scale interval, as for all patients.
     intercept_in_the_large : Estimate
@@ -171,7 +174,12 @@ def by_cuts(name: str, values: ArrayLike, cuts: ArrayLike) -> Grouping:
 
 
 def subgroups(
-    outcome: ArrayLike, risk: ArrayLike, grouping: Grouping
+    outcome: ArrayLike,
+    risk: ArrayLike,
+    grouping: Grouping,
+    *,
+    weights: ArrayLike | None = None,
+    draws: Draws | None = None,
 ) -> tuple[Subgroup, ...]:
     """
     Look at each group by itself.
@@ -184,6 +192,10 @@ def subgroups(
         Probabilities, in (0, 1).
     grouping : Grouping
         Who belongs where.
+    weights : array_like of shape (n_patients,), optional
+        Inverse probability of having been examined. They need `draws`.
+    draws : Draws, optional
+        With weights: how patients are drawn for the intervals of the areas.
 
     Returns
     -------
@@ -193,18 +205,30 @@ def subgroups(
     Raises
     ------
     ValueError
-        If an array is malformed, all patients have one outcome, or the grouping is of
-        other patients.
+        If an array is malformed, all patients have one outcome, the grouping is of
+        other patients, or there are weights without draws.
     """
     y = check_outcome(outcome)
     values = check_risk(risk, y.size)
     if grouping.place.shape != y.shape:
         raise ValueError(f"{grouping.name}: must have one group for each patient")
+    weight = None if weights is None else check_weights(weights, y.size)
     found = []
     for place, label in enumerate(grouping.labels):
         rows = grouping.place == place
-        found.append(_subgroup(grouping.name, label, y[rows], values[rows]))
-    return tuple(found)
+        own = None if weight is None else weight[rows]
+        found.append(_subgroup(grouping.name, label, y[rows], values[rows], weight=own))
+    if weight is None:
+        return tuple(found)
+    if draws is None:
+        raise ValueError("weights: DeLong's interval takes none; give draws")
+    ranking = rank("risk", values, y.size)
+    statistic = partial(
+        _areas, ranking=ranking, outcome=y, grouping=grouping, weight=weight
+    )
+    everybody = statistic(np.arange(y.size))
+    areas = draws.run(statistic, y.size, strata=y).estimates(everybody)
+    return tuple(map(_with_area, found, areas))
 
 
 def _grouping(name: str, labels: list[str], place: NDArray[np.intp]) -> Grouping:
@@ -213,7 +237,9 @@ def _grouping(name: str, labels: list[str], place: NDArray[np.intp]) -> Grouping
     return Grouping(name, tuple(labels), place)
 
 
-def _subgroup(name: str, label: str, y: _Array, risk: _Array) -> Subgroup:
+def _subgroup(
+    name: str, label: str, y: _Array, risk: _Array, *, weight: _Array | None
+) -> Subgroup:
     n, events = y.size, int(y.sum())
     if min(events, n - events) < MINIMUM_EVENTS:
         nothing = unknown(_HIDDEN)
@@ -224,9 +250,33 @@ def _subgroup(name: str, label: str, y: _Array, risk: _Array) -> Subgroup:
         n,
         events,
         _auc(y, risk),
-        observed_expected(y, risk),
-        calibration_in_the_large(y, risk),
+        observed_expected(y, risk, weights=weight),
+        calibration_in_the_large(y, risk, weights=weight),
     )
+
+
+def _areas(
+    rows: NDArray[np.intp],
+    *,
+    ranking: Ranking,
+    outcome: _Array,
+    grouping: Grouping,
+    weight: _Array,
+) -> _Array:
+    """Give the area of each group in a resample; NaN where one class was drawn."""
+    mass = times_drawn(rows, outcome.size) * weight
+    found = np.full(len(grouping.labels), np.nan)
+    for group in range(found.size):
+        own = mass * (grouping.place == group)
+        events = (own * outcome).sum()
+        if 0 < events < own.sum():
+            found[group] = ranking.area(outcome, own)
+    return found
+
+
+def _with_area(found: Subgroup, area: Estimate) -> Subgroup:
+    """Take the weighted area where there was one to be had without weights."""
+    return replace(found, auc=area) if found.auc.is_known else found
 
 
 def _auc(y: _Array, risk: _Array) -> Estimate:

@@ -8,7 +8,6 @@ from pathlib import Path
 from service import __version__
 from service.model.artifact import load_bundled
 from service.model.predictors import INPUTS
-from service.validation.building import EXPECTED_AUC
 from service.validation.new_model import NewModel
 from service.validation.optimism import Performance
 
@@ -106,7 +105,7 @@ def _facts(model: NewModel) -> Mapping[str, object]:
         else "",
         "candidates": ", ".join(each.name for each in model.candidates),
         "parameters": columns,
-        "expected_auc": EXPECTED_AUC,
+        "r_squared": f"{model.r_squared:.3f}",
         "required": max(each.n for each in model.required),
         "verdict": model.verdict.words,
         "shrinkage": f"{model.shrinkage:.2f}",

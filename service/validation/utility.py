@@ -12,6 +12,7 @@ doi:10.1200/JCO.2015.65.5654.
 
 from dataclasses import dataclass
 from functools import partial
+from itertools import groupby
 from typing import Final, TypeAlias
 
 import numpy as np
@@ -22,13 +23,22 @@ from service.validation.draws import Draws, times_drawn
 from service.validation.estimates import NotEstimableError
 from service.validation.ranking import check_events, weights_or_ones
 
-__all__ = ["THRESHOLDS", "DecisionCurve", "Limits", "decision_curve"]
+__all__ = [
+    "THRESHOLDS",
+    "DecisionCurve",
+    "Limits",
+    "UsefulRange",
+    "decision_curve",
+    "useful_range",
+]
 
 _Array: TypeAlias = NDArray[np.float64]
 
 #: 0.01, 0.02, ... 0.80: each the double next to the decimal, so that a risk of 0.3 is
 #: at the threshold of 0.3. Sums of 0.01 are not.
 THRESHOLDS: Final = tuple(k / 100 for k in range(1, 81))
+#: Of what the model adds to the better of treating all and none; less is rounding.
+_NOTHING: Final = 1e-9
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -88,6 +98,26 @@ class DecisionCurve:
     n: int
     events: int
     limits: Limits | None
+
+
+@dataclass(frozen=True, slots=True)
+class UsefulRange:
+    """
+    Thresholds at which the model is better than treating all and none.
+
+    Attributes
+    ----------
+    found : tuple of float or None
+        First and last threshold of the longest run; None if there is none.
+    surely, possibly : tuple of float or None
+        The same by the lower and by the upper limit of the gain, each threshold by
+        itself: where the patients show it, and where they do not speak against it.
+        None without limits, too.
+    """
+
+    found: tuple[float, float] | None
+    surely: tuple[float, float] | None
+    possibly: tuple[float, float] | None
 
 
 def decision_curve(
@@ -157,6 +187,50 @@ def decision_curve(
         events=int(y.sum()),
         limits=None if draws is None else _limits(curves, y, draws, given),
     )
+
+
+def useful_range(curve: DecisionCurve) -> UsefulRange:
+    """
+    Find the thresholds at which the model is better than treating all and none.
+
+    Parameters
+    ----------
+    curve : DecisionCurve
+        The curve.
+
+    Returns
+    -------
+    UsefulRange
+        As found, and as sure as the limits are.
+
+    Examples
+    --------
+    >>> risk = [0.1, 0.5, 0.5, 0.9]
+    >>> curve = decision_curve([0, 0, 1, 1], risk, thresholds=[0.05, 0.2, 0.5, 0.95])
+    >>> useful_range(curve).found
+    (0.2, 0.5)
+    """
+    gain = curve.model - np.maximum(curve.treat_all, 0.0)
+    low, high = (None, None) if curve.limits is None else curve.limits.gain
+    return UsefulRange(
+        _longest_run(curve.thresholds, gain),
+        None if low is None else _longest_run(curve.thresholds, low),
+        None if high is None else _longest_run(curve.thresholds, high),
+    )
+
+
+def _longest_run(thresholds: _Array, gain: _Array) -> tuple[float, float] | None:
+    runs = [
+        list(places)
+        for is_better, places in groupby(
+            range(gain.size), lambda place: bool(gain[place] > _NOTHING)
+        )
+        if is_better
+    ]
+    if not runs:
+        return None
+    longest = max(runs, key=len)
+    return float(thresholds[longest[0]]), float(thresholds[longest[-1]])
 
 
 def _curves(

@@ -362,6 +362,9 @@ def policy_reminding(*groups):
         (OutputMode.RELATIVE, Reminded.RELATIVE, 41, "at or above the policy's perc"),
         (OutputMode.RELATIVE, Reminded.RELATIVE_BELOW, 80, "below the policy's perc"),
         (OutputMode.ANCHORED, Reminded.NOT_SCORED, None, "equation was not applied"),
+        (OutputMode.ANCHORED, Reminded.HIGH, 41, "By the study's equation the"),
+        (OutputMode.CALIBRATED, Reminded.HIGH, 41, "recalibrated on local data the"),
+        (OutputMode.RELATIVE, Reminded.RELATIVE, 41, "By this service's nomogram the"),
     ],
     ids=str,
 )

@@ -73,6 +73,30 @@ def test_a_table_without_faults_writes_nothing(run, table, tmp_path):
     assert not (tmp_path / "cohort.csv.refused.csv").exists()
 
 
+def test_a_list_of_rows_that_are_taken_by_now_is_removed(run, table, tmp_path):
+    """Whoever reads it would mend rows that are right."""
+    listed = tmp_path / "cohort.csv.refused.csv"
+    run("check", table(*ROWS))
+    mended = [
+        row.replace(",".join(ROWS[2].split(",")[:2]), "p3,lumbar") for row in ROWS
+    ]
+    result = run("check", table(*mended))
+    assert result.exit_code == 0, result.output
+    assert not listed.exists()
+    assert "all rows in it are taken now" in " ".join(result.stderr.split())
+
+
+@pytest.mark.parametrize("text", ["row,id,field,reason\n7,elsewhere,scnen,x\n", "mine"])
+def test_a_list_of_other_rows_is_kept(run, table, tmp_path, text):
+    """Such as of operations that the store refused, or a file of somebody else's."""
+    listed = tmp_path / "cohort.csv.refused.csv"
+    listed.write_text(text)
+    result = run("check", table(ROWS[0]))
+    assert listed.read_text() == text
+    is_told = "is of an earlier run" in " ".join(result.stderr.split())
+    assert is_told == text.startswith("row")
+
+
 def test_check_as_json(run, table):
     """All figures of the summary."""
     found = json.loads(run("check", table(*ROWS[:2]), "--json").stdout)
@@ -216,6 +240,7 @@ def test_the_store_becomes_a_table_that_can_be_checked(run, filled, tmp_path):
         assert "taken 2" in " ".join(facts.split())
         assert "examined 1 of 2 (50.0%)" in " ".join(facts.split())
     assert "take it later" in (tmp_path / "stored.csv.refused.csv").read_text()
+    assert "1 decisions found no operation" in " ".join(checked.stdout.split())
 
 
 def test_what_of_the_store_is_not_in_the_cohort_is_told(run, filled, tmp_path):

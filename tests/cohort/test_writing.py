@@ -103,3 +103,32 @@ def test_an_id_is_no_formula_to_a_spreadsheet(name):
 def test_every_column_is_explained(name):
     """The template teaches what is read."""
     assert MEANINGS[name]
+
+
+def test_warnings_stay_with_the_rows(tmp_path):
+    """What the rows do not tell is told to whoever reads them later."""
+    said = ("2 decisions found no operation", 'criteria: "study", as recorded')
+    path = written(a_cohort(warnings=said), tmp_path)
+    first, second, head, *_ = path.read_text().splitlines()
+    assert first == "# warning: 2 decisions found no operation"
+    assert head.startswith("id,segment")
+    assert read_cohort(path).warnings[:2] == said
+    assert second.startswith("# warning: criteria")
+
+
+def test_warnings_of_a_file_that_a_spreadsheet_saved_are_read(tmp_path):
+    """Which quotes the line and fills it up with commas."""
+    path = written(a_cohort(warnings=("two, three",)), tmp_path)
+    text = path.read_text().replace(
+        "# warning: two, three", '"# warning: two, three",,'
+    )
+    path.write_text(text)
+    assert read_cohort(path).warnings[0] == "two, three"
+
+
+def test_a_warning_found_again_in_the_rows_is_told_once(tmp_path):
+    """Reading computes those that can be computed."""
+    columns = a_cohort().columns | {"cement_ratio_percent": np.array([0.52, 0.48])}
+    once = read_cohort(written(a_cohort(columns=columns), tmp_path))
+    assert len(once.warnings) == 1
+    assert read_cohort(written(once, tmp_path)).warnings == once.warnings

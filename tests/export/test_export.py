@@ -210,3 +210,30 @@ def test_an_operation_is_taken_when_its_follow_up_is_over(
     cohort, account = read(folder, until=date.fromisoformat(until))
     assert list(account.refused) == refused
     assert len(cohort) == 1 - len(refused)
+
+
+def untagged(resources):
+    """The same as real patients have them."""
+    return [
+        {**each, "meta": {}} if each["resourceType"] == "Patient" else each
+        for each in resources
+    ]
+
+
+def test_test_data_alone_are_a_synthetic_cohort(resources, write, read):
+    """The tag of HL7 for test data; the table says so, and every report of it."""
+    cohort, _ = read(write(resources("01")))
+    assert cohort.source.is_synthetic
+    real, _ = read(write(untagged(resources("01")), folder="real"))
+    assert not real.source.is_synthetic
+    assert len(real) == len(cohort) == 1
+
+
+def test_a_test_patient_among_real_ones_is_refused(resources, write, read):
+    """Nobody real was made well or ill by a rehearsal."""
+    cohort, account = read(write([*untagged(resources("01")), *resources("02")]))
+    assert not cohort.source.is_synthetic
+    assert len(cohort) == 1
+    assert account.refused == {"test-patient": 1}
+    (refused,) = cohort.refused
+    assert "nobody is a patient" in refused.reason

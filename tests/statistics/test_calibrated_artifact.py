@@ -15,6 +15,7 @@ from service.model.documents import render
 from service.model.scoring import score
 from service.validation.artifact_files import check_free, id_and_version, write_new
 from service.validation.calibrated_artifact import Basis, calibrated_document
+from service.validation.draws import Draws
 from service.validation.recalibration import recalibrate
 from service.validation.updating import Level
 from tests.statistics.updating_reference import model, own
@@ -44,7 +45,9 @@ def basis(**changes):
 def found():
     """Recalibrate the patients of the example at each level, once."""
     return {
-        level: recalibrate(model(), *own(), rng=np.random.default_rng(1), level=level)
+        level: recalibrate(
+            model(), *own(), draws=Draws(np.random.default_rng(1), 500), level=level
+        )
         for level in LEVELS
     }
 
@@ -143,7 +146,7 @@ def test_a_refit_names_local_patients_as_its_source(written):
 def test_the_same_patients_and_days_give_the_same_bytes(found):
     """So that an artifact can be made again and compared."""
     again = recalibrate(
-        model(), *own(), rng=np.random.default_rng(1), level=Level.REFIT
+        model(), *own(), draws=Draws(np.random.default_rng(1), 500), level=Level.REFIT
     )
     first, second = (
         render(calibrated_document(ORIGINAL, each, basis()))
@@ -156,7 +159,9 @@ def test_a_recalibrated_model_can_be_recalibrated(written, found, tmp_path):
     """The chain goes on; what the first update said of itself is replaced."""
     first = written(Level.INTERCEPT)
     content = json.loads((tmp_path / "intercept-1.json").read_bytes())
-    second = recalibrate(first, *own(), rng=np.random.default_rng(1), level=Level.SLOPE)
+    second = recalibrate(
+        first, *own(), draws=Draws(np.random.default_rng(1), 500), level=Level.SLOPE
+    )
     made = calibrated_document(content, second, basis(id="north", version="2"))
     assert made["parent"] == f"north 1 {first.digest}"
     assert sum("local patients" in text for text in made["provenance"]["ours"]) == 1

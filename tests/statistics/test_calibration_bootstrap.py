@@ -7,13 +7,14 @@ import pytest
 from numpy.typing import NDArray
 from scipy.special import expit
 
-from service.validation import calibration_bootstrap
+from service.validation import draws
 from service.validation.brier import brier
 from service.validation.calibration_bootstrap import (
     bootstrap_curve,
     corrected_calibration,
 )
 from service.validation.calibration_curve import calibration_curve
+from service.validation.draws import Draws
 from service.validation.estimates import NotEstimableError
 from service.validation.logistic import fit_logistic
 from service.validation.resampling import Resampled, Statistic
@@ -51,9 +52,9 @@ def test_correction_is_that_of_calibrate(
             np.array([statistic(np.array(rows)) for rows in expected["rows"]]), {}
         )
 
-    monkeypatch.setattr(calibration_bootstrap, "bootstrap", as_in_r)
+    monkeypatch.setattr(draws, "bootstrap", as_in_r)
     found = corrected_calibration(
-        model.outcome, model, rng=np.random.default_rng(1), resamples=30
+        model.outcome, model, draws=Draws(np.random.default_rng(1), 30)
     )
     np.testing.assert_allclose(found.risk, expected["risk"], atol=1e-7)
     np.testing.assert_allclose(found.apparent, expected["apparent"], atol=1e-6)
@@ -69,10 +70,10 @@ def test_correction_does_not_depend_on_processes(jobs: int) -> None:
     """And the resamples that were drawn are counted."""
     model = Model("corrected_synthetic")
     found = corrected_calibration(
-        model.outcome, model, rng=np.random.default_rng(1), resamples=30, jobs=jobs
+        model.outcome, model, draws=Draws(np.random.default_rng(1), 30, jobs)
     )
     again = corrected_calibration(
-        model.outcome, model, rng=np.random.default_rng(1), resamples=30
+        model.outcome, model, draws=Draws(np.random.default_rng(1), 30)
     )
     assert found.corrected.tobytes() == again.corrected.tobytes()
     assert found.resamples == 30
@@ -88,7 +89,7 @@ def test_refits_that_fail_are_counted() -> None:
         return model(rows)
 
     found = corrected_calibration(
-        model.outcome, refit, rng=np.random.default_rng(1), resamples=30
+        model.outcome, refit, draws=Draws(np.random.default_rng(1), 30)
     )
     failed = found.failures["no predictor was selected"]
     assert 0 < failed < 30
@@ -102,7 +103,7 @@ def test_a_model_without_risks_is_refused() -> None:
         corrected_calibration(
             model.outcome,
             lambda rows: np.full(model.outcome.size, np.nan),
-            rng=np.random.default_rng(1),
+            draws=Draws(np.random.default_rng(1)),
         )
 
 
@@ -112,14 +113,14 @@ def test_ten_patients_are_too_few_for_a_corrected_curve() -> None:
         corrected_calibration(
             [0, 1] * 5,
             lambda rows: np.linspace(0.1, 0.9, 10),
-            rng=np.random.default_rng(1),
+            draws=Draws(np.random.default_rng(1)),
         )
 
 
 def test_curve_of_a_fixed_model_keeps_its_values() -> None:
     """Resampling adds intervals to the curve of all patients, and moves nothing."""
     outcome, risk = patients("synthetic")
-    found = bootstrap_curve(outcome, risk, rng=np.random.default_rng(1), resamples=60)
+    found = bootstrap_curve(outcome, risk, draws=Draws(np.random.default_rng(1), 60))
     plain = calibration_curve(outcome, risk)
     assert found.curve.observed.tobytes() == plain.observed.tobytes()
     assert [found.ici.value, found.e50.value, found.e90.value, found.emax.value] == [
@@ -135,7 +136,7 @@ def test_curve_of_a_fixed_model_keeps_its_values() -> None:
 def test_bands_of_both_kinds_agree_where_patients_are() -> None:
     """Percentile band and binomial band are alike, to a quarter of their width."""
     outcome, risk = patients("cancer")
-    found = bootstrap_curve(outcome, risk, rng=np.random.default_rng(1), resamples=300)
+    found = bootstrap_curve(outcome, risk, draws=Draws(np.random.default_rng(1), 300))
     plain = calibration_curve(outcome, risk)
     inside = slice(20, 80)
     ratio = (found.curve.high - found.curve.low)[inside] / (plain.high - plain.low)[
@@ -147,7 +148,7 @@ def test_bands_of_both_kinds_agree_where_patients_are() -> None:
 def test_risks_that_resamples_seldom_reach_have_no_band() -> None:
     """The largest risk is in two of three resamples: no limits there."""
     outcome, risk = patients("synthetic")
-    found = bootstrap_curve(outcome, risk, rng=np.random.default_rng(1), resamples=60)
+    found = bootstrap_curve(outcome, risk, draws=Draws(np.random.default_rng(1), 60))
     assert np.isnan(found.curve.low[-1])
     assert np.isnan(found.curve.high[-1])
 
@@ -156,7 +157,7 @@ def test_weighted_curve_is_bootstrapped_too() -> None:
     """Weights go with their patients into the resamples."""
     outcome, risk = patients("synthetic")
     found = bootstrap_curve(
-        outcome, risk, rng=np.random.default_rng(1), weights=1 + outcome, resamples=20
+        outcome, risk, draws=Draws(np.random.default_rng(1), 20), weights=1 + outcome
     )
     assert found.curve.smoother == "spline"
     assert found.ici.is_known
@@ -166,7 +167,7 @@ def test_weighted_curve_is_bootstrapped_too() -> None:
 def test_brier_is_that_of_val_prob(data: str) -> None:
     """To 1e-12; scaled by the score of the incidence."""
     outcome, risk = patients(data)
-    found = brier(outcome, risk, rng=np.random.default_rng(1), resamples=50)
+    found = brier(outcome, risk, draws=Draws(np.random.default_rng(1), 50))
     expected = reference()[data]["val_prob"]["Brier"]
     assert found.score.value == pytest.approx(expected, rel=1e-12)
     assert found.scaled.value == pytest.approx(1 - expected / outcome.var(), rel=1e-12)
@@ -177,23 +178,23 @@ def test_brier_is_that_of_val_prob(data: str) -> None:
 def test_the_incidence_for_everybody_scores_nothing() -> None:
     """Scaled Brier is 0 there, and 1 for certainty that is right."""
     outcome, rng = np.repeat([0.0, 1.0], [15, 5]), np.random.default_rng(1)
-    flat = brier(outcome, np.full(20, 0.25), rng=rng, resamples=20)
+    flat = brier(outcome, np.full(20, 0.25), draws=Draws(rng, 20))
     assert flat.scaled.value == pytest.approx(0)
-    assert brier(outcome, outcome, rng=rng, resamples=20).scaled.value == 1
+    assert brier(outcome, outcome, draws=Draws(rng, 20)).scaled.value == 1
 
 
 def test_weights_count_in_the_brier_score() -> None:
     """A patient of weight two is as good as two of one."""
     rng = np.random.default_rng(1)
-    weighted = brier([0, 1], [0.2, 0.6], rng=rng, weights=[2, 1], resamples=40)
-    doubled = brier([0, 0, 1], [0.2, 0.2, 0.6], rng=rng, resamples=40)
+    weighted = brier([0, 1], [0.2, 0.6], draws=Draws(rng, 40), weights=[2, 1])
+    doubled = brier([0, 0, 1], [0.2, 0.2, 0.6], draws=Draws(rng, 40))
     assert weighted.score.value == pytest.approx(doubled.score.value)
     assert weighted.scaled.value == pytest.approx(doubled.scaled.value)
 
 
 def test_resamples_of_one_class_are_counted() -> None:
     """With two patients half of the resamples have one class: no interval, and why."""
-    found = brier([0, 1], [0.2, 0.6], rng=np.random.default_rng(1), resamples=40)
+    found = brier([0, 1], [0.2, 0.6], draws=Draws(np.random.default_rng(1), 40))
     assert np.isnan(found.score.low)
     assert "no interval" in found.score.note
     assert "of one class" in found.score.note

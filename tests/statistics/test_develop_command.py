@@ -2,6 +2,7 @@
 
 import csv
 import json
+import math
 import re
 import shlex
 from datetime import date
@@ -13,6 +14,7 @@ from click.testing import CliRunner
 from service.cli import main
 from service.model.artifact import load_model
 from tests.statistics.development_reference import DEVELOP
+from tests.statistics.test_report import Elements
 
 DOCS = Path(__file__).parents[2] / "docs" / "develop.md"
 FEW = "segment,cement_ratio_percent,cobb_postoperative_deg,leakage"
@@ -37,6 +39,15 @@ def north(tmp_path_factory):
 
 def results(folder):
     return json.loads((folder / "results.json").read_text("utf-8"))
+
+
+def report(folder):
+    return (folder / "report.html").read_text("utf-8")
+
+
+def table(path):
+    with path.open(encoding="utf-8", newline="") as file:
+        return list(csv.DictReader(file))
 
 
 def rewritten(target, change):
@@ -83,6 +94,7 @@ def test_synthetic_patients_are_called_so(north):
     """Nobody takes a demonstration for a result."""
     found, out = north
     assert found.output.count("SYNTHETIC") == 1
+    assert report(out).count(": SYNTHETIC patients") == 6
     assert "SYNTHETIC" in (out / "tripod-ai.md").read_text("utf-8")
 
 
@@ -103,8 +115,95 @@ def test_the_same_seed_gives_the_same_bytes(north, tmp_path, monkeypatch):
     monkeypatch.setattr("service.validation.resampling._BATCH", 1)
     _, out = north
     assert quick(tmp_path / "north", "--bootstrap-only", "--jobs", 2).exit_code == 0
-    for name in ("results.json", "tripod-ai.md", "model.json"):
-        assert (tmp_path / "north" / name).read_bytes() == (out / name).read_bytes()
+    assert len(list(out.iterdir())) == 10
+    for path in out.iterdir():
+        assert (tmp_path / "north" / path.name).read_bytes() == path.read_bytes()
+
+
+def test_the_report_answers_the_four_questions(north):
+    """One file that asks nothing of any other place; every part of the study's way."""
+    _, out = north
+    text = report(out)
+    found = Elements(text)
+    assert not {"script", "link", "img", "iframe", "object", "form"} & set(found.names)
+    for name, value in found.attributes:
+        assert "://" not in (value or "") or name.startswith("xmlns"), (name, value)
+    for part in (
+        "What was asked", "Who was in", "What was found", "What to do", "Baseline",
+        "LASSO path", "λ1se", "Rad-score", "ackward elimination dropped",
+        "profile-likelihood intervals", "Nomogram of the new model",
+        "corrected for optimism", "How many patients it takes", "TRIPOD+AI",
+        "For the author: 1",
+    ):  # fmt: skip
+        assert part in text, part
+
+
+def test_ids_of_its_pictures_are_unique(north):
+    """Six pictures on a page."""
+    ids = [
+        value for name, value in Elements(report(north[1])).attributes if name == "id"
+    ]
+    assert len(ids) == len(set(ids))
+
+
+def test_every_curve_is_a_table(north):
+    """Path, cross-validation, three curves and the nomogram, as in the results."""
+    _, out = north
+    model = results(out)["model"]
+    path = table(out / "lasso_path.csv")
+    assert [float(row["penalty"]) for row in path] == model["penalties"]
+    assert [float(row["segment"]) for row in path] == [row[0] for row in model["path"]]
+    decision = table(out / "decision.csv")
+    curves = model["optimism"]["curves"]
+    assert [float(row["corrected"]) for row in decision] == curves["decision"][
+        "corrected"
+    ]
+    assert [row["threshold"] for row in decision][0::79] == ["0.01", "0.8"]
+    for name in ("roc", "calibration"):
+        assert len(table(out / f"{name}.csv")) == len(curves[name]["at"])
+    assert len(table(out / "nomogram.csv")) == len(model["risks"])
+
+
+def test_the_sample_size_is_that_of_a_model_of_which_nothing_is_known(north):
+    """Riley's 15 % of what can be explained, not the study's own area."""
+    model = results(north[1])["model"]
+    share = 76 / 340
+    null = share * math.log(share) + (1 - share) * math.log(1 - share)
+    assert model["r_squared"] == pytest.approx(0.15 * (1 - math.exp(2 * null)))
+    shrinkage = next(e for e in model["required"] if e["criterion"] == "shrinkage")
+    explained = model["r_squared"]
+    wanted = 5 / ((0.9 - 1) * math.log(1 - explained / 0.9))
+    assert shrinkage["n"] == math.ceil(wanted)
+
+
+def test_patients_that_give_no_predictor_are_reported(tmp_path):
+    """Noise: the report says stop, and there is no curve of a model."""
+    file = rewritten(
+        tmp_path / "cohort.csv",
+        lambda n, row: row.update(scnen=int(n % 4 == 0), leakage=n * 7919 % 101),
+    )
+    out = tmp_path / "none"
+    found = run(
+        file, "--out", out, "--seed", 1, "--bootstrap", 2, "--bootstrap-only",
+        "--candidates", "leakage",
+    )  # fmt: skip
+    assert "no artifact: no candidate was selected" in found.output
+    text = report(out)
+    assert "<strong>Stop.</strong> No candidate was selected" in text
+    assert "Decision curve" not in text
+    assert {path.stem for path in out.glob("*.csv")} == {
+        "lasso_path",
+        "cross_validation",
+    }
+
+
+def test_nobody_examined_is_said_with_the_remedy(tmp_path):
+    """An empty scnen is not 0."""
+    file = rewritten(tmp_path / "cohort.csv", lambda n, row: row.update(scnen=""))
+    found = quick(tmp_path / "out", file=file)
+    assert found.exit_code == 1
+    assert "nobody was examined" in found.output
+    assert "record what was found" in found.output
 
 
 def test_a_split_is_validated_and_advised_against(tmp_path):

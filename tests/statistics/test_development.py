@@ -5,6 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from service.model.arrays import risk as expit
 from service.validation.development import develop, split
 from service.validation.estimates import NotEstimableError
 from service.validation.optimism import (
@@ -13,6 +14,8 @@ from service.validation.optimism import (
     optimism,
     performance,
 )
+from service.validation.optimism_curves import curve_points
+from service.validation.utility import decision_curve
 from tests.statistics.development_reference import (
     REFERENCE,
     cancer,
@@ -197,3 +200,56 @@ def test_patients_of_one_class_are_refused(quick):
     nobody = replace(quick, outcome=np.zeros(quick.outcome.size))
     with pytest.raises(NotEstimableError, match="outcome: all patients are of one"):
         optimism(nobody, rng=np.random.default_rng(1), resamples=2)
+
+
+@pytest.fixture(scope="module")
+def corrected(quick):
+    """The curves of the tumours' model, and what they were read from."""
+    model = develop(quick.design, quick.outcome, quick.terms, quick.folds)
+    predicted = model.linear_predictor(quick.design)
+    read = replace(quick, points=curve_points(predicted))
+    found = optimism(read, rng=np.random.default_rng(4), resamples=4)
+    return found, read, predicted
+
+
+def test_curves_are_corrected_as_the_figures_are(corrected):
+    """At each point less the mean of the resamples' curves inside less outside."""
+    found, read, predicted = corrected
+    generators = np.random.default_rng(4).spawn(4)
+    n = read.outcome.size
+    rows = np.array([read(each.integers(n, size=n)) for each in generators])[:, 14:]
+    inside, outside = np.split(rows, 2, axis=1)
+    gap = np.nanmean(inside - outside, axis=0)
+    apparent = read.points.read(predicted, read.outcome)
+    whole = found.curves
+    assert whole.decision.corrected == pytest.approx((apparent - gap)[-80:])
+    assert whole.roc.apparent == pytest.approx(apparent[:101])
+    expected = decision_curve(read.outcome, expit(predicted))
+    assert whole.decision.apparent == pytest.approx(expected.model)
+    assert whole.treat_all == pytest.approx(expected.treat_all)
+
+
+def test_the_area_under_the_apparent_curve_is_the_apparent_auc(corrected):
+    """To what reading its steps at 101 places leaves."""
+    found, *_ = corrected
+    curve = found.curves.roc
+    assert np.trapezoid(curve.apparent, curve.at) == pytest.approx(
+        found.apparent.auc, abs=0.01
+    )
+
+
+def test_reading_curves_changes_no_figure(quick, corrected):
+    """The same resamples, the same optimism."""
+    plain = optimism(quick, rng=np.random.default_rng(4), resamples=4)
+    assert plain.curves is None
+    assert plain == replace(corrected[0], curves=None)
+
+
+def test_a_model_without_predictors_has_the_diagonal_and_no_calibration():
+    """It ranks nobody, and gives everybody one risk."""
+    outcome = np.repeat([0.0, 1.0], [30, 10])
+    points = curve_points(np.zeros(40))
+    read = points.read(np.zeros(40), outcome)
+    assert points.risk.size == 0
+    assert read[:101] == pytest.approx(np.linspace(0, 1, 101))
+    assert curve_points(np.arange(40.0)).read(np.zeros(40), outcome).size == 231

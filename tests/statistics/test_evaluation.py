@@ -77,7 +77,7 @@ def test_weights_reach_every_statistic_that_takes_them(scored):
     assert found.auc.method == "stratified bootstrap"
     assert found.line == calibration_line(y, p, weights=w)
     draws = Draws(np.random.default_rng(0), resamples=2)
-    score = brier(y, p, weights=w, **draws.options()).score.value
+    score = brier(y, p, weights=w, draws=draws).score.value
     assert found.brier.score.value == pytest.approx(score)
     expected = decision_curve(y, p, weights=w)
     assert found.decision.model == pytest.approx(expected.model)

@@ -59,3 +59,17 @@ def test_points_that_make_no_box_are_refused(outcome, values, message):
     """One class, gaps, other lengths."""
     with pytest.raises(ValueError, match=message):
         points_by_outcome(outcome, values)
+
+
+def test_weights_move_the_box(points):
+    """Who stands for many is in the middle; the ends stay those of single patients."""
+    heavy = np.where(points == points[COHORT["scnen"] == 1].max(), 1e6, 1.0)
+    outcome = COHORT["scnen"]
+    plain, moved = (
+        points_by_outcome(outcome, points, weights=weights).with_outcome
+        for weights in (None, heavy)
+    )
+    assert moved.median == pytest.approx(plain.maximum, rel=1e-3)
+    assert (moved.n, moved.minimum) == (plain.n, plain.minimum)
+    ones = points_by_outcome(outcome, points, weights=np.ones(outcome.size))
+    assert ones.with_outcome.median == pytest.approx(plain.median)

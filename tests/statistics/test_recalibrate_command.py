@@ -13,7 +13,7 @@ from click.testing import CliRunner
 from service.app import create_app, example_request_file
 from service.cli import main
 from service.cli.recalibrate import recalibrate as command
-from service.cli.recalibrating import Target, run
+from service.cli.recalibrating import Options, Target, run
 from service.config import VARIABLES, Settings
 from service.metrics import SHARED_FOLDER
 from service.model import load_model
@@ -116,7 +116,8 @@ def test_a_cohort_of_whom_nobody_was_examined_is_refused(call, fewer):
     path.write_text("\n".join([first, head, *rows]) + "\n", "utf-8")
     result = call(path)
     assert result.exit_code == 1
-    assert "no patient was examined" in result.output
+    assert "nobody was examined" in result.output
+    assert "record what was found" in " ".join(result.output.split())
 
 
 def test_three_events_are_refused(call, fewer):
@@ -202,16 +203,15 @@ def test_operations_without_a_day_must_be_told(fewer, call, tmp_path):
 
 def test_the_29th_of_february_expires_on_the_28th(tmp_path):
     """A year without one has no such day."""
-    target = Target(
-        tmp_path / "n-1.json", today=date(2028, 2, 29), approved_by=("A. Surgeon",)
-    )
-    _run(target)
+    target = Target(tmp_path / "n-1.json", approved_by=("A. Surgeon",))
+    _run(target, today=date(2028, 2, 29))
     model = load_model(target.file, may_be_expired=True)
     assert model.valid_until == date(2030, 2, 28)
 
 
-def _run(target, name="liu-nomogram", level="intercept", file=COHORT):
-    return run(file, name, level=level, signed_angles=False, seed=1, target=target)
+def _run(target, name="liu-nomogram", file=COHORT, **how):
+    how = {"level": "intercept", "today": TODAY} | how
+    return run(file, Options(name, **how), target)
 
 
 def test_the_same_file_and_day_give_the_same_bytes(tmp_path):
@@ -220,7 +220,7 @@ def test_the_same_file_and_day_give_the_same_bytes(tmp_path):
     for folder in ("a", "b"):
         (tmp_path / folder).mkdir()
         path = tmp_path / folder / "north-1.json"
-        _run(Target(path, today=TODAY, approved_by=("A",)))
+        _run(Target(path, approved_by=("A",)))
         files.append(path.read_bytes())
     assert files[0] == files[1]
 
@@ -228,18 +228,18 @@ def test_the_same_file_and_day_give_the_same_bytes(tmp_path):
 def test_a_model_that_fits_is_kept_and_nothing_is_written(tmp_path, fewer):
     """A calibrated model that most of its patients do not reject."""
     first = tmp_path / "north-1.json"
-    _run(Target(first, today=TODAY, approved_by=("A",)), level="slope")
-    second = Target(tmp_path / "north-2.json", today=TODAY, approved_by=("A",))
+    _run(Target(first, approved_by=("A",)), level="slope")
+    second = Target(tmp_path / "north-2.json", approved_by=("A",))
     text = _run(second, name=str(first), level=None, file=fewer(600))
     assert "Level: as-is" in text
-    assert "nothing was written" in text
+    assert "Nothing was written" in text
     assert not second.file.exists()
 
 
 def test_the_patients_a_model_was_made_of_say_nothing_new_of_it(call, tmp_path):
     """It fits them by construction: its last day of use would only be put off."""
     first = tmp_path / "north-1.json"
-    _run(Target(first, today=TODAY, approved_by=("A",)))
+    _run(Target(first, approved_by=("A",)))
     result, second = written(call, tmp_path / "2", "--model", first)
     assert result.exit_code == 1
     assert "north 1 was made of these patients; take others" in result.output
@@ -249,11 +249,11 @@ def test_the_patients_a_model_was_made_of_say_nothing_new_of_it(call, tmp_path):
 def test_on_a_model_of_synthetic_patients_nothing_real_is_built(tmp_path):
     """Its slopes may be drawn, and the new artifact would not say so."""
     first, real = tmp_path / "north-1.json", tmp_path / "cohort.csv"
-    _run(Target(first, today=TODAY, approved_by=("A",)))
+    _run(Target(first, approved_by=("A",)))
     text = COHORT.read_text("utf-8").split("\n", 1)[1].replace("SYN-", "R")
     real.write_text(text, "utf-8")
     with pytest.raises(ClickException, match="north 1 was made of synthetic patients"):
-        _run(None, name=str(first), file=real)
+        _run(Target(), name=str(first), file=real)
 
 
 def test_ratios_that_look_like_fractions_are_refused(call, fewer):
@@ -324,19 +324,8 @@ def test_the_server_shows_what_was_recalibrated_until_its_last_day(
     real = tmp_path / "cohort.csv"
     text = COHORT.read_text("utf-8").split("\n", 1)[1]
     real.write_text(text.replace("SYN-", "R"), "utf-8")
-    run(
-        real,
-        "liu-nomogram",
-        level=None,
-        signed_angles=False,
-        seed=1,
-        target=Target(
-            path,
-            today=date(2026, 1, 5),
-            approved_by=("A. Surgeon",),
-            valid_until=date(2026, 3, 10),
-        ),
-    )
+    target = Target(path, ("A. Surgeon",), valid_until=date(2026, 3, 10))
+    _run(target, file=real, level=None, today=date(2026, 1, 5))
     now = datetime(2026, 3, 10, 23, 59, tzinfo=UTC)
     settings = replace(
         Settings.from_env(is_open=True), model=str(path), output_mode="calibrated"

@@ -7,6 +7,7 @@ import pytest
 from scipy.special import expit
 
 from service.model.cohort import rebuild
+from service.validation.draws import Draws
 from service.validation.estimates import NotEstimableError
 from service.validation.recalibration import LevelRefusedError, recalibrate
 from service.validation.updating import Level
@@ -27,7 +28,7 @@ def drawn(n, *, factor=1.0, shift=0.0, turned=0.0, seed=1):
 def recalibrated(design, outcome, **options):
     """Recalibrate the bundled model."""
     rng = np.random.default_rng(1)
-    return recalibrate(model(), design, outcome, rng=rng, **options)
+    return recalibrate(model(), design, outcome, draws=Draws(rng, 500), **options)
 
 
 def only(outcome, wanted):
@@ -59,7 +60,7 @@ def test_a_calibrated_model_that_is_right_stays_as_it_is():
     """Its intercept was estimated on patients; that it still holds is a hypothesis."""
     calibrated = replace(model(), mode="calibrated")
     rng = np.random.default_rng(1)
-    found = recalibrate(calibrated, *drawn(3000), rng=rng)
+    found = recalibrate(calibrated, *drawn(3000), draws=Draws(rng, 500))
     assert found.update.level is Level.AS_IS
     assert found.before == found.after
 

@@ -2,17 +2,20 @@
 
 import re
 from dataclasses import replace
+from datetime import date
 from html.parser import HTMLParser
 from xml.etree import ElementTree as ET
 
+import numpy as np
 import pytest
 
 from service.cohort.table import read_cohort
 from service.model.artifact import load_bundled
+from service.validation.enrolment import Enrolled
 from service.validation.performance import score_patients
-from service.validation.pictures import draw_all
+from service.validation.pictures import MOST_DOTS, draw_all
 from service.validation.profile import profile
-from service.validation.report import Asked, Enrolled, render
+from service.validation.report import Asked, render
 from tests.statistics.discrimination_reference import HERE, table
 
 COHORT = HERE / "data" / "synthetic340.csv"
@@ -74,20 +77,22 @@ def parts(scored):
         reasons=[(f"{HOSTILE}: not a number", 20)],
         not_examined=38,
         incomplete=2,
+        n=340,
+        events=78,
         effective=None,
+        operated=(date(2024, 1, 8), date(2025, 12, 30)),
         warnings=[f"{HOSTILE} looks like a fraction"],
-        profile=profile(scored.model, scored.design),
     )
     return asked, enrolled
 
 
 @pytest.fixture(scope="module")
-def report(parts, found, pictures):
+def report(parts, scored, found):
     """The report, with a hostile subgroup."""
     groups = tuple(
         replace(each, grouping=HOSTILE, label=HOSTILE) for each in found.subgroups
     )
-    return render(*parts, replace(found, subgroups=groups), pictures)
+    return render(*parts, scored, replace(found, subgroups=groups))
 
 
 def test_it_is_well_formed(report):
@@ -165,9 +170,9 @@ def test_it_says_how_it_can_be_made_again(parts, report):
         assert words in report
 
 
-def test_a_model_without_sample_size_says_so(parts, found, pictures):
+def test_a_model_without_sample_size_says_so(parts, scored, found):
     """No table of requirements, and no empty one."""
-    text = render(*parts, replace(found, required=(), verdict=None), pictures)
+    text = render(*parts, scored, replace(found, required=(), verdict=None))
     assert "cannot be computed for this area" in text
     assert "<caption>Required" not in text
 
@@ -223,3 +228,32 @@ def test_the_model_with_five_predictors_is_described_and_drawn(found):
     patients = score_patients(model, cohort.columns, cohort.scnen)
     assert len(profile(model, patients.design)) == 8
     assert draw_all(patients, found)
+
+
+def test_many_patients_make_no_large_report(scored, found):
+    """Of a group no more than 500 are dots: the same each time, ends among them."""
+    many = replace(
+        scored,
+        design=np.tile(scored.design, (60, 1)),
+        outcome=np.tile(scored.outcome, 60),
+    )
+    drawn, few = draw_all(many, found)["points"], draw_all(scored, found)["points"]
+    assert drawn.count("<use") < few.count("<use") + 2 * MOST_DOTS
+    assert len(drawn) < 300_000
+
+
+def test_dots_that_are_a_sample_are_said_to_be(parts, scored, found):
+    """A reader does not count patients where there are none."""
+    assert "a dot is a patient" in render(*parts, scored, found)
+    many = replace(found, n=20_400, events=4_680)
+    assert "500 are drawn as dots" in render(*parts, scored, many)
+
+
+def test_weights_are_said_beside_what_has_them(parts, scored, found):
+    """Boxes, ratios and areas; not dots and counts."""
+    asked, enrolled = parts
+    text = render(asked, replace(enrolled, effective=200.0), scored, found)
+    assert "boxes weighted" in text
+    assert "no dot is weighted" in text
+    assert "Ratios and areas are weighted, counts are not" in text
+    assert "weights estimated anew in each resample" in text

@@ -5,6 +5,7 @@ import math
 import numpy as np
 import pytest
 
+from service.validation.draws import Draws
 from service.validation.subgroups import by_cuts, by_label, subgroups
 from tests.statistics.discrimination_reference import (
     logit_interval,
@@ -120,3 +121,38 @@ def test_groupings_that_are_none_are_refused(make, message):
     """Each with what to do."""
     with pytest.raises(ValueError, match=message):
         make()
+
+
+def test_a_patient_of_weight_two_is_as_good_as_two():
+    """Area, O:E and calibration in the large of each group."""
+    twice = COHORT["risk"] > np.median(RISK)
+    weights = np.where(twice, 2.0, 1.0)
+    draws = Draws(np.random.default_rng(1), resamples=20)
+    weighted = subgroups(OUTCOME, RISK, SEX, weights=weights, draws=draws)
+    rows = np.repeat(np.arange(OUTCOME.size), weights.astype(int))
+    doubled = subgroups(OUTCOME[rows], RISK[rows], by_label("sex", COHORT["sex"][rows]))
+    for one, other in zip(weighted, doubled, strict=True):
+        for name in ("auc", "observed_expected", "intercept_in_the_large"):
+            found, expected = getattr(one, name), getattr(other, name)
+            assert found.value == pytest.approx(expected.value, rel=1e-7)
+            assert found.low < found.value < found.high
+        assert one.n < other.n
+
+
+def test_a_hidden_group_stays_hidden_with_weights():
+    """Weights make no cases."""
+    found = subgroups(
+        OUTCOME,
+        RISK,
+        by_label("method", COHORT["method"]),
+        weights=np.full(OUTCOME.size, 5.0),
+        draws=Draws(np.random.default_rng(1), resamples=4),
+    )
+    assert found[0].is_hidden
+    assert math.isnan(found[0].auc.value)
+
+
+def test_weights_without_draws_are_refused():
+    """DeLong's interval takes none."""
+    with pytest.raises(ValueError, match="weights: DeLong's interval takes none"):
+        subgroups(OUTCOME, RISK, SEX, weights=np.ones(OUTCOME.size))

@@ -1,5 +1,7 @@
 """Decision curves against R and dcurves, their properties, what they refuse."""
 
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -10,7 +12,13 @@ from scipy.special import expit
 
 from service.validation.draws import Draws
 from service.validation.estimates import NotEstimableError
-from service.validation.utility import THRESHOLDS, _curves, decision_curve
+from service.validation.utility import (
+    THRESHOLDS,
+    Limits,
+    _curves,
+    decision_curve,
+    useful_range,
+)
 from tests.statistics.discrimination_reference import reference, table
 
 R = reference("utility")
@@ -200,3 +208,16 @@ def test_the_other_implementation_counts_a_missing_risk_as_low():
     frame = pd.DataFrame({"outcome": [0, 1, 1], "risk": [0.1, 0.9, np.nan]})
     found = dca(frame, "outcome", ["risk"], thresholds=[0.5]).set_index("model")
     assert found.loc["risk", "net_benefit"] == pytest.approx(1 / 3)
+
+
+def test_the_useful_range_is_sure_where_the_lower_limit_of_the_gain_is_above_0():
+    """And possible where the upper one is."""
+    curve = decision_curve(
+        [0, 0, 0, 1, 1, 1], [0.1, 0.2, 0.3, 0.4, 0.6, 0.9], thresholds=[0.2, 0.4, 0.6]
+    )
+    flat = np.zeros((2, 3))
+    gain = np.array([[-0.1, 0.05, -0.1], [0.1, 0.2, 0.1]])
+    found = useful_range(replace(curve, limits=Limits(flat, flat, flat, gain)))
+    assert found.surely == (0.4, 0.4)
+    assert found.possibly == (0.2, 0.6)
+    assert useful_range(curve).surely is None

@@ -58,7 +58,7 @@ def undrawn(monkeypatch):
     """Leave out the pictures, which take longer than all the rest."""
     names = ("roc", "calibration", "decision", "points", "predictors")
     monkeypatch.setattr(
-        "service.cli.validating.draw_all", lambda *_, **__: dict.fromkeys(names, "")
+        "service.validation.report.draw_all", lambda *_, **__: dict.fromkeys(names, "")
     )
 
 
@@ -255,12 +255,12 @@ def test_the_examined_are_weighted_to_stand_for_all(weighed, scored):
 
 
 def test_what_takes_no_weights_is_left_out_or_says_so(weighed):
-    """Hosmer-Lemeshow; subgroups and points are of the patients as they are."""
+    """Hosmer-Lemeshow; counts and dots are of the patients as they are."""
     found = results(weighed)["calibration"]
     assert found["hosmer_lemeshow"] is None
     assert found["mean_absolute_error_after_recalibration"] is None
     report = (weighed / "report.html").read_text("utf-8")
-    assert "Nobody is weighted here" in report
+    assert "Ratios and areas are weighted, counts are not" in report
     assert "as precise as" in report
 
 
@@ -336,7 +336,11 @@ nine.seen = 0
         (nobody, (), "nobody has all predictors of liu-nomogram"),
         (nine, (), "outcome: 9"),
         (lambda n, row: row.update(scnen="0"), (), "outcome: "),
-        (lambda n, row: row.update(scnen=""), (), "outcome: "),
+        (
+            lambda n, row: row.update(scnen=""),
+            (),
+            "was examined: an empty scnen is not 0",
+        ),
         (lambda n, row: row.update(sex=f"s{n}"), ("--subgroup", "sex"), "labels are"),
         (None, ("--subgroup", "weight"), "--subgroup: no column weight; there are age"),
         (None, ("--subgroup", "cement_ratio_percent"), "is a quantity: give cuts"),
@@ -413,8 +417,9 @@ def test_a_folder_that_came_meanwhile_is_left_alone(tmp_path, monkeypatch):
 def test_missing_packages_are_named_with_the_remedy(tmp_path, monkeypatch):
     """The statistics are an extra."""
     monkeypatch.setitem(sys.modules, "matplotlib", None)
-    for name in ("service.cli.validating", "service.validation.pictures"):
-        monkeypatch.delitem(sys.modules, name, raising=False)
+    for name in ("cli.validating", "validation.report", "validation.pictures"):
+        monkeypatch.delitem(sys.modules, f"service.{name}", raising=False)
+    monkeypatch.delitem(sys.modules, "service.validation.svg", raising=False)
     printed = run(COHORT, tmp_path / "out")
     assert "pip install 'scnen-cds[validation]'" in printed.output
 
@@ -459,3 +464,29 @@ def test_the_tables_warnings_are_told_and_written(tmp_path, undrawn):
         "follow-up" in each
         for each in results(tmp_path / "report")["cohort"]["warnings"]
     )
+
+
+def test_net_benefit_has_its_limits_at_each_threshold(validated, numbers):
+    """In the results as in the table: model, all, standardised, and the gain."""
+    _, out = validated
+    names = {
+        f"{name}_{end}"
+        for name in ("model", "treat_all", "standardised", "gain")
+        for end in ("low", "high")
+    }
+    with (out / "decision.csv").open(encoding="utf-8", newline="") as file:
+        rows = list(csv.DictReader(file))
+    for row, each in zip(rows, numbers["net_benefit"], strict=True):
+        assert {"threshold", "model", "treat_all"} | names <= set(each)
+        assert {name: float(row[name]) for name in names} == {
+            name: each[name] for name in names
+        }
+        assert each["model_low"] <= each["model_high"]
+
+
+def test_the_useful_range_is_as_wide_as_the_limits_leave_it(numbers):
+    """What is sure lies in what is possible."""
+    useful = numbers["useful_range"]
+    assert set(useful) == {"found", "surely", "possibly"}
+    low, high = useful["possibly"]
+    assert low <= useful["found"][0] < useful["found"][1] <= high

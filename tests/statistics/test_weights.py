@@ -9,7 +9,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from service.validation.weights import effective_sample_size, examination_weights
+from service.validation.draws import Draws
+from service.validation.estimates import NotEstimableError
+from service.validation.weights import (
+    ReweighedResamples,
+    effective_sample_size,
+    examination_weights,
+)
 
 HERE = Path(__file__).parent
 REFERENCE = json.loads((HERE / "reference/weights.json").read_text())
@@ -151,3 +157,43 @@ def test_a_group_of_whom_nobody_was_examined_is_refused():
     examined = (group == 1) & (rng.random(50) < 0.5)
     with pytest.raises(ValueError, match="nobody stands for those who were not"):
         _refused(group[:, None], examined)
+
+
+def seen(rows, weight):
+    """Tell the mean weight, and how many were drawn."""
+    return np.array([weight[rows].mean(), rows.size])
+
+
+def test_each_resample_has_weights_of_its_own():
+    """In two kinds of patients: the share examined over that of one's own kind."""
+    kind = np.repeat([0.0, 1.0], [60, 40])
+    examined = np.arange(100) % np.where(kind == 1, 4, 2) == 0
+    resampled = ReweighedResamples(kind[:, None], examined)
+    statistic, n, strata = resampled.applied(
+        lambda rows, weight: np.array([weight[rows][kind[examined][rows] == 1].mean()]),
+        None,
+    )
+    assert (n, strata) == (100, None)
+    rows = np.random.default_rng(3).integers(0, 100, 100)
+    there, own = examined[rows], kind[rows] == 1
+    assert statistic(rows)[0] == pytest.approx(there.mean() / there[own].mean())
+
+
+def test_who_was_not_examined_is_a_stratum_of_its_own(patients):
+    """As many are drawn as there are, of each outcome and of those without one."""
+    predictors, examined = patients
+    outcome = (np.arange(examined.sum()) % 3 == 0).astype(float)
+    draws = Draws(np.random.default_rng(1), 5, reweighing=ReweighedResamples(*patients))
+    drawn = draws.run(seen, outcome.size, strata=outcome)
+    assert set(drawn.values[:, 1]) == {float(outcome.size)}
+    assert len(set(drawn.values[:, 0])) == 5
+    assert len(predictors) > outcome.size
+
+
+def test_a_resample_whose_examined_are_of_one_kind_fails():
+    """Nobody stands for the others in it; it is counted, and not guessed."""
+    examined = np.array([True, True, False, False])
+    resampled = ReweighedResamples(np.array([[0.0], [1.0], [0.0], [1.0]]), examined)
+    statistic, *_ = resampled.applied(seen, None)
+    with pytest.raises(NotEstimableError, match="nobody stands for those"):
+        statistic(np.array([0, 0, 3, 3]))

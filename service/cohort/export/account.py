@@ -3,7 +3,7 @@
 import math
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from typing import Any, Final
 
@@ -18,6 +18,7 @@ from service.model.predictors import INPUTS
 __all__ = ["Account", "Ledger"]
 
 _NOT_GIVEN: Final = Outcome(math.nan, None, Basis.NOT_GIVEN)
+_TEST: Final = "test-patient"
 _LATE: Final = "dated-after-outcome"
 #: By code of the reason: what it means, and what may be done.
 _WORDS: Final[Mapping[str, str]] = {
@@ -104,6 +105,7 @@ class Ledger:
         self._name_of = name_of
         self._given = outcomes
         self._rows: list[tuple[str, Discharge, Outcome]] = []
+        self._tests: list[tuple[int, tuple[str, Discharge, Outcome]]] = []
         self._operated = 0
         self._elsewhere = 0
         self._refused: Counter[str] = Counter()
@@ -131,8 +133,11 @@ class Ledger:
             return
         outcome = self._outcome(patient)
         late = _first_after(outcome, patient)
-        if late is None:
-            self._rows.append((name, patient, outcome))
+        row = name, patient, outcome
+        if late is None and patient.is_test:
+            self._tests.append((self._operated, row))
+        elif late is None:
+            self._rows.append(row)
         else:
             said = f"{_LATE}; it could not have predicted it, check both dates"
             self._refuse(_LATE, name, late, said)
@@ -151,8 +156,16 @@ class Ledger:
         Returns
         -------
         PatientCohort
-            In the order of their ids.
+            In the order of their ids. Of test patients alone it is synthetic; among
+            real ones they are refused.
         """
+        is_synthetic = bool(self._tests) and not self._rows
+        if is_synthetic:
+            self._rows = [row for _, row in self._tests]
+        else:
+            for number, (name, *_) in self._tests:
+                said = f"{_TEST}; is test data by its tag, nobody is a patient"
+                self._refuse(_TEST, name, "meta.tag", said, number=number)
         rows = sorted(self._rows, key=lambda row: row[0])
         names = next((tuple(row[1].others) for row in rows), ())
         return PatientCohort(
@@ -164,7 +177,7 @@ class Ledger:
                 for name in names
             },
             refused=(*others, *self.refusals),
-            source=source,
+            source=replace(source, is_synthetic=is_synthetic),
             dates=_dates(rows),
         )
 
@@ -209,9 +222,18 @@ class Ledger:
             return patient.outcome
         return self._given.get(patient.patient_id, _NOT_GIVEN)
 
-    def _refuse(self, code: str, name: str, field: str, reason: str) -> None:
+    def _refuse(
+        self,
+        code: str,
+        name: str,
+        field: str,
+        reason: str,
+        *,
+        number: int | None = None,
+    ) -> None:
         self._refused[code] += 1
-        self.refusals.append(Refusal(self._operated, name, field, reason))
+        number = self._operated if number is None else number
+        self.refusals.append(Refusal(number, name, field, reason))
 
 
 def _dates(

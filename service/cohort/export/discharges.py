@@ -18,6 +18,7 @@ from service.fhir.versions import legible
 
 __all__ = ["NOT_FOLLOWED", "Discharge", "DischargeReader", "discharges"]
 
+_TEST: Final = ("http://terminology.hl7.org/CodeSystem/v3-ActReason", "HTEST")
 #: Why an operation is left out that was too short a time ago.
 NOT_FOLLOWED: Final = "follow-up-not-over"
 
@@ -54,6 +55,8 @@ class Discharge:
         How many resources could not be used.
     elsewhere : int
         How many name another server.
+    is_test : bool
+        Whether the Patient is marked as test data (HTEST of HL7's ActReason).
     """
 
     patient_id: str
@@ -66,6 +69,7 @@ class Discharge:
     broken: tuple[tuple[int, int], ...] = ()
     rejected: int = 0
     elsewhere: int = 0
+    is_test: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,6 +135,7 @@ class DischargeReader:
             self._assessed(record, patient_id, newest(encounters)),
             broken=broken,
             elsewhere=sum(record.elsewhere.values()),
+            is_test=_is_test(patient),
         )
 
     def _assessed(
@@ -282,3 +287,12 @@ def _days(first: VertebraAssessment, zone: tzinfo) -> Iterator[tuple[str, date]]
         if isinstance(item, Measurement) and item.time is not None:
             taken = item.time
             yield name, taken.date() if isinstance(taken, datetime) else taken
+
+
+def _is_test(patient: Resource | None) -> bool:
+    meta = patient.get("meta") if patient else None
+    tags = meta.get("tag") if isinstance(meta, dict) else None
+    return any(
+        isinstance(tag, dict) and (tag.get("system"), tag.get("code")) == _TEST
+        for tag in (tags if isinstance(tags, list) else ())
+    )
