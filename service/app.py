@@ -39,6 +39,7 @@ from service.observability import (
 )
 from service.open_mode import only_this_machine
 from service.outcome_routes import create_outcome_routes
+from service.pages import speak
 from service.parts import Clock, Parts, build_parts, wall_clock
 from service.tracing import TracingMissingError, collector, tracer_of
 from service.web import create_pages
@@ -135,6 +136,7 @@ def create_app(
             allowed_origins=allowed_origins(settings, parts.clients),
         )
     )
+    speak(app, settings.locale)
     card = ModelCard(parts.model, parts.validation)
     moment = _moment(parts, now)
     app.register_blueprint(
@@ -153,7 +155,6 @@ def create_app(
         create_nomogram_routes(
             Calculator(parts.model, parts.advice.mode_now, parts.policy),
             parts.switch.order,
-            language=settings.locale,
         )
     )
     app.register_blueprint(create_card_routes(card, moment))

@@ -1,4 +1,4 @@
-"""The languages of the cards: how they are named, and where their words are."""
+"""The languages of cards and pages: how they are named, and where their words are."""
 
 from gettext import GNUTranslations, NullTranslations
 from pathlib import Path
@@ -31,7 +31,7 @@ def languages() -> tuple[str, ...]:
     return (ENGLISH, *sorted(folder.replace("_", "-") for folder in folders))
 
 
-def catalogue(language: str) -> NullTranslations:
+def catalogue(language: str, domain: str = "cards") -> NullTranslations:
     """
     Read the words of a language.
 
@@ -39,6 +39,8 @@ def catalogue(language: str) -> NullTranslations:
     ----------
     language : str
         One of `languages`.
+    domain : str, default "cards"
+        Whose words: ``cards`` or ``pages``.
 
     Returns
     -------
@@ -55,5 +57,5 @@ def catalogue(language: str) -> NullTranslations:
     if language not in languages():
         raise LookupError(f"no cards in {language}: {', '.join(languages())}")
     folder = CATALOGUES / language.replace("-", "_")
-    with (folder / "LC_MESSAGES" / "cards.mo").open("rb") as file:
+    with (folder / "LC_MESSAGES" / f"{domain}.mo").open("rb") as file:
         return GNUTranslations(file)
