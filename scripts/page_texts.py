@@ -30,12 +30,13 @@ def extract(
     Yields
     ------
     tuple
-        Line 1, the function ``gettext``, the text, no comments.
+        Line 1, the function ``gettext``, the text, no comments. A per cent sign is
+        doubled, as in all messages.
     """
     wanted = set(options["paths"].split())
     for path, text in _texts(orjson.loads(file.read()), ""):
         if path in wanted:
-            yield 1, "gettext", text, []
+            yield 1, "gettext", text.replace("%", "%%"), []
 
 
 def _texts(node: Any, path: str) -> Iterator[tuple[str, str]]:  # noqa: ANN401 any JSON

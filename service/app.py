@@ -42,6 +42,7 @@ from service.outcome_routes import create_outcome_routes
 from service.pages import speak
 from service.parts import Clock, Parts, build_parts, wall_clock
 from service.tracing import TracingMissingError, collector, tracer_of
+from service.try_routes import create_try_routes
 from service.web import create_pages
 from service.wording import Wording
 
@@ -158,6 +159,17 @@ def create_app(
         )
     )
     app.register_blueprint(create_card_routes(card, moment))
+    if settings.is_open:
+        app.register_blueprint(
+            create_try_routes(
+                parts.registry,
+                parts.clients,
+                now,
+                open_client=parts.open_client.name,
+                language=parts.open_client.language or settings.locale,
+                stays_away=parts.policy.overridden.stays_away,
+            )
+        )
     if parts.store is not None:
         only_admin = only_with_token(settings.admin_token, is_open=settings.is_open)
         app.register_blueprint(create_outcome_routes(parts.store, only_admin))

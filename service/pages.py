@@ -139,8 +139,9 @@ def render_page(template: str, **values: object) -> Response:
 
 def _page_url() -> Callable[..., str]:
     """Keep a language that was chosen while somebody goes from page to page."""
-    chosen = {"lang": spoken()} if request.args.get("lang") in PAGE_LANGUAGES else {}
-    return partial(url_for, **chosen)
+    if request.args.get("lang") in PAGE_LANGUAGES:
+        return partial(url_for, lang=spoken())
+    return url_for
 
 
 @cache
@@ -154,7 +155,7 @@ def _words() -> NullTranslations:
 
 def _told(text: str) -> str:
     """Say a text that is data; what has no translation is marked as English."""
-    told = _words().gettext(text) if text else text
+    told = _words().gettext(text.replace("%", "%%")) % () if text else text
     if told != text or spoken() == ENGLISH:
         return told
-    return Markup('<span lang="en">{}</span>').format(text)  # noqa: S704 escaped by format
+    return Markup('<span lang="en">{}</span>').format(text)

@@ -25,6 +25,7 @@ _HEADERS = {
     "X-Content-Type-Options": "nosniff",
 }
 
+
 @dataclass(frozen=True, slots=True)
 class _Row:
     """One predictor in the table of coefficients."""
