@@ -84,11 +84,12 @@ def create_pages(
         static_url_path="/static",
     )
     rows = _rows(model)
+    drawn = (_HERE / "static" / "icon.svg").read_bytes()
 
     @pages.get("/favicon.ico")
     def icon() -> Response:
-        # What browsers ask for beside a page that names none, such as JSON.
-        return pages.send_static_file("icon.svg")
+        # What browsers ask for beside what names no icon, such as JSON.
+        return Response(drawn, content_type="image/svg+xml")
 
     @pages.get("/model")
     def model_page() -> Response:

@@ -160,7 +160,7 @@ async function fire() {
   cards.replaceChildren(...(given ? await Promise.all(given.map((card) => drawn(card, asked))) : [refused(got)]));
   if (given?.length === 0) cards.append(made("p", dismissedIn.has(asked.encounter) ? said.keptAway : said.noCard, { className: "nothing" }));
   answer.dataset.state = given ? "ready" : "failed";
-  tell(`${filled(said.answered, got)}${given ? `, ${counted(given.length)}` : ""}`);
+  tell(given ? filled(said.with, { ...got, cards: counted(given.length) }) : filled(said.answered, got));
   bringIntoView();
 }
 
@@ -293,7 +293,7 @@ async function feedback(asked, words, what, item) {
   const got = await post(`${asked.url}/feedback`, JSON.stringify(sent)).catch(() => null);
   const node = cloned("sent");
   const status = got ? filled(got.ok ? said.taken : said.refused, got) : said.silent;
-  node.querySelector(".what").textContent = `${filled(words, { what })} – ${status}`;
+  node.querySelector(".what").textContent = filled(said.outcomeOf, { what: filled(words, { what }), outcome: status });
   node.querySelector("code").textContent = `POST ${asked.url}/feedback\n\n${pretty(sent)}\n\n${got?.text ?? ""}`;
   find("feedback").hidden = false;
   find("feedback").querySelector("ol").prepend(node);
@@ -340,7 +340,12 @@ function piece({ text, mark, url }) {
 function table({ rows, align }) {
   const [head, ...rest] = rows;
   const node = made("table");
-  const side = (cell, place) => Object.assign(cell, { className: { ">": "right", "^": "centre" }[align?.[place]] ?? "" });
+  const side = (cell, place) => {
+    // A date is not to be broken at its hyphens.
+    const isWord = /^\S{1,12}$/.test(cell.textContent);
+    const classes = [{ ">": "right", "^": "centre" }[align?.[place]], isWord && "word"];
+    return Object.assign(cell, { className: classes.filter(Boolean).join(" ") });
+  };
   const row = (cells, tag) => {
     const made_ = made("tr");
     made_.append(...cells.map((pieces, place) => side(line(place === 0 && tag === "td" ? "th" : tag, [pieces]), place)));
@@ -362,10 +367,10 @@ function told(got, option) {
   const suggested = all((card) => card.suggestions ?? []);
   const list = (texts) => texts.join("\n") || said.none;
   return {
-    status: `HTTP ${got.status}, ${counted(given.length)}`,
+    status: filled(said.short, { status: got.status, cards: counted(given.length) }),
     summary: list(given.map((card) => card.summary)),
     indicator: list(given.map((card) => said[card.indicator] ?? card.indicator)),
-    detail: list(given.filter((card) => card.detail).map((card) => `${find(option.dataset.facts).dataset.format}, ${filled(said.characters, { n: card.detail.length })}`)),
+    detail: list(given.filter((card) => card.detail).map((card) => filled(said.format, { format: find(option.dataset.facts).dataset.format, length: filled(said.characters, { n: card.detail.length }) }))),
     suggestions: list(suggested.map((each) => each.label)),
     actions: list(suggested.flatMap((each) => (each.actions ?? []).map((one) => filled(said[one.type], { type: one.resource?.resourceType })))),
     selection: list(all((card) => card.selectionBehavior ?? [])),
