@@ -177,7 +177,8 @@ function refused(got) {
   const issues = got.json?.issue ?? [{ diagnostics: got.text }];
   node.querySelector("ul").append(
     ...issues.map((issue) => {
-      const item = made("li", issue.diagnostics ?? issue.details?.text ?? "");
+      const item = made("li", issue.details?.text ?? issue.diagnostics ?? "");
+      if (issue.details?.text && issue.diagnostics) item.append(made("p", issue.diagnostics, { className: "quiet" }));
       if (issue.code) item.prepend(made("code", issue.code), " ");
       return item;
     }),
