@@ -137,7 +137,7 @@ def create_app(
             allowed_origins=allowed_origins(settings, parts.clients),
         )
     )
-    speak(app, settings.locale)
+    speak(app, settings.locale, parts.policy.approval.is_of)
     card = ModelCard(parts.model, parts.validation)
     moment = _moment(parts, now)
     app.register_blueprint(

@@ -31,7 +31,7 @@ _SIMPLIFIED: Final = frozenset({"zh", "zh-cn", "zh-sg", "zh-my"})
 _SETTING: Final = "PAGES_LANGUAGE"
 
 
-def speak(app: Flask, language: str) -> None:
+def speak(app: Flask, language: str, is_approved: Callable[[str], bool]) -> None:
     """
     Let the templates of an application be translated.
 
@@ -41,8 +41,12 @@ def speak(app: Flask, language: str) -> None:
         The application.
     language : str
         For readers whose browser names none of ours.
+    is_approved : callable
+        Whether clinicians have approved what is said in a language. Pages in another
+        say that they have not.
     """
     app.config[_SETTING] = language
+    app.jinja_env.globals["is_approved"] = is_approved
     app.jinja_env.add_extension("jinja2.ext.i18n")
     app.jinja_env.install_gettext_callables(  # type: ignore[attr-defined] # the extension's
         lambda text: _words().gettext(text),

@@ -252,3 +252,26 @@ class TestIcon:
         assert answer.status_code == 200
         assert answer.mimetype == "image/svg+xml"
         assert answer.data.startswith(b"<svg")
+
+
+def test_a_translation_says_that_nobody_approved_it_until_somebody_has(
+    client, monkeypatch, tmp_path
+):
+    """By the same line of the policy as for cards."""
+    note = "本译文尚未经临床医师批准"
+    assert note in client.get("/nomogram?lang=zh-Hans").text
+    text = (ROOT / "service/data/policy/default.yaml").read_text("utf-8")
+    for old, new in (
+        ("approved_by: []", "approved_by: [A. Surgeon, B. Informatician]"),
+        ("approved_on: null", "approved_on: 2026-05-01"),
+        ("languages: []", "languages: [zh-Hans]"),
+    ):
+        assert old in text
+        text = text.replace(old, new)
+    policy = tmp_path / "policy.yaml"
+    policy.write_text(text, "utf-8")
+    for name in VARIABLES:
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("SCNEN_POLICY_FILE", str(policy))
+    approved = create_app(Settings.from_env(is_open=True)).test_client()
+    assert note not in approved.get("/nomogram?lang=zh-Hans").text
