@@ -8,7 +8,7 @@ from typing import Any, Final
 import orjson
 from flask import Blueprint, Response, request, url_for
 
-from cds_hooks import BadRequest, ClientRegister, Registry
+from cds_hooks import BadRequest, Client, ClientRegister, Registry
 from cds_hooks.bodies import read_json
 from cds_hooks.services import Service
 from service.console import card_blocks, choices, patients, written_request
@@ -25,7 +25,7 @@ def create_try_routes(
     register: ClientRegister,
     clock: Callable[[], datetime],
     *,
-    open_client: str,
+    open_client: Client,
     language: str,
     stays_away: bool,
     mark: Callable[[int], str] = token_hex,
@@ -41,7 +41,7 @@ def create_try_routes(
         The registered clients.
     clock : callable
         Gives the time, with its zone.
-    open_client : str
+    open_client : Client
         Whom a caller is taken for whose FHIR server is not known.
     language : str
         In which that one is answered.

@@ -11,7 +11,7 @@ const cards = find("cards");
 
 // Stays in which a card was dismissed: the service keeps it away there.
 const dismissedIn = new Set();
-let fired = 0;
+let writing = 0;
 
 const filled = (text, values) => text.replace(/\{(\w+)\}/g, (_, name) => values[name]);
 const pretty = (value) => JSON.stringify(value, null, 2);
@@ -59,9 +59,9 @@ function parsed() {
 async function write() {
   const patient = find("patient").value;
   if (!patient) return;
-  const asked = ++fired;
+  const mine = ++writing;
   const got = await post(page.dataset.request, JSON.stringify({ patient, service: service() })).catch(() => null);
-  if (asked !== fired) return; // somebody has chosen another one since
+  if (mine !== writing) return; // somebody has chosen another one since
   if (!got?.ok) return tell(said.silent);
   body.value = got.text;
   name();
@@ -174,11 +174,12 @@ const counted = (n) => (n === 1 ? said.oneCard : filled(said.cards, { n }));
 
 function refused(got) {
   const node = cloned("refusal");
-  const issues = got.json?.issue ?? [{ diagnostics: got.text }];
+  const issues = got.json?.issue ?? [{ details: { text: got.text } }];
+  const inGeneral = new Set(issues.map((issue) => issue.diagnostics).filter(Boolean));
+  node.querySelector(".quiet").textContent = [...inGeneral].join(" ");
   node.querySelector("ul").append(
     ...issues.map((issue) => {
-      const item = made("li", issue.details?.text ?? issue.diagnostics ?? "");
-      if (issue.details?.text && issue.diagnostics) item.append(made("p", issue.diagnostics, { className: "quiet" }));
+      const item = made("li", issue.details?.text ?? "");
       if (issue.code) item.prepend(made("code", issue.code), " ");
       return item;
     }),

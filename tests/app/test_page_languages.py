@@ -275,3 +275,15 @@ def test_a_translation_says_that_nobody_approved_it_until_somebody_has(
     monkeypatch.setenv("SCNEN_POLICY_FILE", str(policy))
     approved = create_app(Settings.from_env(is_open=True)).test_client()
     assert note not in approved.get("/nomogram?lang=zh-Hans").text
+
+
+@pytest.mark.parametrize("language", PAGE_LANGUAGES)
+@pytest.mark.parametrize("path", PAGES)
+def test_a_page_weighs_under_150_kb_with_all_it_loads(client, path, language):
+    """Uncompressed: the proxy in front may not compress."""
+    text = client.get(f"{path}?lang={language}").text
+    size = len(text.encode())
+    for address in set(re.findall(r'(?:href|src)="(/static/[^"]+)"', text)):
+        with client.get(address) as answer:
+            size += len(answer.data)
+    assert 10_000 < size < 150_000
