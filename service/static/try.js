@@ -1,6 +1,8 @@
 // The hook console: writes a request, fires it at the address that an EHR uses, shows what
 // comes back. All text goes into text nodes: nothing of a request or card becomes HTML.
 
+import { drawBlocks, link, made } from "./card_text.js";
+
 const page = document.getElementById("console");
 const said = JSON.parse(page.dataset.said);
 const find = (id) => document.getElementById(id);
@@ -18,12 +20,6 @@ const pretty = (value) => JSON.stringify(value, null, 2);
 const service = () => form.elements.service.value;
 const chosen = (id) => find(id).selectedOptions[0];
 const address = () => `${page.dataset.services}/${service()}`;
-
-function made(tag, text = "", attributes = {}) {
-  const node = Object.assign(document.createElement(tag), attributes);
-  node.textContent = text;
-  return node;
-}
 
 const cloned = (id) => find(id).content.firstElementChild.cloneNode(true);
 
@@ -187,12 +183,6 @@ function refused(got) {
   return node;
 }
 
-const isWeb = (url) => /^https?:\/\//i.test(url);
-
-function link(label, url) {
-  return isWeb(url) ? made("a", label, { href: url, target: "_blank", rel: "noopener noreferrer" }) : made("span", label);
-}
-
 async function drawn(card, asked) {
   const node = cloned("card");
   node.dataset.indicator = card.indicator;
@@ -206,6 +196,14 @@ async function drawn(card, asked) {
   links(node, card.links ?? []);
   dismissal(node, card, asked);
   return node;
+}
+
+async function detail(place, text, format) {
+  place.hidden = !text;
+  if (!text) return;
+  const got = format === "gfm" ? await post(page.dataset.detail, JSON.stringify({ markdown: text })).catch(() => null) : null;
+  if (got?.ok) drawBlocks(place, got.json.blocks);
+  else place.append(made("pre", text, { className: "plain" }));
 }
 
 function links(node, all) {
@@ -300,65 +298,6 @@ async function feedback(asked, words, what, item) {
   find("feedback").hidden = false;
   find("feedback").querySelector("ol").prepend(node);
   return got?.ok ?? false;
-}
-
-// Markdown: read by the server into blocks, so that no HTML is ever parsed here ------
-
-async function detail(place, text, format) {
-  place.hidden = !text;
-  if (!text) return;
-  const got = format === "gfm" ? await post(page.dataset.detail, JSON.stringify({ markdown: text })).catch(() => null) : null;
-  if (!got?.ok) return place.append(made("pre", text, { className: "plain" }));
-  let list = null;
-  for (const block of got.json.blocks) {
-    if (block.kind !== "item") list = null;
-    if (block.kind === "item") {
-      list ??= place.appendChild(made(/\d/.test(block.marker) ? "ol" : "ul"));
-      list.append(line("li", block.lines));
-    } else if (block.kind === "table") place.append(table(block));
-    else if (block.kind === "rule") place.append(made("hr"));
-    else place.append(line({ heading: "h4", quote: "blockquote" }[block.kind] ?? "p", block.lines));
-  }
-}
-
-function line(tag, lines) {
-  const node = made(tag);
-  (lines ?? []).forEach((pieces, number) => {
-    if (number) node.append(made("br"));
-    node.append(...pieces.map(piece));
-  });
-  return node;
-}
-
-function piece({ text, mark, url }) {
-  const tag = { bold: "strong", italic: "em", code: "code" }[mark];
-  const node = tag ? made(tag, text) : document.createTextNode(text);
-  if (!url) return node;
-  const around = link("", url);
-  around.append(node);
-  return around;
-}
-
-function table({ rows, align }) {
-  const [head, ...rest] = rows;
-  const node = made("table");
-  const side = (cell, place) => {
-    // A date is not to be broken at its hyphens.
-    const isWord = /^\S{1,12}$/.test(cell.textContent);
-    const classes = [{ ">": "right", "^": "centre" }[align?.[place]], isWord && "word"];
-    return Object.assign(cell, { className: classes.filter(Boolean).join(" ") });
-  };
-  const row = (cells, tag) => {
-    const made_ = made("tr");
-    made_.append(...cells.map((pieces, place) => side(line(place === 0 && tag === "td" ? "th" : tag, [pieces]), place)));
-    made_.querySelectorAll("th").forEach((cell) => (cell.scope = tag === "th" ? "col" : "row"));
-    return made_;
-  };
-  node.createTHead().append(row(head, "th"));
-  node.createTBody().append(...rest.map((cells) => row(cells, "td")));
-  const wide = made("div", "", { className: "wide", tabIndex: 0 });
-  wide.append(node);
-  return wide;
 }
 
 // Comparison: one column for each client, marked where it differs from the chosen one ----

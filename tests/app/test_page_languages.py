@@ -78,6 +78,7 @@ class TestChoice:
             ("de-DE, zh-CN;q=0.5, en;q=0.4", CHINESE),
             ("zh-TW, zh-Hant;q=0.9, en;q=0.8", "en"),
             ("zh-CN;q=0, en", "en"),
+            ("zh-CN;q=0", "en"),
             ("de, fr", "en"),
             ("*", "en"),
             ("", "en"),
