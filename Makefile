@@ -10,6 +10,9 @@ PORT   ?= 8080
 TESTERS = $(shell echo $$(($$(getconf _NPROCESSORS_ONLN) + 1)))
 BASE   := build/python-base.tar
 SOURCE := cds_hooks service scripts
+# Run as a module: it finds the project's own extractor beside the Makefile.
+BABEL   = $(PY) -m babel.messages.frontend -q
+EXTRACT = $(BABEL) extract --no-location --no-wrap --sort-output --omit-header
 
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 export PIP_NO_INPUT := 1
@@ -66,12 +69,14 @@ sbom: $(VENV)/setup.stamp ## Write build/sbom.json and check the licences
 audit: $(VENV)/setup.stamp ## Look up known weaknesses of the packages
 	$(PY) scripts/audit_packages.py
 
-messages: $(VENV)/setup.stamp ## List the words of the cards, compile the translations
-	$(VENV)/bin/pybabel -q extract -F service/locales/babel.cfg --no-location --no-wrap \
-	  --sort-output --omit-header -o service/locales/cards.pot service/templates/cards
-	$(VENV)/bin/pybabel -q update -D cards -d service/locales -i service/locales/cards.pot \
-	  --no-wrap --no-fuzzy-matching --ignore-obsolete --ignore-pot-creation-date
-	$(VENV)/bin/pybabel -q compile -D cards -d service/locales
+messages: $(VENV)/setup.stamp ## List the words of cards and pages, compile the translations
+	$(EXTRACT) -F service/locales/babel.cfg -o service/locales/cards.pot service/templates/cards
+	$(EXTRACT) -F service/locales/pages.cfg -o service/locales/pages.pot service
+	for domain in cards pages; do \
+	  $(BABEL) update -D $$domain -d service/locales -i service/locales/$$domain.pot \
+	    --no-wrap --no-fuzzy-matching --ignore-obsolete --ignore-pot-creation-date \
+	  && $(BABEL) compile -D $$domain -d service/locales || exit 1; \
+	done
 
 lock: ## Resolve the packages anew and write the lock files
 	@set -eu; tools=$$(mktemp -d); trap 'rm -rf "$$tools"' EXIT; \

@@ -40,8 +40,10 @@ from service.observability import (
 )
 from service.open_mode import only_this_machine
 from service.outcome_routes import create_outcome_routes
+from service.pages import speak
 from service.parts import Clock, Parts, build_parts, wall_clock
 from service.tracing import TracingMissingError, collector, tracer_of
+from service.try_routes import create_try_routes
 from service.web import create_pages
 from service.wording import Wording
 
@@ -136,6 +138,7 @@ def create_app(
             allowed_origins=allowed_origins(settings, parts.clients),
         )
     )
+    speak(app, settings.locale, parts.policy.approval.is_of)
     card = ModelCard(parts.model, parts.validation)
     moment = _moment(parts, now)
     app.register_blueprint(
@@ -154,11 +157,21 @@ def create_app(
         create_nomogram_routes(
             Calculator(parts.model, parts.advice.mode_now, parts.policy),
             parts.switch.order,
-            language=settings.locale,
         )
     )
     app.register_blueprint(create_card_routes(card, moment))
     app.register_blueprint(create_knowledge_routes(parts, settings))
+    if settings.is_open:
+        app.register_blueprint(
+            create_try_routes(
+                parts.registry,
+                parts.clients,
+                now,
+                open_client=parts.open_client,
+                language=parts.open_client.language or settings.locale,
+                stays_away=parts.policy.overridden.stays_away,
+            )
+        )
     if parts.store is not None:
         only_admin = only_with_token(settings.admin_token, is_open=settings.is_open)
         app.register_blueprint(create_outcome_routes(parts.store, only_admin))

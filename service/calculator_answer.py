@@ -118,7 +118,7 @@ class CalculatorAnswer:
             for key, name in _RANGES.items()
             if (ends := getattr(score, name)) is not None
         ]
-        yield say["of-100"] % {"ranges": "; ".join(ranges)}
+        yield say["of-100"] % {"ranges": self._cards.joined("series", ranges)}
         yield self._own.band[found.band] % _thresholds(found)
         if found.second is not None:
             other, risk = found.second
@@ -127,7 +127,7 @@ class CalculatorAnswer:
 
     def _of_bounds(self, score: PartialScore, bounds: str) -> Iterator[str]:
         words = self._cards.words["predictor"]
-        names = "; ".join(words[name] for name in score.missing)
+        names = self._cards.joined("series", (words[name] for name in score.missing))
         yield self._own.sentence["missing"] % {"names": names}
         yield bounds
 

@@ -43,8 +43,8 @@ def draw_model(model: RiskModel, mode: OutputMode, language: str = "en") -> str:
             % {
                 "id": model.id,
                 "version": model.version,
-                "mode": mode,
-                "label": model.label,
+                "mode": common.mode[mode],
+                "label": common.remark.get(model.label, model.label),
             },
             _basis(model, said.captions),
             said.captions["limits"],

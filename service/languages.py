@@ -1,10 +1,13 @@
-"""The languages of the cards: how they are named, and where their words are."""
+"""The languages of cards and pages: how they are named, and where their words are."""
 
+from collections.abc import Callable, Mapping
 from gettext import GNUTranslations, NullTranslations
 from pathlib import Path
-from typing import Final
+from typing import Final, TypeVar
 
-__all__ = ["CATALOGUES", "ENGLISH", "catalogue", "languages"]
+__all__ = ["CATALOGUES", "ENGLISH", "ByLanguage", "catalogue", "languages"]
+
+Made = TypeVar("Made")
 
 #: The language of the templates, which needs no catalogue.
 ENGLISH: Final = "en"
@@ -31,7 +34,7 @@ def languages() -> tuple[str, ...]:
     return (ENGLISH, *sorted(folder.replace("_", "-") for folder in folders))
 
 
-def catalogue(language: str) -> NullTranslations:
+def catalogue(language: str, domain: str = "cards") -> NullTranslations:
     """
     Read the words of a language.
 
@@ -39,6 +42,8 @@ def catalogue(language: str) -> NullTranslations:
     ----------
     language : str
         One of `languages`.
+    domain : str, default "cards"
+        Whose words: ``cards`` or ``pages``.
 
     Returns
     -------
@@ -55,5 +60,31 @@ def catalogue(language: str) -> NullTranslations:
     if language not in languages():
         raise LookupError(f"no cards in {language}: {', '.join(languages())}")
     folder = CATALOGUES / language.replace("-", "_")
-    with (folder / "LC_MESSAGES" / "cards.mo").open("rb") as file:
+    with (folder / "LC_MESSAGES" / f"{domain}.mo").open("rb") as file:
         return GNUTranslations(file)
+
+
+class ByLanguage(dict[str | None, Made]):
+    """
+    What is made anew for each language.
+
+    Parameters
+    ----------
+    make : callable
+        Makes it for one of `languages`.
+    spoken : Mapping of str or None to str
+        Languages for which it is made at once, by the names under which they are asked
+        for. Of the others each is made when it is first asked for: compiling the
+        templates takes longer than anybody waits for a start.
+    """
+
+    def __init__(
+        self, make: Callable[[str], Made], spoken: Mapping[str | None, str]
+    ) -> None:
+        super().__init__({name: make(spoken[name]) for name in spoken})
+        self._make = make
+
+    def __missing__(self, name: str) -> Made:
+        """Make it."""
+        made = self[name] = self._make(name)
+        return made

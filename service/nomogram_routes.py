@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 import orjson
-from flask import Blueprint, Response, make_response, render_template, request, url_for
+from flask import Blueprint, Response, request, url_for
 
 from cds_hooks import Unavailable
 from cds_hooks.bodies import read_json
@@ -14,6 +14,7 @@ from service.calculator import Calculator
 from service.calculator_answer import CalculatorAnswer
 from service.drawings import draw_model
 from service.model.predictors import INPUTS
+from service.pages import PAGE_LANGUAGES, render_page, spoken
 from service.switch import Order, Stop
 from service.web import protect
 from service.wording import load_words
@@ -50,7 +51,7 @@ class _Drawing:
 
 
 def create_nomogram_routes(
-    calculator: Calculator, order: Callable[[], Order | None], *, language: str = "en"
+    calculator: Calculator, order: Callable[[], Order | None]
 ) -> Blueprint:
     """
     Build the page of the nomogram.
@@ -61,8 +62,6 @@ def create_nomogram_routes(
         Scores what is entered.
     order : callable
         Tells what is switched off.
-    language : str, default "en"
-        Language of what is said about a patient.
 
     Returns
     -------
@@ -71,12 +70,12 @@ def create_nomogram_routes(
     """
     routes = Blueprint("nomogram", __name__)
     routes.after_request(protect)
-    answer = CalculatorAnswer(language)
-    fields = _fields(calculator, language)
+    answers = {each: CalculatorAnswer(each) for each in PAGE_LANGUAGES}
+    fields = {each: _fields(calculator, each) for each in PAGE_LANGUAGES}
 
     @routes.get("/nomogram")
     def page() -> Response:
-        return _page(calculator, fields, language, is_off=_is_off(order()))
+        return _page(calculator, fields[spoken()], is_off=_is_off(order()))
 
     @routes.post("/nomogram/score")
     def score() -> Response:
@@ -85,34 +84,30 @@ def create_nomogram_routes(
                 note="The advice is switched off here: nobody is assessed."
             )
         found = calculator.calculate(read_json(request.environ, _MOST_BYTES))
-        body = orjson.dumps(answer.write(found))
+        body = orjson.dumps(answers[spoken()].write(found))
         return _kept_nowhere(Response(body, content_type="application/json"))
 
     return routes
 
 
-def _page(
-    calculator: Calculator, fields: list[_Field], language: str, *, is_off: bool
-) -> Response:
+def _page(calculator: Calculator, fields: list[_Field], *, is_off: bool) -> Response:
     models = () if is_off else tuple(calculator.models.values())
     drawings = [
-        _Drawing(model.id, mode, draw_model(model, mode, language))
+        _Drawing(model.id, mode, draw_model(model, mode, spoken()))
         for model in models
         for mode in calculator.modes(model)
     ]
-    page = render_template(
+    page = render_page(
         "nomogram.html",
         is_off=is_off,
         is_relative=all(each.mode == "relative" for each in drawings),
         models=models,
         drawings=drawings,
         fields=fields,
-        score=url_for("nomogram.score"),
-        stylesheet=url_for("pages.static", filename="page.css"),
-        own_stylesheet=url_for("pages.static", filename="nomogram.css"),
-        script=url_for("pages.static", filename="nomogram.js"),
+        score=url_for("nomogram.score", lang=spoken()),
+        own_stylesheet="nomogram.css",
     )
-    return _kept_nowhere(make_response(page))
+    return _kept_nowhere(page)
 
 
 def _is_off(order: Order | None) -> bool:

@@ -36,6 +36,7 @@ from service.fhir.terminology import (
 from service.followup import ChartReader
 from service.followup_cards import ChartComposer
 from service.gate import Gate, Rules
+from service.languages import ByLanguage, languages
 from service.model.artifact import (
     OTHER_EQUATION,
     ArtifactError,
@@ -50,6 +51,7 @@ from service.model_card.local import (
     read_validation,
 )
 from service.notice import OffNotice
+from service.played_clients import played_clients
 from service.policy import Policy, PolicyError, default_policy, load_policy
 from service.readers import open_access, record_readers
 from service.recording import RecordedAdvice
@@ -86,8 +88,10 @@ class Parts:
         The CDS services.
     clients : ClientRegister
         The registered EHR clients; empty without a file.
+    played : Mapping of str to Client
+        The presets, by addresses at which nobody is; empty outside of open mode.
     open_client : Client
-        Whom open mode takes a caller for whose FHIR server is not registered.
+        Whom open mode takes a caller for whose FHIR server is none of these.
     access : FHIRAccess
         The way to the clients' FHIR servers; whoever ends first closes it.
     store : Store or None
@@ -108,6 +112,7 @@ class Parts:
     advice: FollowUpAdvice
     registry: Registry
     clients: ClientRegister
+    played: Mapping[str, Client]
     open_client: Client
     access: FHIRAccess
     switch: StopSwitch
@@ -127,11 +132,11 @@ class Parts:
         Returns
         -------
         Client
-            The client to which the FHIR server of the request belongs, else the one
-            that the settings name.
+            The client to which the FHIR server of the request belongs, or the preset
+            for which it stands, else the one that the settings name.
         """
         registered = self.clients.at_fhir_server(fhir_server)
-        return registered or self.open_client
+        return registered or self.played.get(fhir_server or "", self.open_client)
 
 
 def _nobody(_: object) -> None:
@@ -199,6 +204,7 @@ def build_parts(
     clients = _clients(settings, policy)
     switch = StopSwitch(settings.stop_file)
     open_client = _open_client(settings, clients)
+    played = played_clients(languages() if settings.is_open else ())
     terminologies = _terminologies(maps, (*clients, open_client))
     terminology = terminologies[None]
     other = OTHER_EQUATION.get(model.id) if model.mode == "anchored" else None
@@ -223,19 +229,17 @@ def build_parts(
     discharge_reader, chart_reader = record_readers(
         settings, terminology, access, on_fetch
     )
-    composers = {
-        name: CardComposer(**composing, mode=mode, language=language)
-        for name, language in spoken.items()
-    }
+    composers = ByLanguage(
+        lambda language: CardComposer(**composing, mode=mode, language=language), spoken
+    )
     advice = FollowUpAdvice(discharge_reader, assessors, composers, clock)
     chart = ChartAdvice(
         advice,
         chart_reader,
         charts,
-        {
-            name: ChartComposer(**composing, language=language)
-            for name, language in spoken.items()
-        },
+        ByLanguage(
+            lambda language: ChartComposer(**composing, language=language), spoken
+        ),
         clock,
     )
     rules = Rules(switch.order, _notice(settings, spoken), settings.is_open)
@@ -256,6 +260,7 @@ def build_parts(
         advice=advice,
         registry=registry,
         clients=clients,
+        played=played,
         open_client=open_client,
         access=access,
         store=store,
@@ -359,15 +364,15 @@ def _spoken(
 def _notice(
     settings: Settings, spoken: Mapping[str | None, str]
 ) -> Callable[[HookRequest], Card]:
-    notices = {
-        name: OffNotice(
+    notices = ByLanguage(
+        lambda language: OffNotice(
             public_url=settings.public_url,
             canonical_base=settings.canonical_base,
             secret_key=settings.secret_key.encode(),
             language=language,
-        )
-        for name, language in spoken.items()
-    }
+        ),
+        spoken,
+    )
     return lambda request: notices[language_of(request.client)](request)
 
 

@@ -1,14 +1,15 @@
 """The page that every card links to, the files of all pages, and their headers."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from flask import Blueprint, Response, render_template, url_for
+from flask import Blueprint, Response
 
 from service.assessment import OutputMode
 from service.model.artifact import RiskModel
 from service.model_card.card import ModelCard, Now
+from service.pages import render_page
 from service.policy import Policy
 from service.switch import Order
 
@@ -24,23 +25,17 @@ _HEADERS = {
     "X-Content-Type-Options": "nosniff",
 }
 
-_MODES = {
-    OutputMode.ANCHORED: "anchored: a probability, anchored to the incidence of the"
-    " study, not to local data",
-    OutputMode.CALIBRATED: "calibrated: a probability recalibrated on local data",
-    OutputMode.RELATIVE: "relative: points and percentile only, no probability",
-}
-
 
 @dataclass(frozen=True, slots=True)
 class _Row:
     """One predictor in the table of coefficients."""
 
     description: str
+    codes: Mapping[str, float]
     unit: str
     coefficient: float
     standard_error: str
-    studied: str
+    studied: tuple[str, str]
 
 
 def create_pages(
@@ -79,7 +74,7 @@ def create_pages(
     Returns
     -------
     flask.Blueprint
-        ``GET /model`` and the static files.
+        ``GET /model``, the icon and the static files.
     """
     pages = Blueprint(
         "pages",
@@ -89,15 +84,21 @@ def create_pages(
         static_url_path="/static",
     )
     rows = _rows(model)
+    drawn = (_HERE / "static" / "icon.svg").read_bytes()
+
+    @pages.get("/favicon.ico")
+    def icon() -> Response:
+        # What browsers ask for beside what names no icon, such as JSON.
+        return Response(drawn, content_type="image/svg+xml")
 
     @pages.get("/model")
-    def model_page() -> str:
+    def model_page() -> Response:
         at = now()
-        return render_template(
+        return render_page(
             "model.html",
             model=model,
             is_relative=mode_now() is OutputMode.RELATIVE,
-            mode_in_words=_MODES[mode_now()],
+            mode=mode_now().value,
             policy=policy,
             order=order(),
             safety_contact=safety_contact,
@@ -106,8 +107,7 @@ def create_pages(
             card=card.document(at),
             help=card.content.help,
             derived=card.derived(at),
-            stylesheet=url_for("pages.static", filename="page.css"),
-            own_stylesheet=url_for("pages.static", filename="model.css"),
+            own_stylesheet="model.css",
         )
 
     pages.after_request(protect)
@@ -136,13 +136,11 @@ def _rows(model: RiskModel) -> list[_Row]:
     return [
         _Row(
             description=item.description,
-            unit=", ".join(f"{label} {code:g}" for label, code in item.codes.items())
-            or item.unit,
+            codes=item.codes,
+            unit=item.unit,
             coefficient=coefficient,
             standard_error=f"{error:.3g}",
-            studied="–"
-            if item.codes
-            else f"{item.studied[0]:g} to {item.studied[1]:g} {item.unit}",
+            studied=(f"{item.studied[0]:g}", f"{item.studied[1]:g}"),
         )
         for item, coefficient, error in zip(
             model.predictors, model.coefficients, model.standard_errors, strict=True

@@ -110,6 +110,7 @@ def _show(
     bearer = ("-H", f"Authorization: Bearer {token}")
     patient_id = rows[0][0]
     operations = f"{fhir_url}/Procedure?patient={patient_id}&_sort=-date"
+    _write("Try it", f"{url}/try")
     _write("FHIR server", fhir_url)
     _write("Token", token)
     _write("Discovery", f"{url}/cds-services")

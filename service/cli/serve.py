@@ -83,8 +83,9 @@ def serve(  # click shows the text as help: numpydoc ignore=PR01
     Serves registered clients only: SCNEN_CLIENTS_FILE, SCNEN_PUBLIC_URL and
     SCNEN_SECRET_KEY are needed, and a proxy in front that ends TLS
     (docs/operations.md). With --open it serves this machine without asking who calls,
-    and prints a curl line that gives a card. Logs are JSON lines on standard error and
-    hold no patient data. Settings come from SCNEN_* variables.
+    and prints the address of a page to try it at and a curl line that gives a card.
+    Logs are JSON lines on standard error and hold no patient data. Settings come from
+    SCNEN_* variables.
 
     \b
     Examples:
@@ -168,6 +169,8 @@ def _logging(level: str) -> dict[str, Any]:
 def _announce(url: str, *, is_open: bool) -> Any:  # noqa: ANN401 gunicorn's hook
     def when_ready(server: object) -> None:
         _configuration().when_ready(server)
+        if is_open:
+            click.echo(f"Try it      {url}/try")
         click.echo(f"Discovery   {url}/cds-services")
         if is_open:
             click.echo(

@@ -12,31 +12,13 @@ __all__ = ["Derived", "Picture", "read_derived"]
 
 _FOLDER = Path(__file__).parents[1] / "data" / "model_card" / "derivation"
 
-#: Name, caption, whether it shows an intercept. ``scripts/build_model_card.py`` draws.
+#: Name, and whether it shows an intercept. ``scripts/build_model_card.py`` draws; the
+#: page has the captions.
 _PICTURES = (
-    (
-        "cohort",
-        "Quantities of the rebuilt cohort: mean and SD as in Table 1, cut to what can"
-        " be. Marks at the mean, one and two SD.",
-        False,
-    ),
-    (
-        "errors",
-        "Standard errors of the rebuilt cohort over the published ones: 1 would be the"
-        " same. The last two rows code the method otherwise: they do not fit.",
-        False,
-    ),
-    (
-        "anchor",
-        "Mean risk of the rebuilt cohort against the intercept. Points: the three"
-        " incidences that the paper gives.",
-        True,
-    ),
-    (
-        "sensitivity",
-        "Intercept under other assumptions; the line is the one in use.",
-        True,
-    ),
+    ("cohort", False),
+    ("errors", False),
+    ("anchor", True),
+    ("sensitivity", True),
 )
 _OF_INTERCEPTS = ("intercepts", "shrinkage", "nodes", "dependence", "method_coding")
 
@@ -48,7 +30,7 @@ class Picture:
 
     Attributes
     ----------
-    name, caption : str
+    name : str
         What it shows.
     svg : str
         The picture, with title and description for those who do not see it.
@@ -57,7 +39,6 @@ class Picture:
     """
 
     name: str
-    caption: str
     svg: str
     has_intercept: bool
 
@@ -118,10 +99,9 @@ def _read(path: Path) -> Derived:
     pictures = tuple(
         Picture(
             name,
-            caption,
             path.with_name(f"{path.stem}-{name}.svg").read_text("utf-8"),
             has_intercept,
         )
-        for name, caption, has_intercept in _PICTURES
+        for name, has_intercept in _PICTURES
     )
     return Derived(fields.parse(path.read_bytes()), pictures)

@@ -106,8 +106,9 @@ function show(answer) {
   document.querySelectorAll("[data-drawing]").forEach((figure) => {
     figure.hidden = figure.dataset.drawing !== answer.model.id || figure.dataset.mode !== answer.model.mode;
   });
-  result.querySelector("[data-model]").textContent =
-    `${answer.model.id} ${answer.model.version}, ${answer.model.mode}, ${answer.model.digest}`;
+  const model = result.querySelector("[data-model]");
+  const mode = JSON.parse(model.dataset.modes)[answer.model.mode];
+  model.textContent = `${answer.model.id} ${answer.model.version}, ${mode}, ${answer.model.digest}`;
   const ratio = answer.inputs[RATIO];
   if (isComputed()) {
     number(boxes.get(RATIO)).value = ratio === null ? "" : Number(ratio.toFixed(1));

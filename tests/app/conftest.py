@@ -101,8 +101,8 @@ def start(tmp_path_factory):
                 text=True,
             )
         running.append(process)
-        announced = [process.stdout.readline().strip() for _ in range(3)]
-        found = re.search(r"(http://\S+)/cds-services$", announced[0])
+        announced = [process.stdout.readline().strip() for _ in range(4)]
+        found = re.search(r"(http://\S+)/try$", announced[0])
         assert found, log_file.read_text()
         requests.get(f"{found[1]}/healthz/live", timeout=10).raise_for_status()
         took = time.perf_counter() - began

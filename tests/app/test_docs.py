@@ -28,6 +28,7 @@ EXPECTED = re.compile(r"^\$ (.+)\n((?:(?!\$ ).*\n)*)", re.MULTILINE)
 NOT_RUN = {
     "make sandbox": "runs until it is stopped; see tests/sandbox/test_command.py",
     "scnen-cds sandbox": "as above",
+    "make serve": "runs until it is stopped; `scnen-cds serve` is run: test_server.py",
     "node sandbox/fhir_server.cjs": "as above",
     "cd sandbox": "asks the package registry; tests/sandbox reads what it writes",
     "make demo": "installs; `scnen-cds demo`, which it calls, is run",

@@ -96,6 +96,7 @@ def test_outside_of_open_mode_any_address_is_served(run, closed, gunicorn):
     result = run("serve", "--port", "0", "--host", "0.0.0.0")  # noqa: S104 a container's
     assert result.exit_code == 0, result.output
     assert "curl" not in result.output
+    assert "/try" not in result.output
     assert len(gunicorn) == 1
 
 
@@ -147,7 +148,10 @@ def test_open_mode_takes_every_loopback_address(run, gunicorn, host):
     """What is announced can be opened."""
     result = run("serve", "--open", "--port", "0", "--host", host)
     assert result.exit_code == 0, result.output
-    discovery, card, _ = result.output.splitlines()
+    console, discovery, card, _ = result.output.splitlines()
+    assert console == discovery.replace("/cds-services", "/try").replace(
+        "Discovery  ", "Try it     "
+    )
     assert discovery.startswith("Discovery   http://")
     assert discovery.endswith("/cds-services")
     assert card.startswith("A card      curl -s -H 'Content-Type: application/json'")

@@ -69,7 +69,7 @@ def test_the_golden_request_is_answered_without_a_card(server, golden):
 
 def test_the_announced_curl_line_gives_a_card(server):
     """What `serve` prints can be pasted: the file exists and leads to a card."""
-    line = server.announced[1]
+    line = server.announced[2]
     assert str(example_request_file()) in line
     assert line.endswith(f"{server.url}/cds-services/scnen-discharge")
     answer = requests.post(

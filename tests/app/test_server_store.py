@@ -48,8 +48,8 @@ class Server:
             start_new_session=True,
         )
         line = self.process.stdout.readline()
-        self.url = line.split()[-1].removesuffix("/cds-services")
-        for _ in range(2):
+        self.url = line.split()[-1].removesuffix("/try")
+        for _ in range(3):
             self.process.stdout.readline()
 
     def children(self):

@@ -153,7 +153,7 @@ def test_an_impossible_value_takes_the_number_away(page):
 def test_a_service_that_does_not_answer_leaves_no_number(page):
     """Silence must not look like the last number."""
     enter(page)
-    page.route("**/nomogram/score", lambda route: route.abort())
+    page.route("**/nomogram/score?*", lambda route: route.abort())
     page.fill("#cement_ratio_percent", "42")
     expect(page.locator("#result")).to_have_attribute("data-state", "failed")
     expect(number(page)).to_be_hidden()

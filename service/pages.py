@@ -1,0 +1,165 @@
+"""Pages in the language of their reader, which the answer names and the address may."""
+
+from collections.abc import Callable
+from functools import cache, partial
+from gettext import NullTranslations
+from typing import Final
+
+from flask import (
+    Flask,
+    Response,
+    current_app,
+    g,
+    make_response,
+    render_template,
+    request,
+    url_for,
+)
+from markupsafe import Markup
+from werkzeug.datastructures import LanguageAccept
+
+from service.languages import ENGLISH, catalogue
+
+__all__ = ["PAGE_LANGUAGES", "preferred", "render_page", "speak", "spoken"]
+
+#: What each language of the pages calls itself.
+PAGE_LANGUAGES: Final = {ENGLISH: "English", "zh-Hans": "简体中文"}
+
+#: What browsers say without the script (CLDR, likely subtags). `zh-TW` and `zh-HK` are
+#: written in the other one.
+_SIMPLIFIED: Final = frozenset({"zh", "zh-cn", "zh-sg", "zh-my"})
+_SETTING: Final = "PAGES_LANGUAGE"
+
+
+def speak(app: Flask, language: str, is_approved: Callable[[str], bool]) -> None:
+    """
+    Let the templates of an application be translated.
+
+    Parameters
+    ----------
+    app : flask.Flask
+        The application.
+    language : str
+        For readers whose browser names none of ours.
+    is_approved : callable
+        Whether clinicians have approved what is said in a language. Pages in another
+        say that they have not.
+    """
+    app.config[_SETTING] = language
+    app.jinja_env.globals["is_approved"] = is_approved
+    app.jinja_env.add_extension("jinja2.ext.i18n")
+    app.jinja_env.install_gettext_callables(  # type: ignore[attr-defined] # the extension's
+        lambda text: _words().gettext(text),
+        lambda one, many, n: _words().ngettext(one, many, n),
+        newstyle=True,
+        pgettext=lambda context, text: _words().pgettext(context, text),
+    )
+    app.jinja_env.filters["told"] = _told
+
+
+def preferred(accepted: LanguageAccept, otherwise: str) -> str:
+    """
+    Find the language of the pages that a reader likes best.
+
+    Parameters
+    ----------
+    accepted : werkzeug.datastructures.LanguageAccept
+        ``Accept-Language``, best first.
+    otherwise : str
+        What to say to a reader of none of ours.
+
+    Returns
+    -------
+    str
+        One of `PAGE_LANGUAGES`.
+
+    Examples
+    --------
+    >>> preferred(LanguageAccept([("zh-CN", 1), ("en", 0.8)]), "en")
+    'zh-Hans'
+    """
+    for tag, quality in accepted:
+        if quality <= 0:
+            continue
+        lower = tag.lower()
+        if lower in _SIMPLIFIED:
+            return "zh-Hans"
+        for language in PAGE_LANGUAGES:
+            if f"{lower}-".startswith(f"{language.lower()}-"):
+                return language
+    return otherwise
+
+
+def spoken() -> str:
+    """
+    Tell the language of the reader of the current request.
+
+    Returns
+    -------
+    str
+        The one that the address names (``?lang=``), else what the browser likes best,
+        else that of the settings.
+    """
+    if "language" not in g:
+        asked = request.args.get("lang", "")
+        otherwise = str(current_app.config[_SETTING])
+        g.language = (
+            asked
+            if asked in PAGE_LANGUAGES
+            else preferred(request.accept_languages, otherwise)
+        )
+    return str(g.language)
+
+
+def render_page(template: str, **values: object) -> Response:
+    """
+    Write a page in the language of its reader.
+
+    Parameters
+    ----------
+    template : str
+        Name of a file in ``service/templates/pages``.
+    **values : object
+        What it needs, beside the language.
+
+    Returns
+    -------
+    flask.Response
+        The page; it says its language, and by what it was chosen.
+    """
+    language = spoken()
+    page = render_template(
+        template,
+        language=language,
+        languages=PAGE_LANGUAGES,
+        page_url=_page_url(),
+        **values,
+    )
+    response = make_response(page)
+    response.headers["Content-Language"] = language
+    response.vary.add("Accept-Language")
+    return response
+
+
+def _page_url() -> Callable[..., str]:
+    """Keep a language that was chosen while somebody goes from page to page."""
+    if request.args.get("lang") in PAGE_LANGUAGES:
+        return partial(url_for, lang=spoken())
+    return url_for
+
+
+@cache
+def _catalogue(language: str) -> NullTranslations:
+    return catalogue(language, "pages")
+
+
+def _words() -> NullTranslations:
+    return _catalogue(spoken())
+
+
+def _told(text: str) -> str:
+    """Say a text that is data; what has no translation is marked as English."""
+    told = _words().gettext(text.replace("%", "%%")) % () if text else text
+    if told != text or spoken() == ENGLISH:
+        return told
+    return Markup('<span lang="en">{}</span>').format(text)

@@ -1,0 +1,290 @@
+"""The pages in each language: chosen as asked for, and nothing of them left out."""
+
+import html
+import re
+from gettext import GNUTranslations
+from html.parser import HTMLParser
+from io import BytesIO
+from pathlib import Path
+
+import pytest
+from babel.messages.extract import extract_from_dir
+from babel.messages.frontend import parse_mapping_cfg
+from babel.messages.mofile import write_mo
+from babel.messages.pofile import read_po
+from werkzeug.datastructures import LanguageAccept
+from werkzeug.http import parse_accept_header
+
+from service.app import create_app
+from service.config import VARIABLES, Settings
+from service.languages import CATALOGUES, ENGLISH, catalogue, languages
+from service.pages import PAGE_LANGUAGES, preferred
+
+ROOT = Path(__file__).parents[2]
+CHINESE = "zh-Hans"
+TRANSLATED = [language for language in PAGE_LANGUAGES if language != ENGLISH]
+PAGES = ["/model", "/nomogram", "/try"]
+PLACE = re.compile(r"%\(\w+\)s|\{\w+\}|%%")
+TAG = re.compile(r"</?\w+")
+#: No part of a code, such as M80.08XA.
+WORD = re.compile(r"(?<!\w)[A-Za-z]{2,}(?!\w)", re.ASCII)
+#: What stands in Latin letters on Chinese pages: names, abbreviations, formats, units.
+LATIN = {
+    *("scnen", "cds", "SCNEN", "Cobb", "Tinel", "PVP", "PKP", "ROC", "ICI", "SD"),
+    *("liu", "nomogram", "table", "sha", "PDF", "SVG", "JSON", "XML", "JavaScript"),
+    *("CHAI", "TRIPOD", "PROBAST", "AI", "Model", "Facts", "ONC", "HTI", "CFR", "BMJ"),
+    *("Collins", "Moons", "et", "al", "FDA", "CE", "MDR", "IIa", "CDS", "Hooks"),
+    *("Epic", "Oracle", "Health", "Cerner", "Sandbox", "FHIR", "SMART", "OpenAPI"),
+    *("HTTP", "POST", "curl", "request", "json", "Markdown", "English", "UTC"),
+    *("Observation", "Procedure", "Reposition", "Supplement", "OperationOutcome"),
+    *("ServiceRequest", "Condition", "MedicationRequest", "absolute", "smart"),
+    *("ICD", "PCS", "OID", "patient", "view", "null", "ms", "mL", "log", "docs", "md"),
+    *("generic", "MRI", "model", "safety", "recalibrate", "monitoring"),
+}  # fmt: skip
+
+
+def po(language):
+    """The catalogue that people edit."""
+    folder = CATALOGUES / language.replace("-", "_") / "LC_MESSAGES"
+    with (folder / "pages.po").open("rb") as file:
+        return read_po(file)
+
+
+def messages(language):
+    """Its messages, without the header."""
+    return [message for message in po(language) if message.id]
+
+
+@pytest.fixture(scope="module")
+def client():
+    """A client of one application in open mode."""
+    with pytest.MonkeyPatch.context() as patch:
+        for name in VARIABLES:
+            patch.delenv(name, raising=False)
+        return create_app(Settings.from_env(is_open=True)).test_client()
+
+
+class TestChoice:
+    """By the address, else by the browser, else by the settings."""
+
+    @pytest.mark.parametrize(
+        ("sent", "language"),
+        [
+            ("zh-CN,zh;q=0.9,en;q=0.8", CHINESE),
+            ("zh-Hans-CN", CHINESE),
+            ("zh", CHINESE),
+            ("zh-SG, en", CHINESE),
+            ("en-GB, zh-CN;q=0.9", "en"),
+            ("de-DE, zh-CN;q=0.5, en;q=0.4", CHINESE),
+            ("zh-TW, zh-Hant;q=0.9, en;q=0.8", "en"),
+            ("zh-CN;q=0, en", "en"),
+            ("zh-CN;q=0", "en"),
+            ("de, fr", "en"),
+            ("*", "en"),
+            ("", "en"),
+        ],
+    )
+    def test_a_browser_gets_what_it_likes_best_of_ours(self, sent, language):
+        """Traditional characters are another script; a region says which is meant."""
+        assert preferred(parse_accept_header(sent, LanguageAccept), "en") == language
+
+    def test_a_reader_of_none_of_ours_gets_the_language_of_the_settings(self):
+        """A Chinese hospital's browsers may be set to anything."""
+        accepted = parse_accept_header("de", LanguageAccept)
+        assert preferred(accepted, CHINESE) == CHINESE
+
+    @pytest.mark.parametrize("path", PAGES)
+    def test_the_answer_says_its_language_and_what_it_depends_on(self, client, path):
+        """For caches, for screen readers, for whoever gets the wrong one."""
+        answer = client.get(path, headers={"Accept-Language": "zh-CN"})
+        assert answer.headers["Content-Language"] == CHINESE
+        assert answer.headers["Vary"] == "Accept-Language"
+        assert '<html lang="zh-Hans">' in answer.text
+        assert '<html lang="en">' in client.get(path).text
+
+    @pytest.mark.parametrize("path", PAGES)
+    def test_the_address_counts_more_and_leads_on(self, client, path):
+        """A link to the other language, and links to other pages that keep this one."""
+        headers = {"Accept-Language": "zh-CN"}
+        answer = client.get(f"{path}?lang=en", headers=headers)
+        assert answer.headers["Content-Language"] == "en"
+        assert f'href="{path}?lang=zh-Hans"' in answer.text
+        main = answer.text.partition("<main>")[2]
+        links = re.findall(r'href="(/(?:model|nomogram)(?:\?[^"]*)?)"', main)
+        assert links
+        assert all(each.endswith("?lang=en") for each in links)
+
+    def test_a_language_that_is_none_of_ours_is_as_none(self, client):
+        """And never stands in the page."""
+        answer = client.get("/model?lang=%22%3E%3Cscript%3E")
+        assert answer.headers["Content-Language"] == "en"
+        assert "script&" not in answer.text
+        assert "<script>" not in answer.text
+
+    def test_a_score_is_said_in_the_language_of_the_page(self, client):
+        """Which the page names in its address."""
+        body = {"model": "liu-nomogram", "inputs": {"segment": "lumbar"}}
+        answer = client.post("/nomogram/score?lang=zh-Hans", json=body)
+        assert answer.json["words"]["number"].startswith("100 名中")
+
+    def test_every_page_language_has_cards(self):
+        """The nomogram says the sentences of the cards."""
+        assert set(PAGE_LANGUAGES) <= set(languages())
+
+
+def test_the_list_of_messages_is_that_of_the_pages():
+    """`make messages` was run since a word was changed."""
+    with (CATALOGUES / "pages.cfg").open() as file:
+        methods, options = parse_mapping_cfg(file)
+    found = {
+        message.replace("%%", "%")
+        for _, _, message, _, _ in extract_from_dir(
+            ROOT / "service", methods, options, directory_filter=lambda _: True
+        )
+    }
+    with (CATALOGUES / "pages.pot").open("rb") as file:
+        listed = {m.id.replace("%%", "%") for m in read_po(file) if m.id}
+    assert found == listed
+
+
+@pytest.mark.parametrize("language", TRANSLATED)
+class TestCatalogue:
+    """The translation as a file."""
+
+    def test_lists_what_the_pages_say(self, language):
+        """No more and no less."""
+        with (CATALOGUES / "pages.pot").open("rb") as file:
+            wanted = {message.id for message in read_po(file) if message.id}
+        assert {message.id for message in messages(language)} == wanted
+
+    def test_is_compiled(self, language):
+        """What is read at run time is what was translated."""
+        compiled = BytesIO()
+        write_mo(compiled, po(language))
+        compiled.seek(0)
+        expected = catalogue(language, "pages")
+        assert GNUTranslations(compiled)._catalog == expected._catalog
+
+    def test_leaves_nothing_untranslated_or_uncertain(self, language):
+        """Each message has a text, and nobody has marked it for another look."""
+        assert [m.id for m in messages(language) if not m.string or m.fuzzy] == []
+
+    def test_has_the_same_places_and_tags(self, language):
+        """What is filled in is filled in; a link stays a link."""
+        for message in messages(language):
+            for pattern in (PLACE, TAG):
+                found = (
+                    sorted(pattern.findall(text))
+                    for text in (message.id, message.string)
+                )
+                assert len({*map(tuple, found)}) == 1, message.id
+            assert not [*message.check()], message.id
+
+    def test_says_that_it_wants_a_clinicians_approval(self, language):
+        """Until somebody has read it; the pages say so, too."""
+        assert "NOT YET APPROVED" in po(language).header_comment
+
+
+class Words(HTMLParser):
+    """Collects what is read or heard of a page, but for what is marked as English."""
+
+    def __init__(self):
+        super().__init__()
+        self.found = []
+        self.hidden = []
+
+    def handle_starttag(self, tag, attributes):
+        own = dict(attributes)
+        is_left = own.get("lang") == "en" or tag in {"code", "pre", "script", "style"}
+        if tag not in {"meta", "link", "input", "br", "hr", "img"}:
+            self.hidden.append(bool(is_left or (self.hidden and self.hidden[-1])))
+        if not is_left and not (self.hidden and self.hidden[-1]):
+            heard = ("aria-label", "placeholder", "title", "alt", "data-said")
+            heard += ("data-story", "data-modes", "data-nothing", "data-format")
+            self.found += [own[name] for name in heard if own.get(name)]
+
+    def handle_endtag(self, tag):
+        self.hidden.pop()
+
+    def handle_data(self, data):
+        if not (self.hidden and self.hidden[-1]) and data.strip():
+            self.found.append(data)
+
+
+@pytest.mark.parametrize("path", PAGES)
+def test_a_chinese_page_reads_no_english_that_is_not_marked(client, path):
+    """Names, abbreviations, formats; all other English says that it is English."""
+    words = Words()
+    words.feed(client.get(f"{path}?lang=zh-Hans").text)
+    words.close()
+    left = set()
+    for text in words.found:
+        # Keys of the script's words, addresses and digests are not read.
+        told = re.sub(
+            r'"\w+":|\\u\w{4}|https?://\S+|sha256:\w+', "", html.unescape(text)
+        )
+        for word in WORD.findall(PLACE.sub("", told)):
+            if word not in LATIN:
+                left.add((word, text[:60]))
+    assert left == set()
+
+
+def test_most_of_a_chinese_page_is_chinese(client):
+    """What is marked as English on the page of the model is its long data alone."""
+    for path in ("/nomogram", "/try"):
+        text = client.get(f"{path}?lang=zh-Hans").text
+        marked = re.findall(r'<(\w+)[^>]* lang="en"[^>]*>([^<]*)', text)
+        assert {words for _, words in marked} <= {"English"}
+
+
+class TestIcon:
+    """A tab and a bookmark show it."""
+
+    def test_every_page_names_it(self, client):
+        """As a file of the service."""
+        for path in (*PAGES, "/model/facts"):
+            assert 'rel="icon" type="image/svg+xml"' in client.get(path).text
+        with client.get("/static/icon.svg") as answer:
+            assert answer.status_code == 200
+
+    def test_browsers_find_it_beside_json(self, client):
+        """They ask for this address of themselves; it was 404."""
+        answer = client.get("/favicon.ico")
+        assert answer.status_code == 200
+        assert answer.mimetype == "image/svg+xml"
+        assert answer.data.startswith(b"<svg")
+
+
+def test_a_translation_says_that_nobody_approved_it_until_somebody_has(
+    client, monkeypatch, tmp_path
+):
+    """By the same line of the policy as for cards."""
+    note = "本译文尚未经临床医师批准"
+    assert note in client.get("/nomogram?lang=zh-Hans").text
+    text = (ROOT / "service/data/policy/default.yaml").read_text("utf-8")
+    for old, new in (
+        ("approved_by: []", "approved_by: [A. Surgeon, B. Informatician]"),
+        ("approved_on: null", "approved_on: 2026-05-01"),
+        ("languages: []", "languages: [zh-Hans]"),
+    ):
+        assert old in text
+        text = text.replace(old, new)
+    policy = tmp_path / "policy.yaml"
+    policy.write_text(text, "utf-8")
+    for name in VARIABLES:
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("SCNEN_POLICY_FILE", str(policy))
+    approved = create_app(Settings.from_env(is_open=True)).test_client()
+    assert note not in approved.get("/nomogram?lang=zh-Hans").text
+
+
+@pytest.mark.parametrize("language", PAGE_LANGUAGES)
+@pytest.mark.parametrize("path", PAGES)
+def test_a_page_weighs_under_150_kb_with_all_it_loads(client, path, language):
+    """Uncompressed: the proxy in front may not compress."""
+    text = client.get(f"{path}?lang={language}").text
+    size = len(text.encode())
+    for address in set(re.findall(r'(?:href|src)="(/static/[^"]+)"', text)):
+        with client.get(address) as answer:
+            size += len(answer.data)
+    assert 10_000 < size < 150_000
