@@ -107,7 +107,7 @@ def case_steps(case: Case) -> tuple[str, ...]:
         return tuple(_waiting(case))
     if case.found.update.level is Level.AS_IS:
         return (
-            "Nothing was written. The model agrees with these patients as it is; its"
+            "No artifact was written. The model agrees with these patients as it is; its"
             " last day of use stays what it was. A new one, with these patients behind"
             " it: --level intercept.",
         )
@@ -230,7 +230,7 @@ def _waiting(case: Case) -> Iterator[str]:
 
 def _unwritten() -> Iterator[str]:
     yield (
-        "Nothing was written. Show this to the committee: is the level right, are"
+        "No artifact was written. Show this to the committee: is the level right, are"
         " these the patients the cards will be for, was everybody examined?"
     )
     yield (

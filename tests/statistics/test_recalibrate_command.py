@@ -63,7 +63,7 @@ def test_it_says_what_was_tested_what_was_chosen_and_what_comes_next(call):
         "Level: intercept: the closed test chooses it.",
         "odds factor x/: 1.22",
         "observed / expected         1  1.38",
-        "Nothing was written",
+        "No artifact was written",
     ):
         assert part in result.output
 
@@ -232,7 +232,7 @@ def test_a_model_that_fits_is_kept_and_nothing_is_written(tmp_path, fewer):
     second = Target(tmp_path / "north-2.json", approved_by=("A",))
     text = _run(second, name=str(first), level=None, file=fewer(600))
     assert "Level: as-is" in text
-    assert "Nothing was written" in text
+    assert "No artifact was written" in text
     assert not second.file.exists()
 
 
