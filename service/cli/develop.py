@@ -58,8 +58,9 @@ def develop(file: Path, out: Path, **options: Any) -> None:  # noqa: ANN401 the 
 
     LASSO with ten folds, backward elimination, nomogram; then the whole of it again in
     each bootstrap sample, to see how much of its performance is self-deceit. Writes
-    results.json, tripod-ai.md and, if the server can run the model, its artifact. A
-    new model is for research until it has been validated on other patients.
+    report.html, results.json, the curves, tripod-ai.md and, if the server can run the
+    model, its artifact. A new model is for research until it has been validated on
+    other patients.
 
     \b
     Ends with

@@ -135,6 +135,9 @@ def _path(axes: Axes, model: NewModel, candidates: Candidates) -> None:
         ylabel="Log odds of one standard deviation",
     )
     if kept:
+        low, high = axes.get_ylim()
+        # Room above the lines, a line of text for each name and one for the title.
+        axes.set_ylim(low, high + (high - low) * 0.09 * (kept + 1))
         axes.legend(
             loc="upper left", title="selected at λ1se", title_fontsize=9, frameon=True
         )
