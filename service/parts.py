@@ -5,14 +5,12 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
 from functools import cache
-from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
 
 from cds_hooks import (
     Card,
     Client,
-    ClientFileError,
     ClientRegister,
     HookRequest,
     Registry,
@@ -20,41 +18,33 @@ from cds_hooks import (
 )
 from service.advice import Advice, FollowUpAdvice
 from service.assessment import Assessor, OutputMode
-from service.callers import check_callers, check_stages
 from service.cards import CardComposer
 from service.chart import ChartAdvice, is_at_discharge
-from service.clients import find_client, language_of, load_clients, signs_at
-from service.config import Settings, SettingsError
+from service.clients import language_of, signs_at
+from service.config import Settings
 from service.fhir.client import FHIRAccess
 from service.fhir.conventions import signed
 from service.fhir.terminology import (
     Maps,
     Terminology,
-    TerminologyError,
-    read_maps,
 )
 from service.followup import ChartReader
 from service.followup_cards import ChartComposer
 from service.gate import Gate, Rules
 from service.languages import ByLanguage, languages
 from service.model.artifact import (
-    OTHER_EQUATION,
-    ArtifactError,
     RiskModel,
-    bundled_models,
-    load_model,
 )
-from service.model.published import CITATION
 from service.model_card.local import (
     LocalValidation,
-    ValidationFileError,
-    read_validation,
 )
+from service.named import Named, read_named
 from service.notice import OffNotice
 from service.played_clients import played_clients
-from service.policy import Policy, PolicyError, default_policy, load_policy
+from service.policy import Policy
 from service.readers import open_access, record_readers
 from service.recording import RecordedAdvice
+from service.records import RecordReader
 from service.services import services
 from service.store.store import Store
 from service.switch import StopSwitch
@@ -195,79 +185,87 @@ def build_parts(
         together; the message names the setting, then the file and the field.
     """
     clock = clock or wall_clock(settings.time_zone)
-    model = _model(settings.model)
-    _check_real(settings, model)
-    mode = _mode(settings.output_mode, model)
-    validation = _validation(settings, model)
-    policy = _policy(settings.policy_file)
-    maps = _maps(settings)
-    clients = _clients(settings, policy)
+    named = read_named(settings)
+    callers = (*named.clients, named.open_client)
     switch = StopSwitch(settings.stop_file)
-    open_client = _open_client(settings, clients)
-    played = played_clients(languages() if settings.is_open else ())
-    terminologies = _terminologies(maps, (*clients, open_client))
-    terminology = terminologies[None]
-    other = OTHER_EQUATION.get(model.id) if model.mode == "anchored" else None
-    second_model = _model(other) if other else None
-    on_expired = _once(model)
-    assessors = {
-        signs: Assessor(
-            model=model,
-            second_model=second_model,
-            policy=policy,
-            terminology=each,
-            mode=mode,
-            is_stopped=switch.is_on,
-            on_expired=on_expired,
-        )
-        for signs, each in terminologies.items()
-    }
-    composing = _composing(settings, model, policy)
-    spoken = _spoken(settings, policy, (*clients, open_client))
-    charts = {signs: ChartReader(each) for signs, each in assessors.items()}
+    spoken = _spoken(settings, named.policy, callers)
+    terminologies = _terminologies(named.maps, callers)
     access = open_access(settings)
-    discharge_reader, chart_reader = record_readers(
-        settings, terminology, access, on_fetch
-    )
-    composers = ByLanguage(
-        lambda language: CardComposer(**composing, mode=mode, language=language), spoken
-    )
-    advice = FollowUpAdvice(discharge_reader, assessors, composers, clock)
-    chart = ChartAdvice(
-        advice,
-        chart_reader,
-        charts,
-        ByLanguage(
-            lambda language: ChartComposer(**composing, language=language), spoken
-        ),
-        clock,
-    )
+    readers = record_readers(settings, terminologies[None], access, on_fetch)
+    assessors = _assessors(named, terminologies, switch)
+    advice, chart = _advice(settings, named, readers, assessors, spoken, clock)
     rules = Rules(switch.order, _notice(settings, spoken), settings.is_open)
     gates = {
         "scnen-discharge": Gate(advice.advise, lambda _: True, rules),
         "scnen-chart": Gate(chart.advise, is_at_discharge, rules),
     }
-    store = _store(settings, policy) if is_recording else None
+    store = _store(settings, named.policy) if is_recording else None
     discharge, opened = (
         _recorded(name, gate, store, on_advice, clock) for name, gate in gates.items()
     )
-    registry = Registry(services(discharge, opened, terminology))
     return Parts(
-        model=model,
-        mode=mode,
-        policy=policy,
-        terminology=terminology,
+        model=named.model,
+        mode=named.mode,
+        policy=named.policy,
+        terminology=terminologies[None],
         advice=advice,
-        registry=registry,
-        clients=clients,
-        played=played,
-        open_client=open_client,
+        registry=Registry(services(discharge, opened, terminologies[None])),
+        clients=named.clients,
+        played=played_clients(languages() if settings.is_open else ()),
+        open_client=named.open_client,
         access=access,
         store=store,
         switch=switch,
-        days_left=lambda: _days_left(model, clock().date()),
-        validation=validation,
+        days_left=lambda: _days_left(named.model, clock().date()),
+        validation=named.validation,
     )
+
+
+def _assessors(
+    named: Named, terminologies: Mapping[str | None, Terminology], switch: StopSwitch
+) -> dict[str | None, Assessor]:
+    on_expired = _once(named.model)
+    return {
+        signs: Assessor(
+            model=named.model,
+            second_model=named.second_model,
+            policy=named.policy,
+            terminology=each,
+            mode=named.mode,
+            is_stopped=switch.is_on,
+            on_expired=on_expired,
+        )
+        for signs, each in terminologies.items()
+    }
+
+
+def _advice(
+    settings: Settings,
+    named: Named,
+    readers: tuple[RecordReader, RecordReader],
+    assessors: Mapping[str | None, Assessor],
+    spoken: Mapping[str | None, str],
+    clock: Clock,
+) -> tuple[FollowUpAdvice, ChartAdvice]:
+    """Make who answers at a discharge, and who answers in an opened chart."""
+    discharge_reader, chart_reader = readers
+    composing: dict[str, Any] = {
+        "model": named.model,
+        "policy": named.policy,
+        "public_url": settings.public_url,
+        "canonical_base": settings.canonical_base,
+        "secret_key": settings.secret_key.encode(),
+    }
+    cards = ByLanguage(
+        lambda language: CardComposer(**composing, mode=named.mode, language=language),
+        spoken,
+    )
+    chart_cards = ByLanguage(
+        lambda language: ChartComposer(**composing, language=language), spoken
+    )
+    charts = {signs: ChartReader(each) for signs, each in assessors.items()}
+    advice = FollowUpAdvice(discharge_reader, assessors, cards, clock)
+    return advice, ChartAdvice(advice, chart_reader, charts, chart_cards, clock)
 
 
 def _once(model: RiskModel) -> Callable[[], None]:
@@ -283,24 +281,6 @@ def _once(model: RiskModel) -> Callable[[], None]:
 def _days_left(model: RiskModel, today: date) -> int | None:
     until = model.valid_until
     return None if until is None else (until - today).days
-
-
-def _check_real(settings: Settings, model: RiskModel) -> None:
-    """Refuse to show clinicians what is drawn, or nobody has validated or approved."""
-    calibration = model.calibration
-    if settings.is_open:
-        return
-    if calibration is not None and calibration.is_synthetic:
-        raise SettingsError(
-            f"SCNEN_MODEL: {settings.model} was recalibrated on synthetic patients, for"
-            " demonstration in open mode. Recalibrate on patients, or choose another."
-        )
-    if calibration is None and model.provenance.citation != CITATION:
-        raise SettingsError(
-            f"SCNEN_MODEL: {settings.model} is not the study's model, and nobody has"
-            " recalibrated and approved it: it is for research, in open mode. Validate"
-            " and recalibrate it on other patients, or choose another."
-        )
 
 
 def _store(settings: Settings, policy: Policy) -> Store:
@@ -338,16 +318,6 @@ def _terminologies(
     }
 
 
-def _composing(settings: Settings, model: RiskModel, policy: Policy) -> dict[str, Any]:
-    return {
-        "model": model,
-        "policy": policy,
-        "public_url": settings.public_url,
-        "canonical_base": settings.canonical_base,
-        "secret_key": settings.secret_key.encode(),
-    }
-
-
 def _spoken(
     settings: Settings, policy: Policy, clients: Iterable[Client]
 ) -> dict[str | None, str]:
@@ -374,98 +344,3 @@ def _notice(
         spoken,
     )
     return lambda request: notices[language_of(request.client)](request)
-
-
-def _model(name: str) -> RiskModel:
-    """
-    Load a bundled model by its id, or a site's own by its path.
-
-    One that has expired is loaded: a service that starts again must give what it gave
-    before, points and percentile, and not be away.
-    """
-    bundled = bundled_models()
-    path = bundled.get(name, Path(name))
-    if not path.is_file():
-        raise SettingsError(
-            f"SCNEN_MODEL: {name} is neither a file nor one of the bundled models"
-            f" ({', '.join(sorted(bundled))})."
-        )
-    try:
-        model = load_model(path, may_be_expired=True)
-    except ArtifactError as error:
-        raise SettingsError(f"SCNEN_MODEL: {error}") from error
-    if name not in bundled and model.id in bundled:
-        raise SettingsError(
-            f"SCNEN_MODEL: {path} calls itself {model.id}, the name of a bundled model."
-            " Give the artifact an id of its own."
-        )
-    return model
-
-
-def _mode(name: str, model: RiskModel) -> OutputMode:
-    """Refuse to call a number what its model is not."""
-    mode = OutputMode(name)
-    if mode is not OutputMode.RELATIVE and mode.value != model.mode:
-        raise SettingsError(
-            f"SCNEN_OUTPUT_MODE: {mode.value} does not fit the model {model.id}, which"
-            f" is {model.mode}. Set {model.mode} or relative, or another SCNEN_MODEL."
-        )
-    return mode
-
-
-def _validation(settings: Settings, model: RiskModel) -> LocalValidation | None:
-    """Refuse figures of another model, or of patients who do not exist."""
-    if settings.validation_file is None:
-        return None
-    try:
-        found = read_validation(settings.validation_file, model)
-    except ValidationFileError as error:
-        raise SettingsError(f"SCNEN_VALIDATION_FILE: {error}") from error
-    if found.is_synthetic and not settings.is_open:
-        raise SettingsError(
-            f"SCNEN_VALIDATION_FILE: {settings.validation_file} is about synthetic"
-            " patients, for demonstration in open mode. Validate on patients, or remove"
-            " the variable."
-        )
-    return found
-
-
-def _policy(path: Path | None) -> Policy:
-    if path is None:
-        return default_policy()
-    try:
-        return load_policy(path)
-    except PolicyError as error:
-        raise SettingsError(f"SCNEN_POLICY_FILE: {error}") from error
-
-
-def _maps(settings: Settings) -> Maps:
-    try:
-        return read_maps(settings.conceptmaps_dir, settings.canonical_base)
-    except TerminologyError as error:
-        raise SettingsError(f"SCNEN_CONCEPTMAPS_DIR: {error}") from error
-
-
-def _clients(settings: Settings, policy: Policy) -> ClientRegister:
-    if settings.clients_file is None and settings.is_open:
-        return ClientRegister()
-    if settings.clients_file is None:
-        raise SettingsError(
-            "SCNEN_CLIENTS_FILE: not set. Give the register of the clients that may"
-            " call, or serve this machine with --open."
-        )
-    try:
-        register = load_clients(settings.clients_file)
-    except ClientFileError as error:
-        raise SettingsError(f"SCNEN_CLIENTS_FILE: {error}") from error
-    if not settings.is_open:
-        check_callers(settings.clients_file, register)
-        check_stages(settings.clients_file, register, policy, settings.locale)
-    return register
-
-
-def _open_client(settings: Settings, register: ClientRegister) -> Client:
-    try:
-        return find_client(register, settings.open_client)
-    except LookupError as error:
-        raise SettingsError(f"SCNEN_OPEN_CLIENT: {error.args[0]}") from error

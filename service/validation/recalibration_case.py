@@ -107,9 +107,9 @@ def case_steps(case: Case) -> tuple[str, ...]:
         return tuple(_waiting(case))
     if case.found.update.level is Level.AS_IS:
         return (
-            "No artifact was written. The model agrees with these patients as it is; its"
-            " last day of use stays what it was. A new one, with these patients behind"
-            " it: --level intercept.",
+            "No artifact was written. The model agrees with these patients as it is;"
+            " its last day of use stays what it was. A new one, with these patients"
+            " behind it: --level intercept.",
         )
     steps = _written(case.file) if case.file else _unwritten()
     return (*steps, *_synthetic(case))
