@@ -40,6 +40,7 @@ from service.observability import (
 from service.open_mode import only_this_machine
 from service.outcome_routes import create_outcome_routes
 from service.parts import Clock, Parts, build_parts, wall_clock
+from service.smart.assembly import add_smart_app
 from service.tracing import TracingMissingError, collector, tracer_of
 from service.web import create_pages
 from service.wording import Wording
@@ -149,13 +150,11 @@ def create_app(
             safety_contact=settings.safety_contact,
         )
     )
+    calculator = Calculator(parts.model, parts.advice.mode_now, parts.policy)
     app.register_blueprint(
-        create_nomogram_routes(
-            Calculator(parts.model, parts.advice.mode_now, parts.policy),
-            parts.switch.order,
-            language=settings.locale,
-        )
+        create_nomogram_routes(calculator, parts.switch.order, language=settings.locale)
     )
+    add_smart_app(app, parts, settings, now, calculator=calculator, replays=replays)
     app.register_blueprint(create_card_routes(card, moment))
     if parts.store is not None:
         only_admin = only_with_token(settings.admin_token, is_open=settings.is_open)
