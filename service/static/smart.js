@@ -123,7 +123,7 @@ async function assess() {
 
 // The service names the item that it refuses; a text that is none of ours is not shown.
 function blame(outcome) {
-  const text = outcome.issue?.[0]?.diagnostics ?? "";
+  const text = outcome.issue?.[0]?.details?.text ?? "";
   const [, name, why] = text.match(/answers\.([\w-]+): (.*)/s) ?? [];
   const box = items.get(name);
   if (!box) return false;

@@ -1,4 +1,4 @@
-"""The app, an EHR that launches it, and patients whose values nobody has entered yet."""
+"""The app, an EHR that launches it, patients whose values nobody has entered yet."""
 
 import copy
 import json
@@ -18,7 +18,7 @@ from service.sandbox import fhir_server
 from .ehr import EHR, FHIR_JSON, Running
 
 ROOT = Path(__file__).parents[2]
-TOKEN = "token-of-the-record-server"  # noqa: S105 of a server that lives as long as the tests
+TOKEN = "token-of-the-records"  # noqa: S105 of a server that lives as long as this
 PROJECT = "http://scnen-cds.example.org/fhir/CodeSystem/predictors"
 #: What a radiologist may have dictated; it is shown, and markup in it is text.
 REPORT = "Cobb 16 deg, <script>alert(1)</script> cement in the anterior half."
@@ -76,6 +76,21 @@ class Record:
         )
         return [each["resource"] for each in answer.json().get("entry", ())]
 
+    def copy(self, patient, name):
+        """Record the operation of a patient under another name, and nothing else."""
+        kinds = [f"Patient?_id={patient}"]
+        kinds += [f"{k}?patient={patient}" for k in ("Encounter", "Condition")]
+        kinds += [f"Procedure?patient={patient}&code={PROJECT}|pvp"]
+        for resource in [each for kind in kinds for each in self.search(kind)]:
+            copied = json.loads(json.dumps(resource).replace(patient, name))
+            requests.put(
+                f"{self.url}/{copied['resourceType']}/{copied['id']}",
+                json=copied,
+                headers={"Authorization": f"Bearer {TOKEN}", "Content-Type": FHIR_JSON},
+                timeout=30,
+            ).raise_for_status()
+        return name
+
     def entered(self, patient, kind="Observation"):
         """What the app wrote: it has the project's identifier."""
         return [
@@ -87,7 +102,7 @@ class Record:
 
 @pytest.fixture(scope="module")
 def record():
-    """A FHIR server by other people: 05 lacks the cement ratio, 18 all values, 24 waits."""
+    """A FHIR server by others: 05 lacks the cement ratio, 18 everything, 24 waits."""
     if not shutil.which("node") or not (ROOT / "sandbox/node_modules").is_dir():
         pytest.skip("needs Node.js 20 or newer with npm, then `make setup`")
     bundles = [

@@ -1,8 +1,9 @@
-"""An EHR for the SMART app: authorisation by Authlib, records by the sandbox's server."""
+"""An EHR that launches the app: Authlib lets in, the sandbox's server has records."""
 
 import secrets
 import threading
 from dataclasses import dataclass, field
+from html import escape
 from urllib.parse import parse_qs, urlencode, urlsplit
 
 import requests
@@ -132,74 +133,79 @@ class EHR:
         return handle
 
 
+class Grant(AuthorizationCodeGrant):
+    """The code flow; codes are kept in the EHR."""
+
+    TOKEN_ENDPOINT_AUTH_METHODS = ("none",)
+
+    def save_authorization_code(self, code, request):
+        said, ehr = request.payload.data, self.server.ehr
+        ehr.codes[code] = Code(
+            code,
+            said["redirect_uri"],
+            said["scope"] if ehr.granted is None else ehr.granted,
+            said.get("nonce"),
+            said["launch"],
+            said.get("code_challenge"),
+            said.get("code_challenge_method"),
+        )
+
+    def query_authorization_code(self, code, client):
+        return self.server.ehr.codes.get(code)
+
+    def delete_authorization_code(self, code):
+        self.server.ehr.codes.pop(code.code)
+
+    def authenticate_user(self, code):
+        return code
+
+
+class IdToken(OpenIDCode):
+    """The id token, with whatever a test changes about it."""
+
+    def __init__(self, ehr):
+        super().__init__()
+        self.ehr = ehr
+
+    def exists_nonce(self, nonce, request):
+        return any(code.nonce == nonce for code in self.ehr.codes.values())
+
+    def resolve_client_private_key(self, client):
+        return self.ehr.key
+
+    def get_client_algorithm(self, client):
+        return "ES256"
+
+    def get_encode_header(self, client):
+        return {"alg": "ES256", "kid": "of-the-ehr", **self.ehr.header}
+
+    def get_client_claims(self, client):
+        return {"iss": self.ehr.base}
+
+    def generate_user_info(self, user, scope):
+        user = f"{self.ehr.fhir}/{USER}"
+        return UserInfo(**{"sub": "u1", "fhirUser": user, **self.ehr.claims})
+
+
 def application(ehr):
     """The web side of the EHR."""
     app = Flask(__name__)
+    add_authorisation(app, ehr)
+    add_records(app, ehr)
+    return app
+
+
+def add_authorisation(app, ehr):
+    """The configuration, the authorisation server, its keys."""
     server = AuthorizationServer(
-        app, query_client=lambda name: Client() if name == CLIENT_ID else None
+        app,
+        query_client=lambda name: Client() if name == CLIENT_ID else None,
+        save_token=lambda token, request: ehr.tokens.update(
+            {token["access_token"]: {**token, "launch": request.user.launch}}
+        ),
     )
-    server._save_token = lambda token, _: ehr.tokens.update(
-        {token["access_token"]: token}
-    )
-
-    class Grant(AuthorizationCodeGrant):
-        TOKEN_ENDPOINT_AUTH_METHODS = ["none"]  # noqa: RUF012 as Authlib has it
-
-        def save_authorization_code(self, code, request):
-            said = request.payload.data
-            ehr.codes[code] = Code(
-                code,
-                said["redirect_uri"],
-                said["scope"] if ehr.granted is None else ehr.granted,
-                said.get("nonce"),
-                said["launch"],
-                said.get("code_challenge"),
-                said.get("code_challenge_method"),
-            )
-
-        def query_authorization_code(self, code, client):
-            return ehr.codes.get(code)
-
-        def delete_authorization_code(self, code):
-            ehr.codes.pop(code.code)
-
-        def authenticate_user(self, code):
-            return code
-
-    class IdToken(OpenIDCode):
-        def exists_nonce(self, nonce, request):
-            return any(code.nonce == nonce for code in ehr.codes.values())
-
-        def resolve_client_private_key(self, client):
-            return ehr.key
-
-        def get_client_algorithm(self, client):
-            return "ES256"
-
-        def get_encode_header(self, client):
-            return {"alg": "ES256", "kid": "of-the-ehr", **ehr.header}
-
-        def get_client_claims(self, client):
-            return {"iss": ehr.base}
-
-        def generate_user_info(self, user, scope):
-            return UserInfo(sub="u1", fhirUser=f"{ehr.fhir}/{USER}", **ehr.claims)
-
-    def add_context(grant, response):
-        token = response[1]
-        token.update(ehr.launches.get(grant.request.user.launch, {}))
-        token.update(ehr.told)
-        for name in [name for name, value in ehr.told.items() if value is None]:
-            token.pop(name, None)
-        return token
-
-    class Context:
-        def __call__(self, grant):
-            grant.register_hook(
-                "after_create_token_response", lambda *a: add_context(*a)
-            )
-
-    server.register_grant(Grant, [CodeChallenge(required=True), IdToken(), Context()])
+    server.ehr = ehr
+    server.register_grant(Grant, [CodeChallenge(required=True), IdToken(ehr)])
 
     @app.get("/fhir/.well-known/smart-configuration")
     def configuration():
@@ -216,15 +222,13 @@ def application(ehr):
 
     @app.get("/authorize")
     def authorize():
-        # A page with a button, so that a person (or a browser test) gives the leave.
-        if "approved" not in request.args:
-            query = urlencode({**request.args, "approved": "yes"})
-            return f'<!doctype html><title>Log in</title><a id="approve" href="/authorize?{query}">Allow</a>'
-        if (
-            request.args["aud"] != ehr.fhir
-            or request.args["launch"] not in ehr.launches
-        ):
-            return redirect(f"{request.args['redirect_uri']}?error=invalid_request")
+        # A page with a link, so that somebody gives the leave.
+        said = request.args
+        if "approved" not in said:
+            query = escape(urlencode({**said, "approved": "yes"}))
+            return f'<a id="approve" href="/authorize?{query}">Allow</a>'
+        if said["aud"] != ehr.fhir or said["launch"] not in ehr.launches:
+            return redirect(f"{said['redirect_uri']}?error=invalid_request")
         grant = server.get_consent_grant(end_user="surgeon")
         return server.create_authorization_response(grant_user="surgeon", grant=grant)
 
@@ -232,19 +236,26 @@ def application(ehr):
     def token():
         if ehr.token_answer is not None:
             return ehr.token_answer()
-        return server.create_token_response()
+        answer = server.create_token_response()
+        said = answer.get_json()
+        if answer.status_code != 200:
+            return answer
+        context = ehr.launches[ehr.tokens[said["access_token"]]["launch"]]
+        said = {**said, **context, **ehr.told}
+        return {name: value for name, value in said.items() if value is not None}
 
     @app.get("/jwks")
     def jwks():
         return {"keys": [ehr.key.as_dict(private=False)]}
 
-    @app.route("/fhir/", methods=["POST"], defaults={"path": ""})
+
+def add_records(app, ehr):
+    """The FHIR server, as far as the token reaches."""
+
     @app.route("/fhir", methods=["POST"], defaults={"path": ""})
     @app.route("/fhir/<path:path>", methods=["GET", "POST"])
     def fhir(path):
         return proxied(ehr, path)
-
-    return app
 
 
 def proxied(ehr, path):
