@@ -135,7 +135,9 @@ def test_an_app_with_a_secret_sends_it_in_the_header(start, tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("kind", "algorithm"), [("rsa", "RS384"), (ec.SECP384R1(), "ES384")], ids=str
+    ("kind", "algorithm"),
+    [("rsa", "RS384"), (ec.SECP384R1(), "ES384")],
+    ids=["rsa", "ec"],
 )
 def test_an_app_with_a_key_signs_who_it_is(start, tmp_path, kind, algorithm):
     """SMART's asymmetric client authentication: issuer, subject, audience, one use."""
