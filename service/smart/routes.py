@@ -77,6 +77,9 @@ def _callback(door: Door) -> Response:
     said = request.args.get("state", "")
     if not hmac.compare_digest(said.encode(), pending.state.encode()):
         raise Refused(Why.STATE)
+    # RFC 9207: a server that names itself must be the one that was asked.
+    if request.args.get("iss", pending.issuer) != pending.issuer:
+        raise Refused(Why.STATE)
     _use_once(door, pending)
     if "error" in request.args:
         raise Refused(Why.DENIED)

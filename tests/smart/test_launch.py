@@ -119,6 +119,13 @@ def test_a_wrong_state_is_refused(app, ehr):
     assert "does not belong to a launch" in words(answer)
 
 
+def test_an_answer_of_another_issuer_is_refused(app, ehr):
+    """RFC 9207: two authorisation servers are not to be mixed up."""
+    back = app.begin(ehr, PATIENT)
+    assert app.browser.get(f"{back}&iss=https://evil.example").status_code == 400
+    assert app.browser.get(f"{back}&iss={ehr.base}").status_code == 303
+
+
 def test_a_callback_without_a_launch_is_refused(app, ehr):
     """In another browser, which has no cookie of it."""
     back = app.begin(ehr, PATIENT)
@@ -254,7 +261,16 @@ def test_without_an_id_token_the_form_opens_and_saves_nothing(app, ehr):
     assert answer.json["refused"] == "no-leave"
 
 
-@pytest.mark.parametrize("user", ["Patient/p1", "https://evil.example/Practitioner/1"])
+@pytest.mark.parametrize(
+    "user",
+    [
+        "Patient/p1",
+        "https://evil.example/Practitioner/1",
+        "https://[::/Practitioner/1",
+        "Practitioner/..",
+        7,
+    ],
+)
 def test_who_is_no_clinician_of_the_server_saves_nothing(app, ehr, user):
     """A patient's own login, or somebody of another hospital."""
     ehr.claims["fhirUser"] = user
