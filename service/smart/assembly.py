@@ -31,8 +31,9 @@ from service.wording import Wording
 
 __all__ = ["add_smart_app"]
 
-#: A person waits, and for a write; no hook call does.
-_LIMITS = Limits(total_s=8, connect_s=2, read_s=7)
+#: Of one exchange: a person waits, and a worker with him. All that a press of a button
+#: asks of servers ends before the worker is taken for dead (`service.gunicorn_conf`).
+_LIMITS = Limits(total_s=4, connect_s=2, read_s=4)
 
 
 def add_smart_app(

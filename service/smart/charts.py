@@ -22,6 +22,7 @@ __all__ = ["Chart", "Charts", "Report"]
 #: So many reports are shown, so much of each. They are read by people only.
 _MOST_REPORTS: Final = 8
 _LONGEST: Final = 6000
+_NONE: Final[Mapping[str, Sequence[Mapping[str, Any]]]] = {"reports": (), "patient": ()}
 #: Categories of DiagnosticReports that are of images: HL7 table 0074, LOINC.
 _IMAGING: Final = frozenset({"RAD", "RX", "CT", "NMR", "RUS", "imaging", "LP29684-5"})
 
@@ -113,7 +114,7 @@ class Charts:
         self._access = access
         self._clock = clock
 
-    def read(self, ehr: EHR, session: Session) -> Chart:
+    def read(self, ehr: EHR, session: Session, *, has_texts: bool = False) -> Chart:
         """
         Read one chart.
 
@@ -123,6 +124,8 @@ class Charts:
             Whose server.
         session : Session
             Patient and token.
+        has_texts : bool, default False
+            Whether reports, and the name of whoever was not operated on, are wanted.
 
         Returns
         -------
@@ -142,7 +145,9 @@ class Charts:
         assessment = self._assess(ehr, session, gathered.record, now)
         if assessment.extraction.vertebrae and "observations" in gathered.lacking:
             raise Refused(Why.RECORD)
-        others = self._others(ehr, session, gathered.record, now)
+        others = (
+            self._others(ehr, session, gathered.record, now) if has_texts else _NONE
+        )
         return Chart(
             _person(gathered.record.patient or next(iter(others["patient"]), None)),
             gathered.record,
@@ -179,7 +184,7 @@ class Charts:
             queries["patient"] = (f"Patient/{session.patient}", "Patient")
         fetched = client.fetch(queries)
         found = {name: each.data.resources for name, each in fetched.items()}
-        return {"patient": (), **found}
+        return {**_NONE, **found}
 
 
 def _request(ehr: EHR, session: Session, now: datetime) -> HookRequest:

@@ -207,7 +207,7 @@ def _own_session(door: Door) -> tuple[EHR, Session]:
 
 
 def _measurements_page(desk: Desk, ehr: EHR, session: Session) -> Response:
-    chart = desk.charts.read(ehr, session)
+    chart = desk.charts.read(ehr, session, has_texts=True)
     number, vertebra = _vertebra(chart, request.args.get("vertebra", "0"))
     form = desk.measurements
     standings = form.standings(vertebra)
@@ -260,7 +260,7 @@ def _save_measurements(door: Door, desk: Desk, ehr: EHR, session: Session) -> Re
 
 
 def _follow_up_page(desk: Desk, ehr: EHR, session: Session) -> Response:
-    chart = desk.charts.read(ehr, session)
+    chart = desk.charts.read(ehr, session, has_texts=True)
     operation = chart.operation
     return _page(
         "smart_follow_up.html",

@@ -10,11 +10,14 @@ from typing import Any, Final
 import orjson
 
 from service.fhir.client import Fault, FHIRAccess, FHIRError, Reply
+from service.fhir.client.deadline import Deadline
 from service.smart.launches import EHR
 from service.smart.resources import Draft
 
 __all__ = ["Account", "Trouble", "Writer"]
 
+#: Seconds after which no further part is begun.
+_TOGETHER_S: Final = 3.0
 _FHIR_JSON: Final = "application/fhir+json"
 _CREATED: Final = 201
 _OK: Final = 200
@@ -125,11 +128,14 @@ class Writer:
         Whose server.
     token : str
         Access token.
+    deadline : Deadline
+        After it nothing more is begun.
     """
 
     access: FHIRAccess
     ehr: EHR
     token: str = field(repr=False)
+    deadline: Deadline = field(default_factory=lambda: Deadline(_TOGETHER_S))
 
     def save(
         self,
@@ -211,7 +217,7 @@ class Writer:
         names: dict[str, str] = {}
         for draft in drafts:
             resource = _resolved(draft.resource, names)
-            if is_over or resource is None:
+            if is_over or resource is None or not self.deadline.has(0.0):
                 account.failed.append((draft.label, Trouble.NOT_TRIED))
                 continue
             reply, trouble = self._post(draft.kind, resource, draft.condition)
@@ -223,7 +229,8 @@ class Writer:
             (account.saved if is_new else account.already).append(draft.label)
             if reply is not None and (name := _reference(reply, draft.kind)):
                 names[draft.full_url] = name
-        if provenance is not None and names and account.saved:
+        is_in_time = self.deadline.has(0.0)
+        if provenance is not None and names and account.saved and is_in_time:
             _, trouble = self._post("Provenance", provenance(list(names.values())))
             account.has_provenance = trouble is None
         return account

@@ -9,6 +9,7 @@ import pytest
 
 from cds_hooks import Client
 from service.fhir.client import Fault, FHIRError, Reply
+from service.fhir.client.deadline import Deadline
 from service.fhir.findings import PatientRecord
 from service.smart.charts import _person, _texts
 from service.smart.identities import clinician_of
@@ -172,6 +173,17 @@ def test_without_a_capability_statement_nothing_is_bundled(metadata):
     )
     assert writer.save(drafts(), None).saved == ["Block", "Relief"]
     assert [path for _, path, *_ in asked] == ["metadata", "Procedure", "Observation"]
+
+
+def test_a_slow_server_ends_the_saving_and_not_the_worker():
+    """What was not begun in time is told as not tried, and no Provenance is tried."""
+    writer, asked = server(made("Procedure/7"))
+    clock = iter([0.0, 1.0, 3.5, 3.5])
+    late = replace(writer, deadline=Deadline(3.0, clock=lambda: next(clock)))
+    account = late.save(drafts(), told)
+    assert account.saved == ["Block"]
+    assert account.failed == [("Relief", Trouble.NOT_TRIED)]
+    assert [path for _, path, *_ in asked] == ["metadata", "Procedure"]
 
 
 def record(*observations):
