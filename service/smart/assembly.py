@@ -99,7 +99,7 @@ def _routes(
             Wording(settings.locale),
             parts.policy.windows,
         ),
-        follow_up=FollowUpForm(),
+        follow_up=FollowUpForm(parts.policy.chart.findings_from_days),
         canonical_base=settings.canonical_base,
         secret_key=settings.secret_key.encode(),
         standing=_standing(parts, is_open=settings.is_open),

@@ -33,15 +33,36 @@ _PLACES: Final = {
 @dataclass(frozen=True, slots=True)
 class FollowUpForm:
     """
-    The form.
+    The form, under one policy.
 
     Attributes
     ----------
+    findings_from_days : int
+        So many days after the operation findings begin to count in the chart.
     form : Form
         The Questionnaire.
     """
 
+    findings_from_days: int = 0
     form: Form = field(default_factory=lambda: load_form("follow-up"))
+
+    def counts_from(self, operation: Operation | None) -> str:
+        """
+        Tell from which day on findings count in the chart.
+
+        Parameters
+        ----------
+        operation : Operation or None
+            The operation.
+
+        Returns
+        -------
+        str
+            The day; empty if that of the operation is not known.
+        """
+        if operation is None or operation.day is None:
+            return ""
+        return (operation.day + timedelta(self.findings_from_days)).isoformat()
 
     def limits(
         self, operation: Operation | None, now: datetime

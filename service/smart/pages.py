@@ -270,6 +270,7 @@ def _follow_up_page(desk: Desk, ehr: EHR, session: Session) -> Response:
         form=desk.follow_up.form,
         limits=desk.follow_up.limits(operation, chart.now),
         operation=operation,
+        counts_from=desk.follow_up.counts_from(operation),
         today=chart.now.date().isoformat(),
         may_save=_may_write(session),
         save=url_for("smart.save_follow_up"),

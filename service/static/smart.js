@@ -44,7 +44,8 @@ function settle() {
   const ratio = items.get(RATIO);
   if (!ratio || !field(ratio)) return;
   const is = AREAS.every((name) => items.has(name) && answer(items.get(name)) !== null);
-  if (is !== field(ratio).readOnly) field(ratio).value = "";
+  // Nothing of earlier areas stays until the service has computed it anew.
+  if (is || field(ratio).readOnly) field(ratio).value = "";
   field(ratio).readOnly = is;
 }
 
@@ -82,14 +83,15 @@ function changed(wait = WAIT_MS) {
 function list() {
   const place = document.querySelector("[data-entered]");
   const lines = [...items.values()]
-    .filter((box) => isAsked(box) && answer(box) !== null)
+    .filter((box) => isAsked(box) && (answer(box) !== null || (field(box)?.readOnly && field(box).value)))
     .map((box) => {
       const label = box.querySelector("label, legend").textContent.trim();
       const control = field(box);
       const said = control
         ? (control.selectedOptions?.[0].textContent ?? control.value)
         : box.querySelector("input:checked").parentElement.textContent.trim();
-      return Object.assign(document.createElement("li"), { textContent: `${label}: ${said.replace("T", " ")}` });
+      const isTime = control?.type === "datetime-local";
+      return element("li", `${label}: ${isTime ? said.replace("T", " ") : said}`);
     });
   place.replaceChildren(...lines);
 }
@@ -147,6 +149,7 @@ function show(said) {
     if (output) output.textContent = value === null ? "–" : `${Number(value.toFixed(1))} ${output.dataset.unit}`;
     else if (box && field(box)?.readOnly) field(box).value = value === null ? "" : value;
   }
+  list();
   result.dataset.state = "ready";
   if (!said.words) return;
   result.querySelector("[data-model]").textContent = `${said.model.id} ${said.model.version}, ${said.model.mode}`;
@@ -157,7 +160,7 @@ function show(said) {
 function fill(words) {
   result.querySelectorAll("[data-word]").forEach((place) => (place.textContent = words[place.dataset.word] || "–"));
   result.querySelector("[data-list=sentences]")?.replaceChildren(
-    ...words.sentences.map((sentence) => Object.assign(document.createElement("li"), { textContent: sentence })),
+    ...words.sentences.map((sentence) => element("li", sentence)),
   );
 }
 
@@ -196,7 +199,7 @@ const focus = (box) => (field(box) ?? box.querySelector("input")).focus();
 
 function report(said) {
   const lines = [];
-  const part = (title, labels) => labels.length && lines.push(["h3", title], ...labels.map((label) => ["li", label]));
+  const part = (title, labels) => labels.length && lines.push(["h3", title], ["ul", labels]);
   part("Saved", said.saved);
   part("In the record already", said.already);
   part("Not saved", said.failed.map(({ label, why }) => `${label}: ${why}`));
@@ -214,8 +217,17 @@ function refuse(words) {
   if (result) end("failed");
 }
 
+const element = (kind, text) => Object.assign(document.createElement(kind), { textContent: text });
+
+// Each line is a kind of element and its text; of a list, its texts.
 function tell(lines) {
-  account.replaceChildren(...lines.map(([kind, text]) => Object.assign(document.createElement(kind), { textContent: text })));
+  const nodes = lines.map(([kind, said]) => {
+    if (kind !== "ul") return element(kind, said);
+    const list = document.createElement(kind);
+    list.replaceChildren(...said.map((text) => element("li", text)));
+    return list;
+  });
+  account.replaceChildren(...nodes);
   account.focus();
 }
 
@@ -224,7 +236,7 @@ async function close() {
   try {
     await fetch(button.dataset.url, { method: "POST", headers: { "X-CSRF-Token": button.dataset.csrf } });
   } finally {
-    document.querySelector("main").replaceChildren(Object.assign(document.createElement("p"), { textContent: "Closed. You can close this window." }));
+    document.querySelector("main").replaceChildren(element("p", "Closed. You can close this window."));
   }
 }
 

@@ -406,6 +406,14 @@ def test_a_point_on_both_sides_is_two_findings(author):
     assert form.outcome(answers) is None
 
 
+def test_the_day_from_which_findings_count_is_told():
+    """Earlier ones are recorded, and are those of the wound."""
+    form, found = FollowUpForm(14), vertebra()
+    assert form.counts_from(found.operation) == "2026-03-16"
+    assert form.counts_from(replace_day(found, None).operation) == ""
+    assert form.counts_from(None) == ""
+
+
 def test_a_block_without_relief_is_a_procedure_alone(author):
     """What was not judged is not 0 %."""
     said = {
