@@ -3,12 +3,15 @@
 import json
 from base64 import b64decode
 from datetime import UTC, datetime
+from pathlib import Path
+from textwrap import dedent
 from types import SimpleNamespace
 from urllib.parse import parse_qs, urlsplit
 
 import jwt
 import pytest
 import yaml
+from click.testing import CliRunner
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.hazmat.primitives.serialization import (
     Encoding,
@@ -18,12 +21,14 @@ from cryptography.hazmat.primitives.serialization import (
 
 from cds_hooks import Client
 from service.app import create_app
+from service.cli import main
 from service.config import VARIABLES, Settings, SettingsError
 from service.fhir.client import Reply
 from service.smart.assembly import _keeper
 from service.smart.sessions import Seal
 from service.store.faults import StoreError
 
+ROOT = Path(__file__).parents[2]
 BASE, EHR = "https://cds.example.org", "https://ehr.example.org"
 SECRET = "correct-horse-battery-staple-0001"  # noqa: S105 of a test
 NOW = datetime(2026, 3, 6, 10, tzinfo=UTC)
@@ -212,6 +217,22 @@ def test_only_registered_pages_frame_the_app(start):
         assert f"frame-ancestors {EHR}" in policy
     stranger = app.test_client().get("/smart/launch?iss=https://evil.example&launch=x")
     assert "frame-ancestors 'none'" in stranger.headers["Content-Security-Policy"]
+
+
+def test_the_register_of_the_how_to_is_one(tmp_path):
+    """Copied with its secret beside it, it passes the check and is shown."""
+    page = (ROOT / "docs/smart-app.md").read_text("utf-8")
+    block = page.partition("```yaml\n")[2].partition("```")[0]
+    (tmp_path / "clients.yaml").write_text(dedent(block))
+    (tmp_path / "smart-secret").write_text("hush")
+    said = CliRunner().invoke(
+        main, ["clients", "check", str(tmp_path / "clients.yaml")]
+    )
+    assert said.exit_code == 0, said.output
+    shown = " ".join(said.output.split())
+    assert "SMART app client id 4a5b6c, proves itself by a secret" in shown
+    assert "framed by https://ehr.north.example.org asks for leave to save" in shown
+    assert "hush" not in shown
 
 
 def with_session(app, **changes):
