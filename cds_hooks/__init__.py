@@ -36,6 +36,7 @@ from cds_hooks.loading import load_feedback, load_request
 from cds_hooks.markdown import escape_markdown
 from cds_hooks.prefetch import Availability, PrefetchedData, read
 from cds_hooks.services import Registry, Service
+from cds_hooks.smart_apps import SMARTApp
 
 __all__ = [
     "HOOKS",
@@ -65,6 +66,7 @@ __all__ = [
     "PrefetchedData",
     "Registry",
     "Response",
+    "SMARTApp",
     "Service",
     "Source",
     "Suggestion",

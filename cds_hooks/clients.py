@@ -10,6 +10,7 @@ from cds_hooks.addresses import is_within, normalised_url
 from cds_hooks.capabilities import Capabilities, Trigger
 from cds_hooks.errors import InvalidClient
 from cds_hooks.fhir_servers import FHIRServer
+from cds_hooks.smart_apps import SMARTApp
 
 __all__ = [
     "STAGES",
@@ -133,6 +134,8 @@ class Client:
         What it makes of a card.
     sends_prefetch : bool
         Whether it is known to prefetch.
+    smart : SMARTApp or None
+        How it knows the SMART app that links launch; None if it does not.
     site : Mapping
         What the application, not the protocol, needs to know of the site.
     notes : tuple of str
@@ -162,6 +165,7 @@ class Client:
     views_at_discharge: bool = False
     capabilities: Capabilities = field(default_factory=Capabilities)
     sends_prefetch: bool = True
+    smart: SMARTApp | None = None
     site: Mapping[str, str | bool] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
     is_open_only: bool = False

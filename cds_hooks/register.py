@@ -181,6 +181,12 @@ def _check(entry: _Entry) -> None:
         )
     _check_trust(entry)
     _check_actions(entry, client.capabilities)
+    if client.smart and not client.fhir_servers:
+        entry.at("smart").refuse(
+            "serves no purpose: the client has no FHIR server",
+            "add fhir_servers: from one of them the app is launched",
+            shown=False,
+        )
     bases = [server.base_url for server in client.fhir_servers]
     for base in sorted({base for base in bases if bases.count(base) > 1}):
         entry.at("fhir_servers").refuse(

@@ -14,6 +14,7 @@ from cds_hooks.errors import InvalidClient
 from cds_hooks.hooks import HOOKS
 from cds_hooks.items import Item, Reader
 from cds_hooks.register_servers import read_server
+from cds_hooks.register_smart import read_smart_app
 from cds_hooks.register_trust import trust_fields
 
 __all__ = ["Known", "client_fields", "preset_fields"]
@@ -94,6 +95,7 @@ def client_fields(known: Known) -> dict[str, Reader]:
         **trust_fields(known.folder),
         "fhir_servers": lambda item: item.tuple_of(read_server),
         "prefetch_keys": lambda item: _prefetch_keys(item, known.prefetch_keys),
+        "smart": lambda item: read_smart_app(item, known.folder),
         "site": lambda item: _site(item, known.site_fields),
         "stage": lambda item: item.choice(STAGES),
         "language": lambda item: item.choice(known.languages),

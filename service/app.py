@@ -42,6 +42,7 @@ from service.open_mode import only_this_machine
 from service.outcome_routes import create_outcome_routes
 from service.pages import speak
 from service.parts import Clock, Parts, build_parts, wall_clock
+from service.smart.assembly import add_smart_app
 from service.tracing import TracingMissingError, collector, tracer_of
 from service.try_routes import create_try_routes
 from service.web import create_pages
@@ -153,12 +154,9 @@ def create_app(
             safety_contact=settings.safety_contact,
         )
     )
-    app.register_blueprint(
-        create_nomogram_routes(
-            Calculator(parts.model, parts.advice.mode_now, parts.policy),
-            parts.switch.order,
-        )
-    )
+    calculator = Calculator(parts.model, parts.advice.mode_now, parts.policy)
+    app.register_blueprint(create_nomogram_routes(calculator, parts.switch.order))
+    add_smart_app(app, parts, settings, now, calculator=calculator, replays=replays)
     app.register_blueprint(create_card_routes(card, moment))
     app.register_blueprint(create_knowledge_routes(parts, settings))
     if settings.is_open:

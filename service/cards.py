@@ -7,7 +7,7 @@ from typing import Final, NamedTuple
 from cds_hooks import Capabilities, Card, Coding, Source
 from service.assessment import Assessment, OutputMode
 from service.detail import Standing, render_detail
-from service.frames import frames
+from service.frames import MEASUREMENTS, frames
 from service.handover import Handover
 from service.headlines import ASKING, Headline, Headlines
 from service.identities import Identities
@@ -129,7 +129,7 @@ class CardComposer:
             uuid=card_id,
             detail=written.detail,
             suggestions=tuple(offers) if headline.suggests else (),
-            asks=headline.topic in ASKING,
+            form=MEASUREMENTS if headline.topic in ASKING else None,
         )
         return (card,)
 

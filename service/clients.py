@@ -1,7 +1,9 @@
 """The register of EHR clients, with what it may say of this application."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from difflib import get_close_matches
+from functools import lru_cache
 from pathlib import Path
 from typing import Final
 
@@ -103,9 +105,17 @@ def capabilities_of(client: Client | None) -> Capabilities:
     Returns
     -------
     Capabilities
-        Its own, or those that every known client has.
+        Its own, or those that every known client has. It launches no app that it does
+        not know: without a registration of the app it takes no link of type ``smart``.
     """
-    return client.capabilities if client else _OF_NOBODY
+    if client is None:
+        return _OF_NOBODY
+    return client.capabilities if client.smart else _without_app(client.capabilities)
+
+
+@lru_cache(maxsize=64)
+def _without_app(own: Capabilities) -> Capabilities:
+    return replace(own, link_types=tuple(t for t in own.link_types if t != "smart"))
 
 
 def language_of(client: Client | None) -> str | None:

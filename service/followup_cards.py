@@ -10,7 +10,7 @@ from service.fhir.writing import written_in
 from service.followup import ChartView, Stage, Uncounted
 from service.followup_detail import ChartDetail, weeks
 from service.followup_drafts import BlockOrder, Draft, ProvisionalDiagnosis
-from service.frames import frames
+from service.frames import FOLLOW_UP, frames
 from service.identities import Identities
 from service.languages import ENGLISH
 from service.model.artifact import RiskModel
@@ -129,6 +129,7 @@ class ChartComposer:
             suggestions=tuple(
                 self._suggestion(offer, card_id, fhir_version) for offer in offers
             ),
+            form=FOLLOW_UP,
         )
         return (card,)
 

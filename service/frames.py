@@ -1,6 +1,6 @@
 """What one client gets of a card: the parts that it can show or carry out."""
 
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any, Final
@@ -8,12 +8,15 @@ from typing import Any, Final
 from cds_hooks import Capabilities, Card, Coding, Link, Source, Suggestion
 from cds_hooks.plaintext import plain_text
 
-__all__ = ["OVERRIDE_SYSTEM", "Frame", "FrameOf", "frames"]
+__all__ = ["FOLLOW_UP", "MEASUREMENTS", "OVERRIDE_SYSTEM", "Frame", "FrameOf", "frames"]
 
 #: HL7's categories of reasons for not following a recommendation, and two leaves.
 OVERRIDE_SYSTEM: Final = (
     "http://terminology.hl7.org/CodeSystem/non-adherence-reason-codes"
 )
+
+#: Forms of the SMART app that a card asks to be filled in; sent as ``appContext``.
+MEASUREMENTS, FOLLOW_UP = "measurements", "follow-up"
 
 #: Clients of one installation whose frames are kept; more of them only cost time.
 _CLIENTS_KEPT: Final = 64
@@ -30,17 +33,15 @@ class Frame:
     ----------
     capabilities : Capabilities
         What the client makes of a card.
-    links : tuple of Link
-        Those of a type that it shows.
-    asking_links : tuple of Link
-        The same, and where values can be entered, for a card that asks for some.
+    links : Mapping of str or None to tuple of Link
+        Those of a type that it shows, by the form that a card asks to be filled in;
+        None is for a card that asks for none.
     override_reasons : tuple of Coding
         None if it shows none.
     """
 
     capabilities: Capabilities
-    links: tuple[Link, ...]
-    asking_links: tuple[Link, ...]
+    links: Mapping[str | None, tuple[Link, ...]]
     override_reasons: tuple[Coding, ...]
 
     @property
@@ -57,7 +58,7 @@ class Frame:
         uuid: str,
         detail: str,
         suggestions: tuple[Suggestion, ...],
-        asks: bool = False,
+        form: str | None = None,
     ) -> Card:
         """
         Make a card for the client.
@@ -74,8 +75,8 @@ class Frame:
             GitHub Flavored Markdown, whatever the client shows.
         suggestions : tuple of Suggestion
             Only such as the client takes.
-        asks : bool, default False
-            Whether the card asks for values.
+        form : str or None, default None
+            `MEASUREMENTS` or `FOLLOW_UP`, where the card asks for them.
 
         Returns
         -------
@@ -92,7 +93,7 @@ class Frame:
             suggestions=suggestions,
             selection_behavior=behaviors[0] if suggestions else None,
             override_reasons=self.override_reasons,
-            links=self.asking_links if asks else self.links,
+            links=self.links[form],
         )
 
     def _written(self, detail: str) -> str | None:
@@ -121,22 +122,37 @@ def frames(words: Mapping[str, Any], public_url: str) -> FrameOf:
     callable
         Gives the frame of a client by its capabilities, and keeps it.
     """
-    links = (Link(label=words["link"]["model"], url=f"{public_url}/model"),)
-    entry = Link(label=words["link"]["nomogram"], url=f"{public_url}/nomogram")
+    own = (Link(label=words["link"]["model"], url=f"{public_url}/model"),)
+    nomogram = Link(label=words["link"]["nomogram"], url=f"{public_url}/nomogram")
     reasons = tuple(
         Coding(code, OVERRIDE_SYSTEM, display)
         for code, display in words["override"].items()
     )
 
-    def shown(all_links: tuple[Link, ...], types: Collection[str]) -> tuple[Link, ...]:
-        return tuple(link for link in all_links if link.type in types)
+    def app(form: str, capabilities: Capabilities) -> Link:
+        return Link(
+            label=words["link"][form],
+            url=f"{public_url}/smart/launch",
+            type="smart",
+            app_context=form if capabilities.app_context else None,
+        )
+
+    def links_of(capabilities: Capabilities) -> dict[str | None, tuple[Link, ...]]:
+        # Where values can be kept comes first, else where they can be tried.
+        has_app = "smart" in capabilities.link_types
+        asking = app(MEASUREMENTS, capabilities) if has_app else nomogram
+        following = (app(FOLLOW_UP, capabilities),) if has_app else ()
+        links = {None: own, MEASUREMENTS: (asking, *own), FOLLOW_UP: (*following, *own)}
+        return {
+            form: tuple(link for link in all_ if link.type in capabilities.link_types)
+            for form, all_ in links.items()
+        }
 
     @lru_cache(maxsize=_CLIENTS_KEPT)
     def frame_of(capabilities: Capabilities) -> Frame:
         return Frame(
             capabilities,
-            links=shown(links, capabilities.link_types),
-            asking_links=shown((entry, *links), capabilities.link_types),
+            links=links_of(capabilities),
             override_reasons=reasons if capabilities.override_reasons else (),
         )
 

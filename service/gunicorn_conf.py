@@ -41,7 +41,8 @@ keepalive = 5
 #: is a setting, SCNEN_PROXIES.
 forwarded_allow_ips = ""
 
-limit_request_line = 2048
+#: Room for the handle of a launch, or its code: some EHRs write 2 kB.
+limit_request_line = 8190
 limit_request_fields = 64
 #: Room for a large bearer token.
 limit_request_field_size = 16_384

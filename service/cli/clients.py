@@ -78,7 +78,12 @@ def check(*, file: Path, may_fetch: bool) -> None:  # numpydoc ignore=PR01
     click.echo(f"{file}: {count} client{'s' * (count != 1)}, no faults")
     for client in register:
         click.echo(f"\n{client.name}: {client.title} (preset {client.preset})")
-        parts = (_trust(client), _access(client), _cards(client.capabilities))
+        parts = (
+            _trust(client),
+            _access(client),
+            _cards(client.capabilities),
+            _app(client),
+        )
         write_facts(
             [
                 ("stage", _STAGES[client.stage]),
@@ -211,6 +216,18 @@ def _cards(can: Capabilities) -> Iterator[tuple[str, str]]:
     yield "links", links + (", with appContext" if can.app_context else "")
     yield "override", "reasons are shown" if can.override_reasons else "no reasons"
     yield "detail", can.detail
+
+
+def _app(client: Client) -> Iterator[tuple[str, str]]:
+    """Show how the SMART app is registered, without its secret."""
+    app = client.smart
+    if app is None:
+        yield "SMART app", "not registered: no links launch it"
+        return
+    proof = "a key" if app.key else "a secret" if app.secret else "nothing (public)"
+    yield "SMART app", f"client id {app.client_id}, proves itself by {proof}"
+    yield "", f"framed by {_listed(app.frame_ancestors, 'nobody')}"
+    yield "", "asks for leave to save" if app.writes else "only reads"
 
 
 def _open_questions(client: Client) -> Iterator[tuple[str, str]]:

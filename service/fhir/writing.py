@@ -23,6 +23,10 @@ def _references(values: list[Any]) -> list[Any]:
     return [{"reference": value} for value in values]
 
 
+def _same(value: Any) -> Any:  # noqa: ANN401 JSON
+    return value
+
+
 def _evidence(values: list[Any]) -> list[Any]:
     """Wrap the findings of a Condition, which R4 lists in groups."""
     return [each for group in values for each in _references(group["detail"])]
@@ -39,6 +43,7 @@ _IN_R5: Final[Mapping[str, Mapping[str, tuple[str, _Change]]]] = MappingProxyTyp
             "supportingInfo": ("supportingInfo", _references),
         },
         "Condition": {"evidence": ("evidence", _evidence)},
+        "Procedure": {"performedDateTime": ("occurrenceDateTime", _same)},
     }
 )
 

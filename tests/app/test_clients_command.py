@@ -233,7 +233,9 @@ def test_the_how_to_explains_every_field_and_no_other():
     given = set(client_fields(Known()))
     server = {"base_url", "version", "private_addresses", "also_known_as"}
     capabilities = {field.name for field in fields(Capabilities)}
-    assert sorted(tables) == sorted(given | server | capabilities)
+    app = {"client_id", "client_secret_file", "private_key_file", "key_id"}
+    app |= {"frame_ancestors", "writes"}
+    assert sorted(tables) == sorted(given | server | capabilities | app)
 
 
 def test_the_how_to_explains_every_refusal_and_no_other():

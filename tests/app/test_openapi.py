@@ -378,7 +378,8 @@ def test_no_feedback_that_the_document_allows_is_a_bad_request(case):
 def test_whatever_the_document_allows_is_answered_as_it_says(case):
     """Generated requests never find an answer that is not described."""
     answer = case.call_and_validate(checks=CHECKS)
-    assert answer.status_code != 401
+    # A session of the SMART app begins in an EHR: tests/smart has one.
+    assert answer.status_code != 401 or case.path.startswith("/smart/")
 
 
 @pytest.mark.server

@@ -44,6 +44,8 @@ PUBLIC = {
     "/nomogram/score": "scores what a person types, and keeps nothing (decision 52)",
     "/cds-services": "unless a setting says otherwise",
 }
+#: Where browsers come from an EHR: without what they bring there is only a refusal.
+LAUNCHED = {"/smart/launch", "/smart/callback"}
 #: What such a route is sent, where it takes more than its address.
 SENT = {"/nomogram/score": {"model": "liu-nomogram", "inputs": {}}}
 
@@ -201,7 +203,9 @@ def test_no_route_is_public_by_mistake(start):
         method = next(iter(rule.methods - {"HEAD", "OPTIONS"}), None)
         path = rule.rule.replace("<service_id>", "scnen-discharge")
         is_page = rule.endpoint.startswith("pages.")
-        if method and path not in set(PUBLIC) - {"/cds-services"} and not is_page:
+        if path in LAUNCHED:
+            assert client.get(path).status_code == 400
+        elif method and path not in set(PUBLIC) - {"/cds-services"} and not is_page:
             answer = client.open(path, method=method, json={})
             assert answer.status_code == 401, f"{method} {rule.rule}"
 

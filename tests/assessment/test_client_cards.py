@@ -12,11 +12,12 @@ from fhir.resources.servicerequest import ServiceRequest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from cds_hooks import Capabilities, Response, dump_response
+from cds_hooks import Capabilities, Response, SMARTApp, dump_response
 from cds_hooks.plaintext import plain_text
 from cds_hooks.register import PRESETS, preset
 from service.assessment import OutputMode
-from service.fhir.findings import Flag, Reason
+from service.clients import capabilities_of
+from service.fhir.findings import Flag, Missing, Reason
 from service.fhir.writing import written_in
 from service.followup import Stage
 from service.followup_cards import ChartComposer
@@ -118,8 +119,8 @@ def wire(card):
 
 @pytest.mark.parametrize("name", PRESETS)
 def test_card_of_each_preset_is_the_golden_one(card_of, chart, chart_composer, name):
-    """At discharge and in an opened chart, to the letter."""
-    can = preset(name).capabilities
+    """At discharge and in an opened chart, to the letter; no app is registered."""
+    can = capabilities_of(preset(name))
     (opened,) = chart_composer.compose(
         chart.meets_criteria(40).read(41), Subject("p1", "e1"), can
     )
@@ -347,3 +348,47 @@ class TestR5:
         resource = {"resourceType": "RiskAssessment", "status": "final"}
         assert written_in("R5", "RiskAssessment", resource) is resource
         assert written_in("R4", "ServiceRequest", resource) is resource
+
+
+APP = replace(preset("epic"), smart=SMARTApp("scnen"))
+
+
+def test_a_card_that_asks_links_to_the_app_where_it_is_registered(card_of, build):
+    """It saves what the nomogram forgets; the context says only which form."""
+    asking = build.vertebra(cement_ratio_percent=Missing(Reason.NOT_RECORDED))
+    first, last = wire(card_of(capabilities_of(APP), asking))["links"]
+    assert first["type"] == "smart"
+    assert first["url"].endswith("/smart/launch")
+    assert first["appContext"] == "measurements"
+    assert last["url"].endswith("/model")
+
+
+def test_a_client_without_app_context_gets_the_same_link(card_of, build):
+    """The form says where the other one is."""
+    asking = build.vertebra(cement_ratio_percent=Missing(Reason.NOT_RECORDED))
+    can = replace(capabilities_of(APP), app_context=False)
+    assert "appContext" not in wire(card_of(can, asking))["links"][0]
+
+
+def test_a_card_that_asks_links_to_the_nomogram_elsewhere(card_of, build):
+    """Also at a client that could launch an app, and knows none."""
+    asking = build.vertebra(cement_ratio_percent=Missing(Reason.NOT_RECORDED))
+    links = wire(card_of(capabilities_of(preset("epic")), asking))["links"]
+    assert [link["url"].rpartition("/")[2] for link in links] == ["nomogram", "model"]
+
+
+def test_a_card_with_a_number_links_to_no_form(card_of):
+    """Nothing is to be entered."""
+    (link,) = wire(card_of(capabilities_of(APP)))["links"]
+    assert link["url"].endswith("/model")
+
+
+def test_a_card_of_the_chart_links_to_the_follow_up(chart, chart_composer):
+    """Where the app is registered; else to nothing to be filled in."""
+    view = chart.meets_criteria(40).read(41)
+    for client, forms in ((APP, ["follow-up"]), (preset("epic"), [])):
+        (card,) = chart_composer.compose(
+            view, Subject("p1", "e1"), capabilities_of(client)
+        )
+        links = wire(card)["links"]
+        assert [each["appContext"] for each in links if "appContext" in each] == forms

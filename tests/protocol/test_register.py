@@ -135,9 +135,15 @@ clients:
       override_reasons: no
       detail: none
     sends_prefetch: off
+    smart:
+      client_id: scnen
+      client_secret_file: secret
+      frame_ancestors: ["https://EHR.example.org"]
+      writes: no
     site: {angle_signs: signed, is_pilot: true}
     notes: [Asked on Monday.]
 """
+    (tmp_path / "secret").write_text("hush\n")
     fingerprint = ":".join(["AB"] * 32)
     (client,) = load(text % fingerprint)
     assert client.title == "North Hospital"
@@ -167,6 +173,11 @@ clients:
     assert (can.link_types, can.app_context) == (("smart",), False)
     assert (can.override_reasons, can.detail) == (False, "none")
     assert client.sends_prefetch is False
+    app = client.smart
+    assert (app.client_id, app.secret, app.key) == ("scnen", "hush", None)
+    assert (app.frame_ancestors, app.writes) == (("https://ehr.example.org",), False)
+    assert (app.is_confidential, app.is_framed) == (True, True)
+    assert "hush" not in repr(client)
     assert client.site == {"angle_signs": "signed", "is_pilot": True}
     assert client.notes == (*preset("epic").notes, "Asked on Monday.")
 
@@ -1043,3 +1054,104 @@ def test_an_empty_register_knows_nobody():
     assert list(ClientRegister()) == []
     assert ClientRegister().at_fhir_server("https://e.example") is None
     assert FHIRServer("https://e.example").version == "R4"
+
+
+#: A client with a server, from which an app could be launched.
+SERVED = {"fhir_servers": [{"base_url": "https://e.example/fhir"}]}
+PEM = "-----BEGIN PRIVATE KEY-----\nAAAA\n-----END PRIVATE KEY-----\n"
+
+
+def test_an_app_may_have_a_key_in_place_of_a_secret(load, tmp_path):
+    """Named, so that the EHR finds it in the key set that it was given."""
+    (tmp_path / "key.pem").write_text(PEM)
+    smart = {"client_id": "a", "private_key_file": "key.pem", "key_id": "k1"}
+    (client,) = load(north(**SERVED, smart=smart))
+    assert (client.smart.key, client.smart.key_id) == (PEM.strip(), "k1")
+    assert client.smart.secret is None
+    assert "AAAA" not in repr(client)
+
+
+def test_an_app_needs_only_a_client_id(load):
+    """Then it is a public client, by itself, that asks for leave to write."""
+    (client,) = load(north(**SERVED, smart={"client_id": "a"}))
+    assert not client.smart.is_confidential
+    assert not client.smart.is_framed
+    assert client.smart.writes
+
+
+@pytest.mark.parametrize(
+    ("smart", "field", "told"),
+    [
+        ({}, "smart", "client_id"),
+        ({"client_id": "a", "secret": "x"}, "smart.secret", "is unknown"),
+        (
+            {"client_id": "a", "client_secret_file": "none"},
+            "smart.client_secret_file",
+            "cannot be read",
+        ),
+        (
+            {"client_id": "a", "client_secret_file": "empty"},
+            "smart.client_secret_file",
+            "holds no secret",
+        ),
+        (
+            {"client_id": "a", "client_secret_file": "binary"},
+            "smart.client_secret_file",
+            "holds no secret",
+        ),
+        (
+            {"client_id": "a", "client_secret_file": 7},
+            "smart.client_secret_file",
+            "is no text",
+        ),
+        (
+            {"client_id": "a", "private_key_file": "secret", "key_id": "k"},
+            "smart.private_key_file",
+            "holds no private key",
+        ),
+        ({"client_id": "a", "key_id": "k"}, "smart", "names a key without key_id"),
+        ({"client_id": "a", "private_key_file": "key"}, "smart", "without key_id"),
+        (
+            {
+                "client_id": "a",
+                "client_secret_file": "secret",
+                "private_key_file": "key",
+                "key_id": "k",
+            },
+            "smart",
+            "names a secret and a key",
+        ),
+        (
+            {"client_id": "a", "frame_ancestors": ["http://localhost:3000"]},
+            "smart.frame_ancestors[0]",
+            "is not https",
+        ),
+        (
+            {"client_id": "a", "frame_ancestors": ["https://e.example/path"]},
+            "smart.frame_ancestors[0]",
+            "is more than an origin",
+        ),
+    ],
+    ids=str,
+)
+def test_an_app_that_cannot_be_launched_is_refused(
+    faults, tmp_path, smart, field, told
+):
+    """Each fault at its place; no secret is repeated."""
+    (tmp_path / "secret").write_text("hush")
+    (tmp_path / "key").write_text(PEM)
+    (tmp_path / "empty").write_text(" \n")
+    (tmp_path / "binary").write_bytes(b"\xff\xfe")
+    fault = faults(north(**SERVED, smart=smart))[0]
+    assert fault.field == f"clients[0].{field}"
+    assert told in fault.problem
+    assert "hush" not in f"{fault.problem} {fault.remedy}"
+
+
+def test_an_app_without_a_server_is_refused(faults):
+    """Nobody could launch it."""
+    (fault,) = faults(north(smart={"client_id": "a"}))
+    assert (fault.field, "has no FHIR server" in fault.problem) == (
+        "clients[0].smart",
+        True,
+    )

@@ -12,23 +12,27 @@
     tunnel                or through a proxy
     breaker, deadline, limits, faults
 
-It knows the protocol's prefetch and FHIR's JSON, nothing of rules, cards or Flask.
+Whoever writes asks once, by `FHIRAccess.exchange`. The package knows the protocol's
+prefetch and FHIR's JSON, nothing of rules, cards or Flask.
 """
 
 from service.fhir.client.access import FHIRAccess
 from service.fhir.client.asking import Waiting
 from service.fhir.client.bearer import Bearer
-from service.fhir.client.faults import Fault
+from service.fhir.client.faults import Fault, FHIRError
 from service.fhir.client.fetching import Fetched, FHIRClient, Look
 from service.fhir.client.limits import Limits
+from service.fhir.client.transport import Reply
 
 __all__ = [
     "Bearer",
     "FHIRAccess",
     "FHIRClient",
+    "FHIRError",
     "Fault",
     "Fetched",
     "Limits",
     "Look",
+    "Reply",
     "Waiting",
 ]

@@ -2,7 +2,7 @@
 
 import ssl
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from ipaddress import IPv4Network, IPv6Network
 from threading import Lock
@@ -12,12 +12,14 @@ from cds_hooks.addresses import host_of
 from service.fhir.client.asking import Waiting
 from service.fhir.client.bearer import Bearer
 from service.fhir.client.breaker import Breaker
+from service.fhir.client.deadline import Deadline
 from service.fhir.client.fetching import FHIRClient
 from service.fhir.client.limits import Limits
 from service.fhir.client.resolver import AddressRule, LookUp, Resolver, look_up
+from service.fhir.client.room import Room
 from service.fhir.client.sockets import tls_context
 from service.fhir.client.targets import Base
-from service.fhir.client.transport import Transport
+from service.fhir.client.transport import Reply, Request, Transport
 from service.fhir.client.tunnel import PROXY_RULE, proxy_at
 
 __all__ = ["FHIRAccess"]
@@ -28,6 +30,8 @@ _Origin = tuple[str, str, int]
 
 #: Servers kept in mind. Registered ones are few; in open mode callers name them.
 _MOST_SERVERS: Final = 64
+#: Most of one answer beside those of a client: settings, keys, a token, what was saved.
+_MOST_BYTES: Final = 1024 * 1024
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,15 +133,8 @@ class FHIRAccess:
         ValueError
             If the base is no URL to be used with a token.
         """
-        key = (base_url, private_addresses)
         with self._lock:
-            server = self._servers.get(key)
-            if server is None:
-                server = self._servers[key] = self._open(*key)
-            self._servers.move_to_end(key)
-            if len(self._servers) > _MOST_SERVERS:
-                _, oldest = self._servers.popitem(last=False)
-                oldest.transport.close()
+            server = self._server((base_url, private_addresses))
             breaker = self._breaker(server.origin)
         return FHIRClient(
             server.base,
@@ -147,6 +144,55 @@ class FHIRAccess:
             self._limits,
             self._waiting,
         )
+
+    def exchange(
+        self,
+        base_url: str,
+        private_addresses: tuple[Network, ...] = (),
+        *,
+        path: str = "",
+        method: str = "GET",
+        headers: Mapping[str, str] | None = None,
+        body: bytes | None = None,
+    ) -> Reply:
+        """
+        Ask once at one address, which is vetted as a server's is.
+
+        No retry and no breaker: a person waits, and is told what came of it.
+
+        Parameters
+        ----------
+        base_url : str
+            Without a query; https, or http on this machine in open mode.
+        private_addresses : tuple of ip_network, optional
+            Networks that are not public and in which it may stand.
+        path : str, default ""
+            Below it; written here, never by a caller.
+        method : str, default "GET"
+            Whatever changes something is sent once, over a connection of its own.
+        headers : Mapping, optional
+            Headers.
+        body : bytes, optional
+            Body.
+
+        Returns
+        -------
+        Reply
+            The answer, whatever its status; no redirect is followed.
+
+        Raises
+        ------
+        FHIRError
+            If there is none, or none that could be read.
+        ValueError
+            If that is no address to be used.
+        """
+        with self._lock:
+            server = self._server((base_url, private_addresses))
+        target = server.base.target(path) if path else server.base.path or "/"
+        request = Request(method, target, headers or {}, body, method == "GET")
+        deadline = Deadline(self._limits.total_s, self._waiting.clock)
+        return server.transport.exchange(request, deadline, Room(_MOST_BYTES))
 
     def close(self) -> None:
         """Close all connections."""
@@ -163,6 +209,16 @@ class FHIRAccess:
     def __exit__(self, *_: object) -> None:
         """Close all connections."""
         self.close()
+
+    def _server(self, key: tuple[str, tuple[Network, ...]]) -> _Server:
+        server = self._servers.get(key)
+        if server is None:
+            server = self._servers[key] = self._open(*key)
+        self._servers.move_to_end(key)
+        if len(self._servers) > _MOST_SERVERS:
+            _, oldest = self._servers.popitem(last=False)
+            oldest.transport.close()
+        return server
 
     def _open(self, base_url: str, listed: tuple[Network, ...]) -> _Server:
         base = Base.parse(base_url)

@@ -71,12 +71,15 @@ class Request:
         Never shown: the token is in it.
     body : bytes or None
         For ``POST``.
+    may_repeat : bool
+        Whether it changes nothing: a read or a search.
     """
 
     method: str
     target: str = field(repr=False)
     headers: Mapping[str, str] = field(repr=False)
     body: bytes | None = field(default=None, repr=False)
+    may_repeat: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,8 +93,8 @@ class Reply:
         HTTP status.
     content_type : str
         As sent; empty if it was not.
-    retry_after : str
-        As sent; empty if it was not.
+    retry_after, location : str
+        As sent; empty if they were not.
     body : bytes
         Uncompressed. That of a refusal is empty if it could not be read.
     """
@@ -100,6 +103,7 @@ class Reply:
     content_type: str
     retry_after: str
     body: bytes = field(repr=False)
+    location: str = field(default="", repr=False)
 
 
 class _Connection(HTTPConnection):
@@ -168,8 +172,8 @@ class Transport:
         Parameters
         ----------
         request : Request
-            A read or a search: it is sent twice if a kept connection turns out to have
-            been closed meanwhile.
+            One that may be repeated is sent twice if a kept connection turns out to
+            have been closed meanwhile; any other goes over a new connection, once.
         deadline : Deadline
             When everything ends.
         room : Room
@@ -191,7 +195,7 @@ class Transport:
             raise FHIRError(_fault_of(error)) from None
 
     def _exchange(self, request: Request, deadline: Deadline, room: Room) -> Reply:
-        kept = self._kept()
+        kept = self._kept() if request.may_repeat else None
         if kept is not None:
             try:
                 return self._converse(kept, request, deadline, room)
@@ -314,6 +318,7 @@ def _reply(
         header("content-type", ""),
         header("retry-after", ""),
         body,
+        header("location", ""),
     )
     return reply, is_whole and _can_follow(response)
 

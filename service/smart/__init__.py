@@ -1,0 +1,26 @@
+"""The SMART app: launched from an EHR, it enters what no record holds, and saves it.
+
+::
+
+    launches       which EHR launches, and where its authorisation server is
+    authorisation  code flow with PKCE: the way there, and the tokens on the way back
+    assertions     the proof of an app that has a key
+    identities     whether an id token is true, and who the clinician is
+    scopes         what leave is asked for, and what was given
+    sessions       sealed, so that nothing of them is kept on the server
+    cookies        where they are kept, and for whom
+    questionnaires the forms as data: words, limits, answers
+    charts         what the patient's record says already, read as a hook call reads it
+    measurements   the form of the values: what is open, and the assessment
+    entries        what of it is written
+    follow_up      the form of a visit: what is written
+    resources      the answers as Observations, a Procedure and their Provenance
+    saving         one transaction, or one by one with an honest account
+    door           who is let in, and what others are answered
+    routes         launch and callback
+    pages          the forms, and what they send
+    assembly       all of it, from the parts of the service
+    refusals       why something goes no further, in plain words
+
+A token is in memory for the length of one request, and in the browser only sealed.
+"""

@@ -1,0 +1,169 @@
+"""The SMART app, put together from the parts of the service."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+
+from flask import Blueprint, Flask
+
+from cds_hooks import Client
+from cds_hooks.trust import ReplayStore
+from service.calculator import Calculator
+from service.calculator_answer import CalculatorAnswer
+from service.clients import capabilities_of, language_of
+from service.config import Settings, SettingsError
+from service.fhir.client import Limits
+from service.model.scoring import Score
+from service.orders import Subject
+from service.parts import Clock, Parts
+from service.readers import open_access, record_readers
+from service.smart.assertions import assertion
+from service.smart.charts import Chart, Charts
+from service.smart.door import Door
+from service.smart.follow_up import FollowUpForm
+from service.smart.launches import EHR
+from service.smart.measurements import MeasurementForm
+from service.smart.pages import Desk, create_smart_pages
+from service.smart.routes import create_smart_routes
+from service.smart.sessions import Seal, Session
+from service.store.faults import StoreError
+from service.store.store import Store
+from service.wording import Wording
+
+__all__ = ["add_smart_app"]
+
+#: Of one exchange: a person waits, and a worker with him. All that a press of a button
+#: asks of servers ends before the worker is taken for dead (`service.gunicorn_conf`).
+_LIMITS = Limits(total_s=4, connect_s=2, read_s=4)
+
+
+def add_smart_app(
+    app: Flask,
+    parts: Parts,
+    settings: Settings,
+    clock: Clock,
+    *,
+    calculator: Calculator,
+    replays: ReplayStore | None,
+) -> None:
+    """
+    Add the routes of the SMART app.
+
+    Parameters
+    ----------
+    app : flask.Flask
+        The application.
+    parts : Parts
+        The parts of the service.
+    settings : Settings
+        The settings.
+    clock : callable
+        The time, with its zone.
+    calculator : Calculator
+        Scores what is entered.
+    replays : ReplayStore or None
+        Remembers launches that were used.
+
+    Raises
+    ------
+    SettingsError
+        If the private key of a client cannot sign.
+    """
+    _check_keys(parts)
+    access = open_access(settings, _LIMITS)
+    # Whoever ends an application closes both.
+    app.extensions["scnen_smart"] = access
+    open_client = parts.open_client if settings.is_open else None
+    door = Door(
+        register=parts.clients,
+        open_client=open_client,
+        access=access,
+        seal=Seal(settings.secret_key),
+        replays=replays,
+        clock=clock,
+        public_url=settings.public_url,
+        order=parts.switch.order,
+    )
+    for routes in _routes(door, parts, settings, calculator):
+        app.register_blueprint(routes)
+
+
+def _routes(
+    door: Door, parts: Parts, settings: Settings, calculator: Calculator
+) -> tuple[Blueprint, Blueprint]:
+    _, reader = record_readers(settings, parts.terminology, parts.access)
+    desk = Desk(
+        charts=Charts(reader, parts.advice.assessors, parts.access, door.clock),
+        measurements=MeasurementForm(
+            calculator,
+            CalculatorAnswer(settings.locale),
+            Wording(settings.locale),
+            parts.policy.windows,
+        ),
+        follow_up=FollowUpForm(parts.policy.chart.findings_from_days),
+        canonical_base=settings.canonical_base,
+        secret_key=settings.secret_key.encode(),
+        standing=_standing(parts, is_open=settings.is_open),
+        keep_outcome=_keeper(parts.store),
+        is_shown=lambda client: settings.is_open or client.stage == "live",
+    )
+    return create_smart_routes(door), create_smart_pages(door, desk)
+
+
+def _check_keys(parts: Parts) -> None:
+    """Find a key that cannot sign at start, not when somebody waits."""
+    for client in parts.clients:
+        if client.smart is not None and client.smart.key is not None:
+            try:
+                assertion(client.smart, "https://example.org", 0)
+            except ValueError as error:
+                raise SettingsError(
+                    f"SCNEN_CLIENTS_FILE: client {client.name}, smart.{error}."
+                    " Give a PEM file with an RSA or a P-384 key."
+                ) from None
+
+
+def _standing(parts: Parts, *, is_open: bool) -> Callable[[Chart, EHR, Session], str]:
+    """Say what a hook call would say now: the proof that what was saved is read."""
+
+    def say(chart: Chart, ehr: EHR, session: Session) -> str:
+        lacking = [
+            each
+            for each in chart.assessment.vertebrae
+            if not isinstance(each.score, Score)
+        ]
+        if not (is_open or ehr.client.stage == "live"):
+            return "Values are still missing." if lacking else "All values are there."
+        cards = parts.advice.composers[language_of(ehr.client)].compose(
+            chart.assessment,
+            Subject(session.patient, session.encounter),
+            replace(capabilities_of(ehr.client), detail="gfm"),
+            chart.fhir_version,
+        )
+        if cards:
+            return cards[0].summary
+        return "All values are there; the policy gives no card. That is not “no risk”."
+
+    return say
+
+
+def _keeper(
+    store: Store | None,
+) -> Callable[[Client, str, Mapping[str, str | None]], str]:
+    """Keep outcomes under the tenant under which calls of the client are recorded."""
+
+    def keep(client: Client, patient: str, outcome: Mapping[str, str | None]) -> str:
+        if store is None or len(client.tenants) > 1:
+            return "Outcome: not kept by this service."
+        tenant = next(iter(client.tenants), client.name)
+        row = {"tenant": tenant, "patient_id": patient, **outcome}
+        try:
+            (kept,) = store.keep_outcomes([row], recorded_by="smart-app")
+        except StoreError:
+            return "Outcome: not kept, the store of this service failed."
+        if not isinstance(kept, bool):
+            return "Outcome: not kept, no assessment of this patient is stored here."
+        return (
+            f"Outcome kept: {outcome['outcome']}." if kept else "Outcome: kept before."
+        )
+
+    return keep

@@ -1,0 +1,113 @@
+"""What the form of the measurements writes: Observations that the extraction reads."""
+
+from collections.abc import Iterator, Mapping
+from typing import Final
+
+from cds_hooks import BadRequest
+from service.fhir.findings import Missing, OperatedVertebra
+from service.fhir.places import LUMBAR, PLACES, THORACIC, segment_of
+from service.smart.measurements import MeasurementForm
+from service.smart.questionnaires import Answers, Form
+from service.smart.resources import Author, Draft, quantity
+from service.wording import format_number
+
+__all__ = ["entries"]
+
+_LEVEL: Final = "fracture-segment"
+_ANGLES: Final = frozenset({"cobb-preoperative", "cobb-postoperative"})
+#: The film on which each value is measured.
+_FILMS: Final[Mapping[str, str]] = {
+    "cobb-preoperative": "film-preoperative",
+    "cobb-postoperative": "film-postoperative",
+    "cement-ratio-ap": "film-postoperative",
+}
+
+
+def entries(
+    form: MeasurementForm,
+    answers: Answers,
+    vertebra: OperatedVertebra,
+    author: Author,
+    *,
+    is_kyphosis_negative: bool,
+) -> list[Draft]:
+    """
+    Write the answers to what is open.
+
+    Parameters
+    ----------
+    form : MeasurementForm
+        Tells what is open.
+    answers : Mapping
+        Checked answers.
+    vertebra : OperatedVertebra
+        The vertebra, as the record has it now.
+    author : Author
+        Who measured, and of whom.
+    is_kyphosis_negative : bool
+        Whether the site writes kyphosis as a negative angle.
+
+    Returns
+    -------
+    list of Draft
+        What the record knows by now is left out.
+
+    Raises
+    ------
+    BadRequest
+        If a value has no film, or the record contradicts the level.
+    """
+    standings = form.standings(vertebra)
+    given = {name: said for name, said in answers.items() if standings[name].is_open}
+    level = vertebra.level or given.get(_LEVEL)
+    drafts = []
+    if _LEVEL in given:
+        _check_level(str(level), vertebra)
+        drafts.append(_level(form.form, str(level), _day(given, vertebra), author))
+    sign = -1 if is_kyphosis_negative else 1
+    site = {"bodySite": author.concept(str(level))} if level else {}
+    for name, number, day in _measured(given):
+        item = form.form.item(name)
+        value = (number * sign or 0.0) if name in _ANGLES else number
+        label = f"{item.text}: {format_number(number)} {item.unit}, {day}"
+        said = {"valueQuantity": quantity(value, item.unit, item.ucum), **site}
+        label = f"{label}, {level}" if level else label
+        drafts.append(author.observation(label, name, when=day, elements=said))
+    return drafts
+
+
+def _level(form: Form, level: str, day: str, author: Author) -> Draft:
+    label = f"{form.item(_LEVEL).text}: {level}"
+    said = {"valueCodeableConcept": author.concept(level)}
+    return author.observation(label, _LEVEL, when=day, elements=said)
+
+
+def _check_level(level: str, vertebra: OperatedVertebra) -> None:
+    """Refuse a level that the record contradicts: it would block the score."""
+    segment = vertebra.segment
+    if isinstance(segment, Missing) or segment_of(PLACES[level]) == segment.value:
+        return
+    levels = THORACIC if segment.value == "thoracic" else LUMBAR
+    raise BadRequest(
+        f"answers.{_LEVEL}: the record says that the fracture is {segment.value}; must"
+        f" be one of {', '.join(name for name in PLACES if name in levels)}"
+    )
+
+
+def _measured(given: Answers) -> Iterator[tuple[str, float, str]]:
+    """Give each value with the day of its film: without it nobody could use it."""
+    for name, film in _FILMS.items():
+        if name in given:
+            if film not in given:
+                raise BadRequest(f"answers.{film}: must be answered, for {name}")
+            yield name, float(given[name]), str(given[film])
+
+
+def _day(given: Answers, vertebra: OperatedVertebra) -> str:
+    """A level is of the last film, else of the operation's day."""
+    films = [
+        str(given[each]) for each in dict.fromkeys(_FILMS.values()) if each in given
+    ]
+    if not films and vertebra.operation.day is None:
+        raise BadRequest("answers.film-postoperative: must be answered, for the level")
+    return films[-1] if films else str(vertebra.operation.day)

@@ -1,0 +1,308 @@
+"""Writing to the record: one transaction, or one by one with an honest account."""
+
+import re
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from enum import StrEnum
+from types import MappingProxyType
+from typing import Any, Final
+
+import orjson
+
+from service.fhir.client import Fault, FHIRAccess, FHIRError, Reply
+from service.fhir.client.deadline import Deadline
+from service.smart.launches import EHR
+from service.smart.resources import Draft
+
+__all__ = ["Account", "Trouble", "Writer"]
+
+#: Seconds after which no further part is begun.
+_TOGETHER_S: Final = 3.0
+_FHIR_JSON: Final = "application/fhir+json"
+_CREATED: Final = 201
+_OK: Final = 200
+_LOCATION: Final = re.compile(
+    r"(?:.*/)?([A-Z][A-Za-z]+/[A-Za-z0-9._-]+)(?:/_history/.*)?"
+)
+
+
+class Trouble(StrEnum):
+    """Why something was not saved: a closed list, for tests and for the words."""
+
+    NO_LEAVE = "no-leave"
+    EXPIRED = "expired"
+    NOT_SUPPORTED = "not-supported"
+    NOT_UNIQUE = "not-unique"
+    INVALID = "invalid"
+    SERVER = "server"
+    UNKNOWN = "unknown"
+    NOT_TRIED = "not-tried"
+
+
+#: What the clinician reads.
+_WORDS: Final[Mapping[Trouble, str]] = MappingProxyType(
+    {
+        Trouble.NO_LEAVE: "the record system gives no leave to write this",
+        Trouble.EXPIRED: "the session is over; open the form again",
+        Trouble.NOT_SUPPORTED: "the record system does not take such entries from here",
+        Trouble.NOT_UNIQUE: "the record system refused it because of entries that are"
+        " there already; look into the chart",
+        Trouble.INVALID: "the record system refused it as it was written",
+        Trouble.SERVER: "the record system failed",
+        Trouble.UNKNOWN: "the record system did not answer in time: it may be saved or"
+        " not; look into the chart. Saving again saves nothing twice",
+        Trouble.NOT_TRIED: "not tried, because of what came before",
+    }
+)
+_BY_STATUS: Final[Mapping[int, Trouble]] = MappingProxyType(
+    {
+        401: Trouble.EXPIRED,
+        403: Trouble.NO_LEAVE,
+        404: Trouble.NOT_SUPPORTED,
+        405: Trouble.NOT_SUPPORTED,
+        409: Trouble.NOT_UNIQUE,
+        412: Trouble.NOT_UNIQUE,
+        501: Trouble.NOT_SUPPORTED,
+    }
+)
+#: After these the next one would fare no better.
+_FINAL: Final = frozenset(
+    {Trouble.EXPIRED, Trouble.NO_LEAVE, Trouble.SERVER, Trouble.UNKNOWN}
+)
+#: Faults before anything was sent.
+_UNSENT: Final = frozenset({Fault.REFUSED_ADDRESS, Fault.TLS, Fault.PROXY})
+
+
+@dataclass(slots=True)
+class Account:
+    """
+    What became of each draft.
+
+    Attributes
+    ----------
+    saved : list of str
+        Labels of what is in the record now.
+    already : list of str
+        Labels of what was there before, by an earlier press.
+    failed : list of (str, Trouble)
+        Labels of what is not, or maybe not, and why.
+    has_provenance : bool
+        Whether the Provenance was saved as well.
+    """
+
+    saved: list[str] = field(default_factory=list)
+    already: list[str] = field(default_factory=list)
+    failed: list[tuple[str, Trouble]] = field(default_factory=list)
+    has_provenance: bool = False
+
+    def told(self) -> dict[str, Any]:
+        """
+        Write it for the page.
+
+        Returns
+        -------
+        dict
+            JSON: labels, and for each failure its reason in plain words.
+        """
+        return {
+            "saved": self.saved,
+            "already": self.already,
+            "failed": [
+                {"label": label, "why": _WORDS[why], "trouble": why.value}
+                for label, why in self.failed
+            ],
+            "provenance": self.has_provenance,
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class Writer:
+    """
+    Write with the token of one session.
+
+    Attributes
+    ----------
+    access : FHIRAccess
+        The way to the server.
+    ehr : EHR
+        Whose server.
+    token : str
+        Access token.
+    deadline : Deadline
+        After it nothing more is begun.
+    """
+
+    access: FHIRAccess
+    ehr: EHR
+    token: str = field(repr=False)
+    deadline: Deadline = field(default_factory=lambda: Deadline(_TOGETHER_S))
+
+    def save(
+        self,
+        drafts: Sequence[Draft],
+        provenance: Callable[[Sequence[str]], dict[str, Any]] | None,
+    ) -> Account:
+        """
+        Save drafts, each at most once, however often this is called.
+
+        Parameters
+        ----------
+        drafts : sequence of Draft
+            What to create. One may be named by others by its `full_url`; then it comes
+            before them.
+        provenance : callable or None
+            Makes the Provenance of some references; None where there is no leave.
+
+        Returns
+        -------
+        Account
+            What became of each. In a transaction all are saved or none.
+        """
+        if self._takes_transactions():
+            return self._together(drafts, provenance)
+        return self._one_by_one(drafts, provenance)
+
+    def _takes_transactions(self) -> bool:
+        try:
+            reply = self._send("GET", "metadata")
+            said = orjson.loads(reply.body)
+            return reply.status == _OK and any(
+                each.get("code") == "transaction"
+                for rest in said["rest"]
+                for each in rest.get("interaction", ())
+            )
+        except (FHIRError, ValueError, KeyError, TypeError, AttributeError):
+            return False
+
+    def _together(
+        self,
+        drafts: Sequence[Draft],
+        provenance: Callable[[Sequence[str]], dict[str, Any]] | None,
+    ) -> Account:
+        entries = [
+            {
+                "fullUrl": draft.full_url,
+                "resource": draft.resource,
+                "request": {
+                    "method": "POST",
+                    "url": draft.kind,
+                    "ifNoneExist": draft.condition,
+                },
+            }
+            for draft in drafts
+        ]
+        if provenance is not None:
+            made = provenance([draft.full_url for draft in drafts])
+            request = {"method": "POST", "url": "Provenance"}
+            entries.append({"resource": made, "request": request})
+        bundle = {"resourceType": "Bundle", "type": "transaction", "entry": entries}
+        reply, trouble = self._post("", bundle)
+        if trouble is not None:
+            return Account(failed=[(draft.label, trouble) for draft in drafts])
+        statuses = _statuses(reply)
+        if len(statuses) != len(entries):
+            return Account(failed=[(d.label, Trouble.UNKNOWN) for d in drafts])
+        account = Account(has_provenance=provenance is not None)
+        for draft, status in zip(drafts, statuses, strict=False):
+            told = account.saved if status == _CREATED else account.already
+            told.append(draft.label)
+        return account
+
+    def _one_by_one(
+        self,
+        drafts: Sequence[Draft],
+        provenance: Callable[[Sequence[str]], dict[str, Any]] | None,
+    ) -> Account:
+        account, is_over = Account(), False
+        names: dict[str, str] = {}
+        for draft in drafts:
+            resource = _resolved(draft.resource, names)
+            if is_over or resource is None or not self.deadline.has(0.0):
+                account.failed.append((draft.label, Trouble.NOT_TRIED))
+                continue
+            reply, trouble = self._post(draft.kind, resource, draft.condition)
+            if trouble is not None:
+                account.failed.append((draft.label, trouble))
+                is_over = trouble in _FINAL
+                continue
+            is_new = reply is not None and reply.status == _CREATED
+            (account.saved if is_new else account.already).append(draft.label)
+            if reply is not None and (name := _reference(reply, draft.kind)):
+                names[draft.full_url] = name
+        is_in_time = self.deadline.has(0.0)
+        if provenance is not None and names and account.saved and is_in_time:
+            _, trouble = self._post("Provenance", provenance(list(names.values())))
+            account.has_provenance = trouble is None
+        return account
+
+    def _post(
+        self, path: str, resource: Mapping[str, Any], condition: str | None = None
+    ) -> tuple[Reply | None, Trouble | None]:
+        headers = {"If-None-Exist": condition} if condition else {}
+        try:
+            reply = self._send("POST", path, orjson.dumps(resource), headers)
+        except FHIRError as error:
+            is_unsent = error.fault in _UNSENT
+            return None, Trouble.SERVER if is_unsent else Trouble.UNKNOWN
+        if reply.status in {_OK, _CREATED}:
+            return reply, None
+        by_hundred = Trouble.SERVER if reply.status // 100 == 5 else Trouble.INVALID  # noqa: PLR2004 server errors
+        return None, _BY_STATUS.get(reply.status, by_hundred)
+
+    def _send(
+        self,
+        method: str,
+        path: str,
+        body: bytes | None = None,
+        headers: Mapping[str, str] | None = None,
+    ) -> Reply:
+        sent = {
+            "Accept": _FHIR_JSON,
+            "Authorization": f"Bearer {self.token}",
+            "User-Agent": "scnen-cds",
+            **(headers or {}),
+        }
+        if body is not None:
+            sent |= {"Content-Type": _FHIR_JSON, "Prefer": "return=representation"}
+        return self.access.exchange(
+            self.ehr.base_url,
+            self.ehr.private_addresses,
+            path=path,
+            method=method,
+            headers=sent,
+            body=body,
+        )
+
+
+def _statuses(reply: Reply | None) -> list[int]:
+    """Read what became of each entry of a transaction."""
+    try:
+        bundle = orjson.loads(reply.body if reply else b"")
+        return [int(each["response"]["status"][:3]) for each in bundle["entry"]]
+    except (ValueError, KeyError, TypeError):
+        return []
+
+
+def _reference(reply: Reply, kind: str) -> str | None:
+    """Tell the name that a server gave, by its header or by what it sent back."""
+    match = _LOCATION.fullmatch(reply.location)
+    if match and match[1].startswith(f"{kind}/"):
+        return match[1]
+    try:
+        identifier = orjson.loads(reply.body)["id"]
+    except (ValueError, KeyError, TypeError):
+        return None
+    return f"{kind}/{identifier}" if isinstance(identifier, str) else None
+
+
+def _resolved(
+    resource: Mapping[str, Any], names: Mapping[str, str]
+) -> Mapping[str, Any] | None:
+    """Write the names of what was saved before; None where that was not saved."""
+    part_of = [each["reference"] for each in resource.get("partOf", ())]
+    if not part_of:
+        return resource
+    found = [names[each] for each in part_of if each in names]
+    if len(found) < len(part_of):
+        return None
+    return {**resource, "partOf": [{"reference": each} for each in found]}

@@ -1,0 +1,248 @@
+"""A whole entry in a real browser: launched, typed, assessed, saved, scored."""
+
+import re
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import expect
+
+from service.local_server import local_server
+
+from .conftest import CHROMIUM
+
+pytestmark = [pytest.mark.browser, pytest.mark.tool, pytest.mark.server]
+
+WCAG = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"]
+#: Keystroke-level model (Card, Moran, Newell 1980): seconds for a key of an average
+#: typist, for pointing and pressing, for moving a hand, for thinking before a field.
+KEY_S, POINT_S, HOME_S, THINK_S = 0.28, 1.3, 0.4, 1.35
+
+
+@pytest.fixture(scope="module")
+def url():
+    """The service with two workers: whichever answers knows the session."""
+    with local_server() as address:
+        yield address
+
+
+@pytest.fixture(scope="module")
+def chromium():
+    """Debian's Chromium."""
+    playwright = pytest.importorskip("playwright.sync_api")
+    if CHROMIUM is None:
+        pytest.skip("needs Debian's package chromium")
+    with playwright.sync_playwright() as running:
+        browser = running.chromium.launch(
+            executable_path=CHROMIUM, args=["--no-sandbox"]
+        )
+        yield browser
+        browser.close()
+
+
+@pytest.fixture
+def launch(chromium, url, ehr):
+    """Open the form as a clinician does: from the chart, with one click of leave."""
+    contexts = []
+
+    def open_form(patient, options=None, **told):
+        context = chromium.new_context(**(options or {}))
+        contexts.append(context)
+        page = context.new_page()
+        page.asked, page.faults = [], []
+        page.on("request", lambda request: page.asked.append(request.url))
+        page.on("pageerror", lambda error: page.faults.append(str(error)))
+        handle = ehr.launch(patient, encounter=f"{patient}-encounter", **told)
+        page.goto(f"{url}/smart/launch?iss={ehr.fhir}&launch={handle}")
+        page.click("#approve")
+        expect(page.locator("#form")).to_be_visible()
+        return page
+
+    yield open_form
+    for context in contexts:
+        context.close()
+
+
+class Person:
+    """Types and clicks, and counts what a hand does."""
+
+    def __init__(self, page):
+        self.page = page
+        self.keys = self.clicks = self.thoughts = 0
+
+    def type(self, selector, text):
+        """Look at the film, go to the field by Tab, type."""
+        self.thoughts += 1
+        while self.page.evaluate("document.activeElement.id") != selector[1:]:
+            self.press("Tab")
+        for character in text:
+            self.press(character)
+
+    def press(self, key):
+        self.keys += 1
+        self.page.keyboard.press(key)
+
+    def click(self, selector):
+        self.clicks += 1
+        self.page.click(selector)
+
+    @property
+    def seconds(self):
+        """What the model says that all this takes a person."""
+        return (
+            self.keys * KEY_S
+            + self.clicks * (POINT_S + 2 * HOME_S)
+            + self.thoughts * THINK_S
+        )
+
+
+def as_typed(page, selector):
+    """A day that the field takes, as it is typed in this locale: month, day, year."""
+    year, month, day = page.get_attribute(selector, "max").split("-")
+    return f"{month}{day}{year}"
+
+
+def violations(page):
+    """What axe finds against WCAG 2.2 AA."""
+    found = Axe().run(page, options={"runOnly": {"type": "tag", "values": WCAG}})
+    return [
+        (each["id"], each["nodes"][0]["target"])
+        for each in found.response["violations"]
+    ]
+
+
+def test_a_person_enters_everything_in_under_a_minute(launch, record):
+    """Counted in keys and clicks, by keyboard but for opening and saving."""
+    patient = record.copy("syn-18", "timed")
+    page = launch(patient, {"locale": "en-US"})
+    person = Person(page)
+    person.clicks = 2  # the card's link, and the leave
+    person.type("#fracture-segment", "L1")
+    person.type("#film-preoperative", as_typed(page, "#film-preoperative"))
+    person.type("#cobb-preoperative", "16")
+    person.type("#film-postoperative", as_typed(page, "#film-postoperative"))
+    person.type("#cobb-postoperative", "9.5")
+    person.type("#cement-ratio-ap", "33")
+    expect(page.locator("#result .number")).to_have_text(
+        re.compile(r"about \d+ of 100")
+    )
+    person.click("button.main")
+    expect(page.locator("#account")).to_contain_text("The record now")
+    expect(page.locator("#account")).to_contain_text("of 100 in one study")
+    assert len(record.entered(patient)) == 4
+    assert (person.keys, person.clicks) == (36, 3)
+    assert person.seconds < 60
+    assert page.faults == []
+
+
+def test_after_saving_the_next_launch_has_nothing_left_to_ask(launch, record):
+    """What was entered stands there with its source."""
+    patient = record.copy("syn-18", "twice")
+    page = launch(patient)
+    page.select_option("#fracture-segment", "T12")
+    expect(page.locator("[data-entered]")).to_contain_text("Fractured vertebra: T12")
+    page.fill("#film-postoperative", page.get_attribute("#film-postoperative", "max"))
+    page.fill("#cement-ratio-ap", "30")
+    page.click("button.main")
+    expect(page.locator("#account")).to_contain_text("Saved")
+    again = launch(patient)
+    expect(again.locator("#form")).to_contain_text("T12")
+    expect(again.locator("#cement-ratio-ap")).to_have_count(0)
+    expect(again.locator("#cobb-preoperative")).to_have_count(1)
+
+
+def test_what_is_impossible_is_marked_while_it_is_typed(launch):
+    """No number stays on the screen, and nothing is sent."""
+    page = launch("syn-05")
+    page.fill("#cement-ratio-ap", "140")
+    box = page.locator("[data-item=cement-ratio-ap]")
+    expect(box.locator(".wrong")).to_be_visible()
+    expect(box).to_contain_text("Must be from 0 to 100 %")
+    expect(page.locator("[data-when=invalid]")).to_be_visible()
+    assert page.get_attribute("#cement-ratio-ap", "aria-invalid") == "true"
+    page.click("button.main")
+    assert page.evaluate("document.activeElement.id") == "cement-ratio-ap"
+    assert not [url for url in page.asked if url.endswith("/save")]
+
+
+def test_two_areas_give_the_ratio_of_the_service(launch):
+    """The field shows it and takes no other."""
+    page = launch("syn-05")
+    page.fill("#cement-area", "2.1")
+    page.fill("#vertebra-area", "6.4")
+    expect(page.locator("#cement-ratio-ap")).to_have_value("32.8")
+    assert page.get_attribute("#cement-ratio-ap", "readonly") is not None
+    page.fill("#vertebra-area", "1")
+    box = page.locator("[data-item=vertebra-area]")
+    expect(box).to_contain_text("no less than the cement")
+
+
+def test_a_refusal_of_the_service_marks_the_item(launch):
+    """A value without its film: which one lacks is shown and focused."""
+    page = launch("syn-05")
+    page.fill("#cement-ratio-ap", "30")
+    page.click("button.main")
+    expect(page.locator("#account")).to_contain_text("Nothing was saved")
+    expect(page.locator("[data-item=film-postoperative] .wrong")).to_be_visible()
+    assert page.evaluate("document.activeElement.id") == "film-postoperative"
+
+
+def test_a_server_that_refuses_is_told_in_plain_words(launch, ehr):
+    """And the values stay in the form."""
+    ehr.refusals = {"": 403}
+    page = launch("syn-05")
+    page.fill("#film-postoperative", page.get_attribute("#film-postoperative", "max"))
+    page.fill("#cement-ratio-ap", "30")
+    page.click("button.main")
+    expect(page.locator("#account")).to_contain_text("gives no leave to write this")
+    expect(page.locator("#cement-ratio-ap")).to_have_value("30")
+    expect(page.locator("button.main")).to_be_enabled()
+
+
+def test_a_follow_up_asks_only_what_follows(launch, record):
+    """Nothing of an examination that did not take place; saved by keyboard."""
+    page = launch("syn-24", appContext="follow-up")
+    expect(page.locator("#examination")).to_be_hidden()
+    page.check("[name=scn-examined][value=true]")
+    page.check("[name=scn-tender-point][value=present]")
+    expect(page.locator("[data-item=tender-point-side]")).to_be_visible()
+    page.check("[name=scn-examined][value=false]")
+    expect(page.locator("[data-item=tender-point-side]")).to_be_hidden()
+    page.locator("button.main").press("Enter")
+    expect(page.locator("#account")).to_contain_text("Not examined")
+    assert [each["valueBoolean"] for each in record.entered("syn-24")] == [False]
+
+
+def test_closing_leaves_nothing_behind(launch):
+    """Neither on the screen nor in the browser."""
+    page = launch("syn-05")
+    page.click("#close")
+    expect(page.locator("main")).to_have_text(re.compile("Closed"))
+    assert page.context.cookies() == []
+
+
+@pytest.mark.parametrize("form", ["measurements", "follow-up"])
+def test_both_forms_are_accessible(launch, form):
+    """WCAG 2.2 AA by axe, light and dark, with everything open and a fault marked."""
+    page = launch("syn-24", appContext=form)
+    if form == "follow-up":
+        page.check("[name=scn-examined][value=true]")
+        page.check("[name=scn-tender-point][value=present]")
+        page.check("[name=scn-diagnostic-block][value=true]")
+        page.fill("#scn-block-relief", "140")
+    for scheme in ("light", "dark"):
+        page.emulate_media(color_scheme=scheme)
+        assert violations(page) == []
+
+
+@pytest.mark.parametrize("form", ["measurements", "follow-up"])
+def test_both_forms_fit_a_small_phone_and_load_nothing_from_elsewhere(
+    launch, url, ehr, form
+):
+    """320 px without a horizontal scroll bar, all from this service."""
+    page = launch(
+        "syn-24", {"viewport": {"width": 320, "height": 640}}, appContext=form
+    )
+    page.wait_for_load_state("networkidle")
+    assert page.evaluate("document.documentElement.scrollWidth") <= 320
+    page_loads = [each for each in page.asked if not each.startswith(ehr.base)]
+    assert all(each.startswith(f"{url}/") for each in page_loads)

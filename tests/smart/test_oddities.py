@@ -1,0 +1,293 @@
+"""What servers and records may hold that nobody expects: no part of it misleads."""
+
+import json
+from dataclasses import replace
+from datetime import UTC, datetime
+from types import SimpleNamespace
+
+import pytest
+
+from cds_hooks import Client
+from service.fhir.client import Fault, FHIRError, Reply
+from service.fhir.client.deadline import Deadline
+from service.fhir.findings import PatientRecord
+from service.smart.charts import _person, _texts
+from service.smart.identities import clinician_of
+from service.smart.launches import _OPEN_APP, EHR
+from service.smart.refusals import REFUSALS, Refused, Why
+from service.smart.resources import Author
+from service.smart.saving import Trouble, Writer
+
+BASE = "https://ehr.example.org/fhir"
+NOW = datetime(2026, 4, 10, 9, tzinfo=UTC)
+AUTHOR = Author(BASE, "p1", None, "Practitioner/d1", NOW, "https://x.example", b"k")
+
+
+def test_every_reason_has_words_and_a_status():
+    """Whoever sees one knows what to do."""
+    assert set(REFUSALS) == set(Why)
+    for why in Why:
+        assert str(Refused(why)) == why.value
+        assert REFUSALS[why][1].endswith(".")
+
+
+def server(*answers, metadata=None):
+    """A writer whose server answers so, one after the other; errors are raised."""
+    left, asked = list(answers), []
+
+    def exchange(base_url, networks, *, path, method, headers, body):
+        asked.append((method, path, headers, json.loads(body) if body else None))
+        answer = (metadata or {}) if path == "metadata" else left.pop(0)
+        if isinstance(answer, Exception):
+            raise answer
+        if isinstance(answer, Reply):
+            return answer
+        return Reply(200, "", "", json.dumps(answer).encode())
+
+    ehr = EHR(Client("north"), _OPEN_APP, BASE)
+    writer = Writer(SimpleNamespace(exchange=exchange), ehr, "t0ken")
+    assert "t0ken" not in repr(writer)
+    return writer, asked
+
+
+TRANSACTIONS = {"rest": [{"interaction": [{"code": "transaction"}]}]}
+
+
+def made(name, *, status=201, body=b""):
+    return Reply(status, "", "", body, name)
+
+
+def drafts():
+    """A block, and the relief that is part of it."""
+    block = AUTHOR.procedure(
+        "Block", "scn-diagnostic-block", when="2026-04-09", elements={}
+    )
+    part = {"partOf": [{"reference": block.full_url}]}
+    relief = AUTHOR.observation(
+        "Relief", "scn-block-relief", when="2026-04-09", elements=part
+    )
+    return [block, relief]
+
+
+def told(names):
+    return {"resourceType": "Provenance", "names": list(names)}
+
+
+@pytest.mark.parametrize(
+    "location",
+    ["Procedure/7", f"{BASE}/Procedure/7", "/fhir/Procedure/7/_history/1"],
+)
+def test_the_name_that_a_server_gave_is_read_from_its_header(location):
+    """What was saved before is named by what is saved after it."""
+    writer, asked = server(made(location), made("Observation/8"), made("Provenance/9"))
+    account = writer.save(drafts(), told)
+    assert account.saved == ["Block", "Relief"]
+    assert asked[2][3]["partOf"] == [{"reference": "Procedure/7"}]
+    assert asked[3][3]["names"] == ["Procedure/7", "Observation/8"]
+    assert asked[1][2]["If-None-Exist"].startswith("identifier=https://x.example")
+
+
+def test_or_from_the_resource_that_it_sent_back():
+    """Not every server sends the header, or one that names another type."""
+    writer, asked = server(made("Other/1", body=b'{"id": "7"}'), made("Observation/8"))
+    assert writer.save(drafts(), None).saved == ["Block", "Relief"]
+    assert asked[2][3]["partOf"] == [{"reference": "Procedure/7"}]
+
+
+@pytest.mark.parametrize("body", [b"", b"[]", b'{"id": 7}'])
+def test_what_has_no_name_is_saved_and_nothing_hangs_on_it(body):
+    """The relief cannot say to which block it belongs: it is not sent."""
+    writer, asked = server(made("", body=body))
+    account = writer.save(drafts(), None)
+    assert account.saved == ["Block"]
+    assert account.failed == [("Relief", Trouble.NOT_TRIED)]
+    assert len(asked) == 2
+
+
+def test_what_was_there_before_is_told_apart():
+    """Another press has saved it."""
+    there = made("Procedure/7", status=200)
+    account = server(there, made("Observation/8"), made("Provenance/9"))[0].save(
+        drafts(), told
+    )
+    assert (account.already, account.saved) == (["Block"], ["Relief"])
+    assert account.has_provenance
+
+
+@pytest.mark.parametrize(
+    ("fault", "trouble"),
+    [
+        (Fault.TIMEOUT, Trouble.UNKNOWN),
+        (Fault.UNREACHABLE, Trouble.UNKNOWN),
+        (Fault.TLS, Trouble.SERVER),
+        (Fault.REFUSED_ADDRESS, Trouble.SERVER),
+    ],
+)
+def test_no_answer_is_not_taken_for_a_refusal(fault, trouble):
+    """It may be saved or not; only what was never sent is surely not."""
+    writer, _ = server(FHIRError(fault))
+    account = writer.save(drafts(), None)
+    assert account.failed == [("Block", trouble), ("Relief", Trouble.NOT_TRIED)]
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        {"entry": [{"response": {"status": "201 Created"}}]},
+        {"entry": [{"response": {"status": "x"}}] * 2},
+        {},
+        [],
+    ],
+    ids=str,
+)
+def test_a_transaction_that_does_not_say_what_became_of_it_is_unknown(answer):
+    """Nobody is told that it is saved."""
+    account = server(answer, metadata=TRANSACTIONS)[0].save(drafts(), None)
+    assert account.saved == []
+    assert {why for _, why in account.failed} == {Trouble.UNKNOWN}
+
+
+def test_entries_of_a_transaction_that_were_there_are_told_apart():
+    """201 is new, 200 was there."""
+    said = [{"response": {"status": each}} for each in ("200 OK", "201 Created")]
+    account = server({"entry": said}, metadata=TRANSACTIONS)[0].save(drafts(), None)
+    assert (account.already, account.saved) == (["Block"], ["Relief"])
+
+
+@pytest.mark.parametrize(
+    "metadata",
+    [
+        FHIRError(Fault.TIMEOUT),
+        [],
+        {"rest": None},
+        {"rest": [None]},
+        Reply(403, "", "", b"{}"),
+        Reply(200, "", "", b"<html>"),
+    ],
+    ids=lambda value: str(value)[:40],
+)
+def test_without_a_capability_statement_nothing_is_bundled(metadata):
+    """One by one works everywhere."""
+    writer, asked = server(
+        made("Procedure/7"), made("Observation/8"), metadata=metadata
+    )
+    assert writer.save(drafts(), None).saved == ["Block", "Relief"]
+    assert [path for _, path, *_ in asked] == ["metadata", "Procedure", "Observation"]
+
+
+def test_a_slow_server_ends_the_saving_and_not_the_worker():
+    """What was not begun in time is told as not tried, and no Provenance is tried."""
+    writer, asked = server(made("Procedure/7"))
+    clock = iter([0.0, 1.0, 3.5, 3.5])
+    late = replace(writer, deadline=Deadline(3.0, clock=lambda: next(clock)))
+    account = late.save(drafts(), told)
+    assert account.saved == ["Block"]
+    assert account.failed == [("Relief", Trouble.NOT_TRIED)]
+    assert [path for _, path, *_ in asked] == ["metadata", "Procedure"]
+
+
+def record(*observations):
+    return PatientRecord(None, None, [], observations, [])
+
+
+def report(**changes):
+    given = {
+        "resourceType": "DiagnosticReport",
+        "id": "r1",
+        "status": "final",
+        "category": [{"coding": [{"code": "RAD"}]}],
+        "code": {"coding": [{"display": "XR spine"}]},
+        "effectiveDateTime": "2026-04-09T10:00:00Z",
+        "conclusion": " Cobb 12 ",
+    }
+    return {**given, **changes}
+
+
+def test_a_report_is_shown_with_title_and_day():
+    """As it stands in the record."""
+    (shown,) = _texts(record(), [report()])
+    assert (shown.title, shown.day, shown.text) == ("XR spine", "2026-04-09", "Cobb 12")
+    assert shown.source == "DiagnosticReport/r1"
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"status": "entered-in-error"},
+        {"conclusion": None},
+        {"conclusion": " "},
+        {"category": [{"coding": [{"code": "LAB"}]}]},
+    ],
+    ids=str,
+)
+def test_what_is_no_report_of_images_is_not_shown(changes):
+    """Withdrawn, empty, or of the laboratory."""
+    assert list(_texts(record(), [report(**changes)])) == []
+
+
+@pytest.mark.parametrize(
+    ("changes", "title", "day"),
+    [
+        ({"code": None}, "Report", "2026-04-09"),
+        ({"code": {"coding": [7]}}, "Report", "2026-04-09"),
+        ({"category": None}, "XR spine", "2026-04-09"),
+        ({"category": [7, {"coding": 7}, {"coding": [7]}]}, "XR spine", "2026-04-09"),
+        ({"effectiveDateTime": "then"}, "XR spine", ""),
+        ({"effectiveDateTime": None}, "XR spine", ""),
+        ({"effectiveDateTime": 7, "issued": "2026-04-10"}, "XR spine", "2026-04-10"),
+    ],
+    ids=str,
+)
+def test_a_report_that_is_badly_written_is_shown_all_the_same(changes, title, day):
+    """Its text counts; what else it lacks is left open."""
+    (shown,) = _texts(record(), [report(**changes)])
+    assert (shown.title, shown.day) == (title, day)
+
+
+def test_a_value_that_was_recorded_as_text_is_shown():
+    """The extraction cannot read it; a clinician can."""
+    text = {"resourceType": "Observation", "id": "o1", "valueString": "Cobb 12 deg"}
+    wrong = {**text, "status": "entered-in-error"}
+    (shown,) = _texts(record(text, wrong, {}), [])
+    assert shown.text == "Cobb 12 deg"
+    assert list(_texts(replace_observations(), [])) == []
+
+
+def replace_observations():
+    return replace(record(), observations=None)
+
+
+@pytest.mark.parametrize(
+    ("patient", "said"),
+    [
+        (None, ""),
+        ({}, ""),
+        ({"name": "Ada"}, ""),
+        ({"name": ["Ada"]}, ""),
+        ({"name": [{"text": "Ada A."}], "birthDate": "1950"}, "Ada A., born 1950"),
+        ({"name": [{"given": "Ada", "family": "A."}]}, "A."),
+        ({"name": [{"given": ["Ada", 7], "family": "A."}]}, "Ada A."),
+        ({"name": [{}], "birthDate": 7}, ""),
+    ],
+)
+def test_who_is_not_named_is_not_guessed(patient, said):
+    """The page says that the name could not be read."""
+    assert _person(patient) == said
+
+
+@pytest.mark.parametrize(
+    "token",
+    ["e30.e30.AAAA", "x", "eyJhbGciOiJub25lIn0.e30.AAAA"],
+)
+def test_a_token_without_claims_is_refused_before_any_key_is_asked_for(token):
+    """Nobody makes this service read keys with garbage."""
+    with pytest.raises(Refused, match="identity"):
+        clinician_of(
+            token,
+            issuer="https://ehr.example.org",
+            audience="scnen",
+            nonce="n",
+            keys=lambda: pytest.fail("keys were read"),
+            bases=(BASE,),
+            now_s=0,
+        )

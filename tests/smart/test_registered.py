@@ -1,0 +1,332 @@
+"""A registered EHR: how the app proves itself, where it is framed, what is shown."""
+
+import json
+from base64 import b64decode
+from datetime import UTC, datetime
+from pathlib import Path
+from textwrap import dedent
+from types import SimpleNamespace
+from urllib.parse import parse_qs, urlsplit
+
+import jwt
+import pytest
+import yaml
+from click.testing import CliRunner
+from cryptography.hazmat.primitives.asymmetric import ec, rsa
+from cryptography.hazmat.primitives.serialization import (
+    Encoding,
+    NoEncryption,
+    PrivateFormat,
+)
+
+from cds_hooks import Client
+from service.app import create_app
+from service.cli import main
+from service.config import VARIABLES, Settings, SettingsError
+from service.fhir.client import Reply
+from service.smart.assembly import _keeper
+from service.smart.sessions import Seal
+from service.store.faults import StoreError
+
+ROOT = Path(__file__).parents[2]
+BASE, EHR = "https://cds.example.org", "https://ehr.example.org"
+SECRET = "correct-horse-battery-staple-0001"  # noqa: S105 of a test
+NOW = datetime(2026, 3, 6, 10, tzinfo=UTC)
+SETTINGS = {
+    "authorization_endpoint": f"{EHR}/authorize?realm=1",
+    "token_endpoint": f"{EHR}/token",
+    "code_challenge_methods_supported": ["S256"],
+}
+
+
+def private_key(kind):
+    """A private key in PEM, and its public half."""
+    if kind == "rsa":
+        key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
+    else:
+        key = ec.generate_private_key(kind)
+    form = (Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
+    return key.private_bytes(*form).decode(), key.public_key()
+
+
+@pytest.fixture
+def start(monkeypatch, tmp_path):
+    """Build the application for one client, with a network that is a script."""
+    apps = []
+
+    def build(smart=None, **fields):
+        for name in VARIABLES:
+            monkeypatch.delenv(name, raising=False)
+        client = {
+            "name": "north",
+            "issuer": f"{EHR}/fhir",
+            "keys": {"jwks_url": f"{EHR}/jwks"},
+            "fhir_servers": [{"base_url": f"{EHR}/fhir"}],
+            **({"smart": {"client_id": "scnen", **smart}} if smart is not None else {}),
+            **fields,
+        }
+        file = tmp_path / "clients.yaml"
+        file.write_text(yaml.safe_dump({"clients": [client]}))
+        for name, value in {
+            "SCNEN_PUBLIC_URL": BASE,
+            "SCNEN_SECRET_KEY": SECRET,
+            "SCNEN_DATA_DIR": str(tmp_path),
+            "SCNEN_CLIENTS_FILE": str(file),
+        }.items():
+            monkeypatch.setenv(name, value)
+        app = create_app(Settings.from_env(), clock=lambda: NOW)
+        apps.append(app)
+        app.asked = []
+        app.extensions["scnen_smart"].__class__ = scripted(app)
+        return app
+
+    yield build
+    for app in apps:
+        app.extensions["scnen_cds"].store.close()
+
+
+def scripted(app):
+    """An access whose servers are a script."""
+    base = type(app.extensions["scnen_smart"])
+
+    class Scripted(base):
+        def exchange(self, base_url, networks=(), **asked):
+            app.asked.append((base_url, asked))
+            answers = {f"{EHR}/fhir": SETTINGS, f"{EHR}/token": {"patient": "p1"}}
+            body = json.dumps(answers[base_url]).encode()
+            return Reply(200, "application/json", "", body)
+
+    return Scripted
+
+
+def launched(app):
+    """Launch, and give the browser with the answer."""
+    browser = app.test_client()
+    answer = browser.get(
+        f"/smart/launch?iss={EHR}/fhir&launch=x", base_url="https://cds.example.org"
+    )
+    return browser, answer
+
+
+def token_request(app):
+    """Come back with a code, and give what was sent to the token endpoint."""
+    browser, answer = launched(app)
+    state = parse_qs(urlsplit(answer.location).query)["state"][0]
+    browser.get(
+        f"/smart/callback?code=c0de&state={state}", base_url="https://cds.example.org"
+    )
+    url, asked = app.asked[-1]
+    assert url == f"{EHR}/token"
+    form = {name: found[0] for name, found in parse_qs(asked["body"].decode()).items()}
+    return form, asked["headers"]
+
+
+def test_a_public_app_sends_its_name_and_the_verifier(start):
+    """RFC 7636: the challenge of the launch is its digest."""
+    form, headers = token_request(start({}))
+    assert form["client_id"] == "scnen"
+    assert form["redirect_uri"] == f"{BASE}/smart/callback"
+    assert len(form["code_verifier"]) >= 43
+    assert "Authorization" not in headers
+
+
+def test_an_app_with_a_secret_sends_it_in_the_header(start, tmp_path):
+    """Form-encoded before it is joined (RFC 6749, 2.3.1); never in the body."""
+    (tmp_path / "secret").write_text("a:b %")
+    form, headers = token_request(start({"client_secret_file": "secret"}))
+    basic = headers["Authorization"].removeprefix("Basic ")
+    assert b64decode(basic) == b"scnen:a%3Ab+%25"
+    assert "client_id" not in form
+
+
+@pytest.mark.parametrize(
+    ("kind", "algorithm"),
+    [("rsa", "RS384"), (ec.SECP384R1(), "ES384")],
+    ids=["rsa", "ec"],
+)
+def test_an_app_with_a_key_signs_who_it_is(start, tmp_path, kind, algorithm):
+    """SMART's asymmetric client authentication: issuer, subject, audience, one use."""
+    pem, public = private_key(kind)
+    (tmp_path / "key").write_text(pem)
+    form, _ = token_request(start({"private_key_file": "key", "key_id": "k1"}))
+    assertion = form["client_assertion"]
+    assert jwt.get_unverified_header(assertion)["kid"] == "k1"
+    claims = jwt.decode(
+        assertion,
+        public,
+        [algorithm],
+        audience=f"{EHR}/token",
+        options={"verify_exp": False, "verify_iat": False},
+    )
+    assert claims["iss"] == claims["sub"] == "scnen"
+    assert claims["exp"] - NOW.timestamp() <= 300
+    assert claims["jti"]
+
+
+def test_a_key_that_cannot_sign_stops_the_start(start, tmp_path):
+    """Somebody would wait for it in front of a patient otherwise."""
+    pem, _ = private_key(ec.SECP256R1())
+    (tmp_path / "key").write_text(pem)
+    with pytest.raises(SettingsError, match=r"client north, smart\.private_key_file"):
+        start({"private_key_file": "key", "key_id": "k1"})
+
+
+def test_parameters_of_the_endpoint_are_kept(start):
+    """Some servers tell their realms by one."""
+    _, answer = launched(start({}))
+    assert answer.location.startswith(f"{EHR}/authorize?realm=1&response_type=code")
+
+
+def test_an_app_that_is_not_registered_is_not_launched(start):
+    """A server of the register is not enough."""
+    app = start()
+    _, answer = launched(app)
+    assert answer.status_code == 403
+    assert app.asked == []
+
+
+def cookie(answer):
+    """Attributes of the cookie that holds something."""
+    said = next(c for c in answer.headers.getlist("Set-Cookie") if "Max-Age=0" not in c)
+    return said.split(";")[0].partition("=")[0], {
+        p.strip() for p in said.split(";")[1:]
+    }
+
+
+def test_cookies_are_for_this_host_and_this_site(start):
+    """Secure, out of reach of scripts, sent to no other site's frame."""
+    name, attributes = cookie(launched(start({}))[1])
+    assert name == "__Host-scnen-launch-0"
+    assert attributes == {"Secure", "HttpOnly", "Path=/", "SameSite=Lax"}
+
+
+def test_in_a_registered_frame_cookies_are_partitioned(start):
+    """Sent within that EHR's pages, and in no other frame."""
+    _, answer = launched(start({"frame_ancestors": [EHR]}))
+    _, attributes = cookie(answer)
+    assert {"Secure", "HttpOnly", "SameSite=None", "Partitioned"} <= attributes
+
+
+def test_only_registered_pages_frame_the_app(start):
+    """Also the page that refuses, so that the clinician sees why."""
+    app = start({"frame_ancestors": [EHR]})
+    browser, answer = launched(app)
+    wrong = browser.get("/smart/callback?state=x", base_url="https://cds.example.org")
+    for each in (answer, wrong):
+        policy = each.headers["Content-Security-Policy"]
+        assert f"frame-ancestors {EHR}" in policy
+    stranger = app.test_client().get("/smart/launch?iss=https://evil.example&launch=x")
+    assert "frame-ancestors 'none'" in stranger.headers["Content-Security-Policy"]
+
+
+def test_the_register_of_the_how_to_is_one(tmp_path):
+    """Copied with its secret beside it, it passes the check and is shown."""
+    page = (ROOT / "docs/smart-app.md").read_text("utf-8")
+    block = page.partition("```yaml\n")[2].partition("```")[0]
+    (tmp_path / "clients.yaml").write_text(dedent(block))
+    (tmp_path / "smart-secret").write_text("hush")
+    said = CliRunner().invoke(
+        main, ["clients", "check", str(tmp_path / "clients.yaml")]
+    )
+    assert said.exit_code == 0, said.output
+    shown = " ".join(said.output.split())
+    assert "SMART app client id 4a5b6c, proves itself by a secret" in shown
+    assert "framed by https://ehr.north.example.org asks for leave to save" in shown
+    assert "hush" not in shown
+
+
+def with_session(app, **changes):
+    """A browser with a session, as another worker sealed it."""
+    session = {
+        "server": f"{EHR}/fhir",
+        "token": "t",
+        "until": NOW.timestamp() + 600,
+        "patient": "p1",
+        "encounter": None,
+        "user": "Practitioner/d1",
+        "scopes": ["patient/*.cruds"],
+        "csrf": "csrf",
+        "form": "measurements",
+        **changes,
+    }
+    browser = app.test_client()
+    sealed = Seal(SECRET).close("session", session, now_s=NOW.timestamp())
+    browser.set_cookie("__Host-scnen-session-0", sealed, domain="cds.example.org")
+    return browser
+
+
+def assessed(browser):
+    known = {"segment": "lumbar", "method": "pvp"}
+    answers = {
+        "cobb-preoperative": 15,
+        "cobb-postoperative": 10.5,
+        "cement-ratio-ap": 41,
+    }
+    return browser.post(
+        "/smart/measurements/assess",
+        json={"answers": answers, "known": known},
+        headers={"X-CSRF-Token": "csrf", "Origin": BASE},
+        base_url="https://cds.example.org",
+    )
+
+
+def test_every_worker_knows_a_session(start):
+    """It is in the cookie, under the key that all of them have."""
+    assert assessed(with_session(start({}))).status_code == 200
+
+
+def test_a_session_that_was_changed_is_none(start):
+    """Nor one that something else was sealed as."""
+    app = start({})
+    browser = with_session(app)
+    kept = browser.get_cookie("__Host-scnen-session-0", domain="cds.example.org").value
+    other = Seal(SECRET).close("launch", {}, now_s=NOW.timestamp())
+    for value in (kept[:-2] + "xx", other, "", "é"):
+        browser.set_cookie("__Host-scnen-session-0", value, domain="cds.example.org")
+        assert assessed(browser).status_code == 401
+
+
+def test_a_session_of_a_server_that_left_the_register_is_over(start):
+    """Whoever is taken out of it is out at once."""
+    browser = with_session(start({}), server="https://left.example/fhir")
+    assert assessed(browser).json["refused"] == "unknown-server"
+
+
+def test_a_silent_client_is_shown_no_number(start):
+    """Values can be entered, both ratios are computed, and that is all."""
+    said = assessed(with_session(start({}, stage="silent"))).json
+    assert said == {
+        "computed": {"cement-ratio-ap": None, "cobb-restoration-ratio": 30.0}
+    }
+
+
+OUTCOME = {"outcome": "no", "examined_on": "2026-03-05", "criteria": "study"}
+
+
+@pytest.mark.parametrize(
+    ("kept", "tenants", "told"),
+    [
+        ([True], (), "Outcome kept: no."),
+        ([False], ("t1",), "kept before"),
+        ([ValueError("x")], (), "no assessment of this patient"),
+        (StoreError("x"), (), "store of this service failed"),
+        ([True], ("t1", "t2"), "not kept by this service"),
+        (None, (), "not kept by this service"),
+    ],
+    ids=str,
+)
+def test_what_becomes_of_an_outcome_is_told(kept, tenants, told):
+    """Under the tenant of the client's calls; of several, none is guessed."""
+    rows = []
+
+    def keep_outcomes(given, recorded_by):
+        rows.extend(given)
+        if isinstance(kept, Exception):
+            raise kept
+        return kept
+
+    store = SimpleNamespace(keep_outcomes=keep_outcomes) if kept else None
+    client = Client("north", tenants=tenants)
+    assert told in _keeper(store)(client, "p1", OUTCOME)
+    tenant = tenants[0] if tenants else "north"
+    assert rows in ([], [{"tenant": tenant, "patient_id": "p1", **OUTCOME}])
