@@ -25,7 +25,8 @@ from bodies import SCORED
 
 from cds_hooks.prefetch import resolve
 from service.fhir.client import Bearer, FHIRAccess
-from service.fire import discover, fire, hook_request, open_session
+from service.fire import discover, fire, open_session
+from service.hook_requests import hook_request
 from service.patients import bundled_patients
 from service.sandbox import fhir_server
 

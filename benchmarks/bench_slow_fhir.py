@@ -30,7 +30,8 @@ import orjson
 from bench_http import gunicorn
 from bodies import SCORED
 
-from service.fire import discover, hook_request, open_session
+from service.fire import discover, open_session
+from service.hook_requests import hook_request
 from service.local_server import local_program
 from service.patients import bundled_patients
 

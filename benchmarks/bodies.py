@@ -7,7 +7,7 @@ from typing import Any
 
 import orjson
 
-from service.fire import hook_request
+from service.hook_requests import hook_request
 from service.patients import bundled_patients
 
 __all__ = ["SCORED", "variants"]

@@ -12,7 +12,7 @@ import orjson
 from cds_hooks import Client, ClientRegister
 from cds_hooks.register import PRESETS, preset
 from cds_hooks.services import Service
-from service.fire import hook_request
+from service.hook_requests import hook_request
 from service.markdown import Block, Piece, read_markdown
 from service.patients import SyntheticPatient, bundled_patients
 from service.played_clients import played_server

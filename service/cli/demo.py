@@ -15,9 +15,9 @@ from service.fire import (
     Reply,
     find_service,
     fire,
-    hook_request,
     open_session,
 )
+from service.hook_requests import hook_request
 from service.local_server import ServerError, local_server
 from service.patients import SyntheticPatient, bundled_patients
 from service.rehearsal import settings_for

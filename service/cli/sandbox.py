@@ -13,7 +13,8 @@ from typing import Any, NoReturn
 import click
 import orjson
 
-from service.fire import FireError, find_service, hook_request, open_session
+from service.fire import FireError, find_service, open_session
+from service.hook_requests import hook_request
 from service.local_server import ServerError, local_server
 from service.patients import SyntheticPatient, bundled_patients
 from service.sandbox import fhir_server

@@ -5,7 +5,8 @@ import json
 import pytest
 import requests
 
-from service.fire import FireError, Reply, discover, fire, hook_request, open_session
+from service.fire import FireError, Reply, discover, fire, open_session
+from service.hook_requests import hook_request
 from service.patients import bundled_patients
 
 CODES = "http://scnen-cds.example.org/fhir/CodeSystem/predictors"

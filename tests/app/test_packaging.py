@@ -15,7 +15,7 @@ import pytest
 from service import __version__
 from service.app import example_request_file
 from service.config import Settings
-from service.fire import hook_request
+from service.hook_requests import hook_request
 from service.parts import build_parts
 from service.patients import bundled_patients
 

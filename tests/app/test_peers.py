@@ -8,7 +8,7 @@ import pytest
 from service import parts as parts_module
 from service.app import create_app
 from service.config import VARIABLES, Settings
-from service.fire import hook_request
+from service.hook_requests import hook_request
 from service.patients import bundled_patients
 
 NOW = datetime(2026, 3, 6, 10, 0, tzinfo=UTC)

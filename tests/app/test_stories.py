@@ -11,7 +11,7 @@ from click.testing import CliRunner
 from service.app import create_app
 from service.cli import main
 from service.config import VARIABLES, Settings
-from service.fire import hook_request
+from service.hook_requests import hook_request
 from service.patients import bundled_patients
 from service.rehearsal import settings_for
 

@@ -19,8 +19,8 @@ from service.assessment import PREDICTORS, OutputMode
 from service.cards import CardComposer
 from service.config import VARIABLES, Settings
 from service.fhir.findings import Flag, Reason
-from service.fire import hook_request
 from service.followup_cards import ChartComposer
+from service.hook_requests import hook_request
 from service.languages import CATALOGUES, ENGLISH, catalogue, languages
 from service.model.artifact import load_bundled
 from service.orders import Subject

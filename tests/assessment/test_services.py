@@ -12,7 +12,7 @@ from cds_hooks import Capabilities, Client, DataUnavailable, FHIRServer, load_re
 from cds_hooks.prefetch import resolve
 from cds_hooks.register import preset
 from service.config import VARIABLES, Settings
-from service.fire import hook_request
+from service.hook_requests import hook_request
 from service.parts import build_parts
 from service.patients import bundled_patients
 

@@ -11,7 +11,7 @@ from service.assessment import findings
 from service.cohort.export.lines import ExportError
 from service.config import Settings
 from service.fhir.findings import Measurement
-from service.fire import hook_request
+from service.hook_requests import hook_request
 from service.model.predictors import INPUTS
 from service.parts import build_parts
 from service.patients import bundled_patients

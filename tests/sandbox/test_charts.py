@@ -8,7 +8,7 @@ import pytest
 
 from cds_hooks.prefetch import resolve
 from service.fhir.terminology import load_terminology
-from service.fire import hook_request
+from service.hook_requests import hook_request
 from service.patients import bundled_patients
 from service.services import prefetch_templates
 

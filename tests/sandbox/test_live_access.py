@@ -7,7 +7,7 @@ import pytest
 
 from service.app import create_app
 from service.config import Settings
-from service.fire import hook_request
+from service.hook_requests import hook_request
 from service.patients import bundled_patients
 
 pytestmark = pytest.mark.tool

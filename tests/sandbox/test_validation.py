@@ -9,7 +9,7 @@ import pytest
 
 from service.app import create_app
 from service.config import VARIABLES, Settings
-from service.fire import hook_request
+from service.hook_requests import hook_request
 from service.patients import bundled_patients
 
 from .conftest import with_short_references
