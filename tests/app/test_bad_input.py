@@ -68,7 +68,7 @@ def replaced(places, values):
 
 @given(data=st.data())
 @settings(
-    max_examples=300,
+    max_examples=100,
     deadline=None,
     derandomize=True,
     suppress_health_check=[HealthCheck.function_scoped_fixture],
@@ -88,7 +88,7 @@ def test_junk_anywhere_in_a_real_request_is_answered_without_a_fault(client, dat
     body=st.binary(max_size=200) | JUNK.map(lambda value: json.dumps(value).encode())
 )
 @settings(
-    max_examples=200,
+    max_examples=80,
     deadline=None,
     derandomize=True,
     suppress_health_check=[HealthCheck.function_scoped_fixture],

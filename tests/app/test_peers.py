@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from service import parts as parts_module
+from service import named
 from service.app import create_app
 from service.config import VARIABLES, Settings
 from service.hook_requests import hook_request
@@ -76,7 +76,7 @@ def test_the_model_is_read_once_not_with_every_request(client, body, monkeypatch
     def refuse(*_args, **_kwargs):
         raise AssertionError("read again")
 
-    monkeypatch.setattr(parts_module, "load_model", refuse)
+    monkeypatch.setattr(named, "load_model", refuse)
     monkeypatch.setattr("pathlib.Path.read_text", refuse)
     monkeypatch.setattr("pathlib.Path.read_bytes", refuse)
     assert "about 45 of 100" in summary(client, body)

@@ -155,7 +155,7 @@ def test_golden_cards_hold_what_the_documents_of_each_ehr_say(name, offered, det
 class TestAnyClient:
     """Every combination of capabilities."""
 
-    @settings(max_examples=150, deadline=None)
+    @settings(max_examples=60, deadline=None)
     @given(can=capabilities, version=st.sampled_from(["R4", "R4B", "R5"]))
     def test_gets_a_valid_card_with_nothing_it_cannot_take(
         self, build, assessments, can, version
@@ -169,7 +169,7 @@ class TestAnyClient:
             assert card.uuid == usual.uuid
             assert card.detail in {None, usual.detail, plain_text(usual.detail)}
 
-    @settings(max_examples=60, deadline=None)
+    @settings(max_examples=30, deadline=None)
     @given(can=capabilities, version=st.sampled_from(["R4", "R4B", "R5"]))
     def test_gets_a_valid_card_of_an_opened_chart(
         self, chart_composer, views, can, version

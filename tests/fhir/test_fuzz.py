@@ -41,7 +41,7 @@ JSON = st.recursive(
 )
 
 RELAXED = settings(
-    max_examples=120,
+    max_examples=60,
     deadline=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )

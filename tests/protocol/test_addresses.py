@@ -86,7 +86,7 @@ def test_routes_that_were_there_before_do_not_redirect_either(register, status):
 
 
 @settings(
-    max_examples=400,
+    max_examples=120,
     deadline=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture],
 )

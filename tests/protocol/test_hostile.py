@@ -97,7 +97,7 @@ anything = st.recursive(
     max_leaves=30,
 )
 thorough = settings(
-    max_examples=300,
+    max_examples=100,
     deadline=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
@@ -188,7 +188,7 @@ def test_large_lists_and_objects_are_answered_in_short(
     assert len(response.data) < 40_000
 
 
-@settings(thorough, max_examples=100)
+@settings(thorough, max_examples=50)
 @given(path=st.sampled_from(PATHS), body=st.binary(max_size=200))
 def test_any_bytes_at_any_address(send, path, body):
     """Bytes that are no JSON at all."""

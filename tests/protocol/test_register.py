@@ -949,7 +949,7 @@ def clients_or_faults(path):
         return [fault.line for fault in error.faults]
 
 
-@settings(max_examples=100)
+@settings(max_examples=50)
 @given(tree=_CLIENTS | _TREES)
 @example({"clients": [{"name": "a", "keys": {"jwks": {"keys": [{"kty": {}}]}}}]})
 def test_wrong_types_anywhere_are_faults_and_nothing_else(any_file, tree):
@@ -960,7 +960,7 @@ def test_wrong_types_anywhere_are_faults_and_nothing_else(any_file, tree):
     assert found
 
 
-@settings(max_examples=200)
+@settings(max_examples=80)
 @given(data=st.binary(max_size=200) | st.text(max_size=200).map(str.encode))
 def test_no_bytes_break_the_reading(any_file, data):
     """A file of anything is refused with a place."""
