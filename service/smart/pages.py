@@ -201,6 +201,7 @@ def _page(
         reports=chart.reports,
         csrf=session.csrf,
         has_user=session.user is not None,
+        close=url_for("smart.close"),
         own_stylesheet="nomogram.css",
         **context,
     )
