@@ -5,7 +5,7 @@ from gettext import GNUTranslations, NullTranslations
 from pathlib import Path
 from typing import Final, TypeVar
 
-__all__ = ["CATALOGUES", "ENGLISH", "ByLanguage", "catalogue", "languages"]
+__all__ = ["CATALOGUES", "ENGLISH", "N_", "ByLanguage", "catalogue", "languages"]
 
 Made = TypeVar("Made")
 
@@ -62,6 +62,23 @@ def catalogue(language: str, domain: str = "cards") -> NullTranslations:
     folder = CATALOGUES / language.replace("-", "_")
     with (folder / "LC_MESSAGES" / f"{domain}.mo").open("rb") as file:
         return GNUTranslations(file)
+
+
+def N_(text: str) -> str:  # noqa: N802 the name by which gettext's tools know it
+    """
+    Mark a text that is translated where it is shown.
+
+    Parameters
+    ----------
+    text : str
+        In English.
+
+    Returns
+    -------
+    str
+        The same.
+    """
+    return text
 
 
 class ByLanguage(dict[str | None, Made]):

@@ -20,7 +20,16 @@ from werkzeug.datastructures import LanguageAccept
 
 from service.languages import ENGLISH, catalogue
 
-__all__ = ["PAGE_LANGUAGES", "preferred", "render_page", "speak", "spoken"]
+__all__ = [
+    "PAGE_LANGUAGES",
+    "asked",
+    "expect",
+    "gettext",
+    "preferred",
+    "render_page",
+    "speak",
+    "spoken",
+]
 
 #: What each language of the pages calls itself.
 PAGE_LANGUAGES: Final = {ENGLISH: "English", "zh-Hans": "简体中文"}
@@ -101,14 +110,57 @@ def spoken() -> str:
         else that of the settings.
     """
     if "language" not in g:
-        asked = request.args.get("lang", "")
-        otherwise = str(current_app.config[_SETTING])
-        g.language = (
-            asked
-            if asked in PAGE_LANGUAGES
-            else preferred(request.accept_languages, otherwise)
-        )
+        otherwise = g.get("otherwise") or current_app.config[_SETTING]
+        g.language = asked() or preferred(request.accept_languages, str(otherwise))
     return str(g.language)
+
+
+def asked() -> str | None:
+    """
+    Tell the language that the reader chose.
+
+    Returns
+    -------
+    str or None
+        The one that the address names, or that was chosen before it; None if neither.
+    """
+    said = request.args.get("lang", "")
+    return said if said in PAGE_LANGUAGES else g.get("chosen")
+
+
+def expect(*, chosen: str | None = None, otherwise: str | None = None) -> None:
+    """
+    Tell what else is known of the language of this request's reader.
+
+    Parameters
+    ----------
+    chosen : str or None, optional
+        What was chosen on an earlier page, for an address that cannot say it.
+    otherwise : str or None, optional
+        For a reader whose browser names none of ours; before that of the settings.
+    """
+    g.pop("language", None)
+    if chosen in PAGE_LANGUAGES:
+        g.chosen = chosen
+    if otherwise in PAGE_LANGUAGES:
+        g.otherwise = otherwise
+
+
+def gettext(text: str) -> str:
+    """
+    Say a text in the language of the current request's reader.
+
+    Parameters
+    ----------
+    text : str
+        In English, as it was marked for translation.
+
+    Returns
+    -------
+    str
+        The text.
+    """
+    return _words().gettext(text)
 
 
 def render_page(template: str, **values: object) -> Response:
@@ -143,7 +195,7 @@ def render_page(template: str, **values: object) -> Response:
 
 def _page_url() -> Callable[..., str]:
     """Keep a language that was chosen while somebody goes from page to page."""
-    if request.args.get("lang") in PAGE_LANGUAGES:
+    if asked():
         return partial(url_for, lang=spoken())
     return url_for
 

@@ -9,7 +9,8 @@
     scopes         what leave is asked for, and what was given
     sessions       sealed, so that nothing of them is kept on the server
     cookies        where they are kept, and for whom
-    questionnaires the forms as data: words, limits, answers
+    questionnaires the forms as data: words, limits
+    answers        whether answers fit them
     charts         what the patient's record says already, read as a hook call reads it
     measurements   the form of the values: what is open, and the assessment
     entries        what of it is written
@@ -18,6 +19,7 @@
     saving         one transaction, or one by one with an honest account
     door           who is let in, and what others are answered
     routes         launch and callback
+    desk           what the forms work with, in each language, and how they save
     pages          the forms, and what they send
     assembly       all of it, from the parts of the service
     refusals       why something goes no further, in plain words

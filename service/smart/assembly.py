@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import replace
+from typing import Final
 
 from flask import Blueprint, Flask
 
@@ -9,20 +10,24 @@ from cds_hooks import Client
 from cds_hooks.trust import ReplayStore
 from service.calculator import Calculator
 from service.calculator_answer import CalculatorAnswer
-from service.clients import capabilities_of, language_of
+from service.clients import capabilities_of
 from service.config import Settings, SettingsError
 from service.fhir.client import Limits
+from service.languages import N_
 from service.model.scoring import Score
 from service.orders import Subject
+from service.pages import PAGE_LANGUAGES, gettext, spoken
 from service.parts import Clock, Parts
 from service.readers import open_access, record_readers
 from service.smart.assertions import assertion
 from service.smart.charts import Chart, Charts
+from service.smart.desk import Desk
 from service.smart.door import Door
 from service.smart.follow_up import FollowUpForm
 from service.smart.launches import EHR
 from service.smart.measurements import MeasurementForm
-from service.smart.pages import Desk, create_smart_pages
+from service.smart.pages import create_smart_pages
+from service.smart.questionnaires import load_form
 from service.smart.routes import create_smart_routes
 from service.smart.sessions import Seal, Session
 from service.store.faults import StoreError
@@ -34,6 +39,13 @@ __all__ = ["add_smart_app"]
 #: Of one exchange: a person waits, and a worker with him. All that a press of a button
 #: asks of servers ends before the worker is taken for dead (`service.gunicorn_conf`).
 _LIMITS = Limits(total_s=4, connect_s=2, read_s=4)
+
+#: What is said of an outcome that was kept.
+_KEPT: Final[Mapping[str | None, str]] = {
+    "yes": N_("Outcome kept: yes."),
+    "no": N_("Outcome kept: no."),
+    "not-examined": N_("Outcome kept: not examined."),
+}
 
 
 def add_smart_app(
@@ -91,15 +103,23 @@ def _routes(
     door: Door, parts: Parts, settings: Settings, calculator: Calculator
 ) -> tuple[Blueprint, Blueprint]:
     _, reader = record_readers(settings, parts.terminology, parts.access)
+    days = parts.policy.chart.findings_from_days
     desk = Desk(
         charts=Charts(reader, parts.advice.assessors, parts.access, door.clock),
-        measurements=MeasurementForm(
-            calculator,
-            CalculatorAnswer(settings.locale),
-            Wording(settings.locale),
-            parts.policy.windows,
-        ),
-        follow_up=FollowUpForm(parts.policy.chart.findings_from_days),
+        measurement_forms={
+            each: MeasurementForm(
+                calculator,
+                CalculatorAnswer(each),
+                Wording(each),
+                parts.policy.windows,
+                load_form("measurements", each),
+            )
+            for each in PAGE_LANGUAGES
+        },
+        follow_up_forms={
+            each: FollowUpForm(days, load_form("follow-up", each))
+            for each in PAGE_LANGUAGES
+        },
         canonical_base=settings.canonical_base,
         secret_key=settings.secret_key.encode(),
         standing=_standing(parts, is_open=settings.is_open),
@@ -132,8 +152,10 @@ def _standing(parts: Parts, *, is_open: bool) -> Callable[[Chart, EHR, Session],
             if not isinstance(each.score, Score)
         ]
         if not (is_open or ehr.client.stage == "live"):
-            return "Values are still missing." if lacking else "All values are there."
-        cards = parts.advice.composers[language_of(ehr.client)].compose(
+            if lacking:
+                return gettext("Values are still missing.")
+            return gettext("All values are there.")
+        cards = parts.advice.composers[spoken()].compose(
             chart.assessment,
             Subject(session.patient, session.encounter),
             replace(capabilities_of(ehr.client), detail="gfm"),
@@ -141,7 +163,9 @@ def _standing(parts: Parts, *, is_open: bool) -> Callable[[Chart, EHR, Session],
         )
         if cards:
             return cards[0].summary
-        return "All values are there; the policy gives no card. That is not “no risk”."
+        return gettext(
+            "All values are there; the policy gives no card. That is not “no risk”."
+        )
 
     return say
 
@@ -153,17 +177,17 @@ def _keeper(
 
     def keep(client: Client, patient: str, outcome: Mapping[str, str | None]) -> str:
         if store is None or len(client.tenants) > 1:
-            return "Outcome: not kept by this service."
+            return N_("Outcome: not kept by this service.")
         tenant = next(iter(client.tenants), client.name)
         row = {"tenant": tenant, "patient_id": patient, **outcome}
         try:
             (kept,) = store.keep_outcomes([row], recorded_by="smart-app")
         except StoreError:
-            return "Outcome: not kept, the store of this service failed."
+            return N_("Outcome: not kept, the store of this service failed.")
         if not isinstance(kept, bool):
-            return "Outcome: not kept, no assessment of this patient is stored here."
-        return (
-            f"Outcome kept: {outcome['outcome']}." if kept else "Outcome: kept before."
-        )
+            return N_(
+                "Outcome: not kept, no assessment of this patient is stored here."
+            )
+        return _KEPT[outcome["outcome"]] if kept else N_("Outcome: kept before.")
 
     return keep

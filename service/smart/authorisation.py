@@ -56,7 +56,7 @@ class Grant:
     form: str
 
 
-def begin(ehr: EHR, found: Configuration) -> Pending:
+def begin(ehr: EHR, found: Configuration, language: str | None = None) -> Pending:
     """
     Begin a launch.
 
@@ -66,6 +66,8 @@ def begin(ehr: EHR, found: Configuration) -> Pending:
         Who launches.
     found : Configuration
         How it authorises.
+    language : str or None, optional
+        The language of the pages that was asked for.
 
     Returns
     -------
@@ -82,6 +84,7 @@ def begin(ehr: EHR, found: Configuration) -> Pending:
         found.issuer,
         found.jwks_uri,
         wanted_scopes(found.capabilities, writes=ehr.app.writes),
+        language,
     )
 
 

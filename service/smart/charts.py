@@ -35,7 +35,7 @@ class Report:
     Attributes
     ----------
     title, day, text : str
-        What it is, of when (empty if the record does not tell), and what it says.
+        What it is, of when (both empty if the record does not tell), and what it says.
     source : str
         Reference of the resource.
     """
@@ -53,8 +53,9 @@ class Chart:
 
     Attributes
     ----------
-    person : str
-        Name and date of birth, so that the clinician sees whose form it is.
+    person, born : str
+        Name and date of birth, so that the clinician sees whose form it is; empty where
+        the record does not tell.
     record : PatientRecord
         The resources.
     assessment : Assessment
@@ -68,6 +69,7 @@ class Chart:
     """
 
     person: str
+    born: str
     record: PatientRecord
     assessment: Assessment
     fhir_version: str
@@ -149,7 +151,7 @@ class Charts:
             self._others(ehr, session, gathered.record, now) if has_texts else _NONE
         )
         return Chart(
-            _person(gathered.record.patient or next(iter(others["patient"]), None)),
+            *_person(gathered.record.patient or next(iter(others["patient"]), None)),
             gathered.record,
             assessment,
             gathered.fhir_version,
@@ -210,8 +212,8 @@ def _request(ehr: EHR, session: Session, now: datetime) -> HookRequest:
     )
 
 
-def _person(patient: Mapping[str, Any] | None) -> str:
-    """Name a patient; who is not named is not guessed."""
+def _person(patient: Mapping[str, Any] | None) -> tuple[str, str]:
+    """Give name and date of birth of a patient; who is not named is not guessed."""
     names = patient.get("name") if patient else None
     name = names[0] if isinstance(names, list) and names else {}
     if not isinstance(name, dict):
@@ -221,8 +223,8 @@ def _person(patient: Mapping[str, Any] | None) -> str:
         each for each in (*(given or ()), name.get("family")) if isinstance(each, str)
     )
     born = patient.get("birthDate") if patient else None
-    parts = [each for each in (said, born) if isinstance(each, str) and each]
-    return ", born ".join(parts)
+    named, born = (e if isinstance(e, str) else "" for e in (said, born))
+    return named, born
 
 
 def _report(resource: Mapping[str, Any]) -> Report | None:
@@ -270,7 +272,7 @@ def _title(resource: Mapping[str, Any]) -> str:
         if isinstance(coding, dict)
     ]
     said = [each for each in (concept.get("text"), *displays) if isinstance(each, str)]
-    return said[0] if said else "Report"
+    return said[0] if said else ""
 
 
 def _day(resource: Mapping[str, Any]) -> str:

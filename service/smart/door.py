@@ -6,11 +6,13 @@ from contextlib import suppress
 from dataclasses import asdict, dataclass
 from datetime import datetime
 
-from flask import Response, make_response, render_template, request, url_for
+from flask import Response, request
 
 from cds_hooks import Client, ClientRegister
 from cds_hooks.trust import ReplayStore
+from service.clients import language_of
 from service.fhir.client import FHIRAccess
+from service.pages import expect, gettext, render_page
 from service.smart.cookies import (
     LAUNCH,
     MOST_CHARS,
@@ -89,7 +91,7 @@ class Door:
 
     def ehr(self, server: object) -> EHR:
         """
-        Find the EHR of a FHIR base.
+        Find the EHR of a FHIR base; its language is that of readers who name none.
 
         Parameters
         ----------
@@ -106,7 +108,9 @@ class Door:
         Refused
             If it is in no entry of the register.
         """
-        return find_ehr(self.register, server, open_client=self.open_client)
+        found = find_ehr(self.register, server, open_client=self.open_client)
+        expect(otherwise=language_of(found.client))
+        return found
 
     def refuse_if_off(self) -> None:
         """
@@ -164,7 +168,9 @@ class Door:
         found = self.seal.open(LAUNCH, text, now_s=self.now_s(), life_s=LAUNCH_S)
         if found is None:
             raise Refused(Why.STATE)
-        return Pending(**{**found, "scopes": tuple(found["scopes"])})
+        pending = Pending(**{**found, "scopes": tuple(found["scopes"])})
+        expect(chosen=pending.language)
+        return pending
 
     def keep(self, response: Response, name: str, content: Pending | Session) -> None:
         """
@@ -213,12 +219,9 @@ def refusal_page(door: Door, error: Refused, server: object = None) -> Response:
     ehr = None
     with suppress(Refused):
         ehr = door.ehr(server or door.pending().server)
-    page = render_template(
-        "smart_refused.html",
-        words=error.words,
-        stylesheet=url_for("pages.static", filename="page.css"),
-    )
-    response = make_response(page, error.status)
+    kept = {name: request.args.get(name) for name in ("iss", "launch")}
+    response = render_page("smart_refused.html", words=gettext(error.words), kept=kept)
+    response.status_code = error.status
     if error.why in {Why.REPLAYED, Why.DENIED, Why.TOKEN, Why.IDENTITY}:
         is_framed = ehr is not None and ehr.app.is_framed
         drop_cookie(response, LAUNCH, is_secure=door.is_secure, is_framed=is_framed)

@@ -6,8 +6,9 @@ from typing import Final
 from cds_hooks import BadRequest
 from service.fhir.findings import Missing, OperatedVertebra
 from service.fhir.places import LUMBAR, PLACES, THORACIC, segment_of
+from service.smart.answers import Answers
 from service.smart.measurements import MeasurementForm
-from service.smart.questionnaires import Answers, Form
+from service.smart.questionnaires import Form
 from service.smart.resources import Author, Draft, quantity
 from service.wording import format_number
 
@@ -62,52 +63,64 @@ def entries(
     level = vertebra.level or given.get(_LEVEL)
     drafts = []
     if _LEVEL in given:
-        _check_level(str(level), vertebra)
-        drafts.append(_level(form.form, str(level), _day(given, vertebra), author))
+        _check_level(form, str(level), vertebra)
+        day = _day(form.form, given, vertebra)
+        drafts.append(_level(form.form, str(level), day, author))
     sign = -1 if is_kyphosis_negative else 1
     site = {"bodySite": author.concept(str(level))} if level else {}
-    for name, number, day in _measured(given):
+    for name, number, day in _measured(form.form, given):
         item = form.form.item(name)
         value = (number * sign or 0.0) if name in _ANGLES else number
-        label = f"{item.text}: {format_number(number)} {item.unit}, {day}"
+        told = [
+            f"{format_number(number)} {item.unit}",
+            day,
+            *([level] if level else []),
+        ]
         said = {"valueQuantity": quantity(value, item.unit, item.ucum), **site}
-        label = f"{label}, {level}" if level else label
+        label = form.form.line(item.text, *map(str, told))
         drafts.append(author.observation(label, name, when=day, elements=said))
     return drafts
 
 
 def _level(form: Form, level: str, day: str, author: Author) -> Draft:
-    label = f"{form.item(_LEVEL).text}: {level}"
+    label = form.line(form.item(_LEVEL).text, level)
     said = {"valueCodeableConcept": author.concept(level)}
     return author.observation(label, _LEVEL, when=day, elements=said)
 
 
-def _check_level(level: str, vertebra: OperatedVertebra) -> None:
+def _check_level(form: MeasurementForm, level: str, vertebra: OperatedVertebra) -> None:
     """Refuse a level that the record contradicts: it would block the score."""
     segment = vertebra.segment
     if isinstance(segment, Missing) or segment_of(PLACES[level]) == segment.value:
         return
     levels = THORACIC if segment.value == "thoracic" else LUMBAR
-    raise BadRequest(
-        f"answers.{_LEVEL}: the record says that the fracture is {segment.value}; must"
-        f" be one of {', '.join(name for name in PLACES if name in levels)}"
-    )
+    why = form.form.gettext(
+        "the record says that the fracture is %(segment)s; must be one of %(names)s"
+    ) % {
+        "segment": form.wording.words["segment"][segment.value],
+        "names": form.form.gettext(", ").join(n for n in PLACES if n in levels),
+    }
+    raise BadRequest(f"answers.{_LEVEL}: {why}")
 
 
-def _measured(given: Answers) -> Iterator[tuple[str, float, str]]:
+def _measured(form: Form, given: Answers) -> Iterator[tuple[str, float, str]]:
     """Give each value with the day of its film: without it nobody could use it."""
     for name, film in _FILMS.items():
         if name in given:
             if film not in given:
-                raise BadRequest(f"answers.{film}: must be answered, for {name}")
+                must = form.gettext("must be answered, for: %(item)s")
+                must %= {"item": form.item(name).text}
+                raise BadRequest(f"answers.{film}: {must}")
             yield name, float(given[name]), str(given[film])
 
 
-def _day(given: Answers, vertebra: OperatedVertebra) -> str:
+def _day(form: Form, given: Answers, vertebra: OperatedVertebra) -> str:
     """A level is of the last film, else of the operation's day."""
     films = [
         str(given[each]) for each in dict.fromkeys(_FILMS.values()) if each in given
     ]
     if not films and vertebra.operation.day is None:
-        raise BadRequest("answers.film-postoperative: must be answered, for the level")
+        must = form.gettext("must be answered, for: %(item)s")
+        must %= {"item": form.item(_LEVEL).text}
+        raise BadRequest(f"answers.film-postoperative: {must}")
     return films[-1] if films else str(vertebra.operation.day)

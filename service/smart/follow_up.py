@@ -1,5 +1,6 @@
 """The form of a follow-up visit: what is written, and the outcome for the store."""
 
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -7,7 +8,8 @@ from typing import Any, Final
 
 from cds_hooks import BadRequest
 from service.fhir.findings import Operation
-from service.smart.questionnaires import Answers, Form, checked_answers, load_form
+from service.smart.answers import Answers, checked_answers
+from service.smart.questionnaires import Form, load_form
 from service.smart.resources import Author, Draft, quantity
 
 __all__ = ["FollowUpForm"]
@@ -22,6 +24,8 @@ _SIGNS: Final[Mapping[str, str | None]] = {
     "scn-tender-point": "tender-point-side",
     "scn-tinel-sign": "tinel-sign-side",
 }
+#: What follows a colon says how a finding is looked for.
+_SAYS: Final = re.compile("[:：]")
 #: The word left or right is what tells two places apart.
 _PLACES: Final = {
     "scn-tender-point": "posterior iliac crest, {side}",
@@ -115,12 +119,16 @@ class FollowUpForm:
         for name in {"block-time", "relief-time"} & answers.keys():
             when = datetime.fromisoformat(str(answers[name])).replace(tzinfo=now.tzinfo)
             if when > now + timedelta(minutes=1):
-                raise BadRequest(f"answers.{name}: lies in the future")
+                why = self.form.gettext("lies in the future")
+                raise BadRequest(f"answers.{name}: {why}")
             answers[name] = when.isoformat(timespec="seconds")
         if _RELIEF in answers and "relief-time" not in answers:
-            raise BadRequest("answers.relief-time: must be answered, for the relief")
+            why = self.form.gettext("must be answered, for: %(item)s")
+            why %= {"item": self.form.item(_RELIEF).text}
+            raise BadRequest(f"answers.relief-time: {why}")
         if str(answers.get("relief-time", "~")) < str(answers.get("block-time", "")):
-            raise BadRequest("answers.relief-time: lies before the block")
+            why = self.form.gettext("lies before the block")
+            raise BadRequest(f"answers.relief-time: {why}")
         return answers
 
     def drafts(self, answers: Answers, author: Author) -> list[Draft]:
@@ -142,7 +150,7 @@ class FollowUpForm:
         """
         return [
             *_signs(self.form, answers, author),
-            _examined(answers, author),
+            _examined(self.form, answers, author),
             *_block(self.form, answers, author),
         ]
 
@@ -180,11 +188,12 @@ def _signs(form: Form, answers: Answers, author: Author) -> Iterator[Draft]:
         if name not in answers:
             continue
         item, value = form.item(name), str(answers[name])
-        said = f"{item.text.partition(':')[0]}: {value}"
+        told = _SAYS.split(item.text, maxsplit=1)[0], item.options[value]
         sides = _sides(answers[asked]) if asked and asked in answers else (None,)
         for side in sides:
+            where = [form.item(str(asked)).options[side]] if side else []
             yield author.observation(
-                said if side is None else f"{said}, {side}",
+                form.line(*told, *where),
                 name,
                 when=str(answers[_DAY]),
                 elements={
@@ -200,10 +209,10 @@ def _site(author: Author, name: str, side: str | None) -> dict[str, Any]:
     return {"bodySite": author.concept(_SITE, _PLACES[name].format(side=side))}
 
 
-def _examined(answers: Answers, author: Author) -> Draft:
+def _examined(form: Form, answers: Answers, author: Author) -> Draft:
     is_examined = bool(answers[_EXAMINED])
     return author.observation(
-        "Examined" if is_examined else "Not examined",
+        form.gettext("Examined") if is_examined else form.gettext("Not examined"),
         _EXAMINED,
         when=str(answers[_DAY]),
         elements={"valueBoolean": is_examined},
@@ -217,7 +226,9 @@ def _block(form: Form, answers: Answers, author: Author) -> Iterator[Draft]:
     blocks = []
     for side in _sides(answers["block-side"]):
         site = author.concept(_SITE, _PLACES[_BLOCK].format(side=side))
-        label = f"Diagnostic block, {side}, {str(answers['block-time'])[:16]}"
+        where = form.item("block-side").options[side]
+        when = str(answers["block-time"])[:16]
+        label = form.line(form.gettext("Diagnostic block"), where, when)
         blocks.append(
             author.procedure(
                 label,
@@ -230,7 +241,7 @@ def _block(form: Form, answers: Answers, author: Author) -> Iterator[Draft]:
     if _RELIEF in answers:
         item, number = form.item(_RELIEF), float(answers[_RELIEF])
         yield author.observation(
-            f"{item.text}: {number:g} {item.unit}",
+            form.line(item.text, f"{number:g} {item.unit}"),
             _RELIEF,
             when=str(answers["relief-time"]),
             elements={

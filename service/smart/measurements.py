@@ -11,7 +11,8 @@ from service.calculator_answer import CalculatorAnswer
 from service.fhir.findings import Measurement, Missing, OperatedVertebra, Reason
 from service.fhir.places import PLACES, segment_of
 from service.policy import Windows
-from service.smart.questionnaires import Answers, Form, checked_answers, load_form
+from service.smart.answers import Answers, checked_answers
+from service.smart.questionnaires import Form, load_form
 from service.wording import Wording
 
 __all__ = ["Limits", "MeasurementForm", "Standing"]
@@ -251,11 +252,11 @@ class MeasurementForm:
         if not (isinstance(cement, float) and isinstance(whole, float)):
             return answers
         if _CEMENT in answers:
-            raise BadRequest(f"answers.{_CEMENT}: comes from the areas; leave it out")
+            why = self.form.gettext("comes from the areas; leave it out")
+            raise BadRequest(f"answers.{_CEMENT}: {why}")
         if whole <= 0 or cement > whole:
-            raise BadRequest(
-                f"answers.{_AREAS[1]}: must be more than 0 and no less than the cement"
-            )
+            why = self.form.gettext("must be more than 0 and no less than the cement")
+            raise BadRequest(f"answers.{_AREAS[1]}: {why}")
         return {**answers, _CEMENT: round(_PER_CENT * cement / whole, 1)}
 
 

@@ -1,136 +1,31 @@
 """The forms in the browser: their pages, and what these send."""
 
 import hmac
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping
 from typing import Any, Final
 
 import orjson
-from flask import Blueprint, Response, make_response, render_template, request, url_for
+from flask import Blueprint, Response, request, url_for
 
-from cds_hooks import Client
 from cds_hooks.addresses import origin_of
 from cds_hooks.bodies import read_json
 from service.clients import signs_at
-from service.fhir.findings import OperatedVertebra
-from service.smart.charts import Chart, Charts
+from service.fhir.findings import Missing, OperatedVertebra, Reason
+from service.pages import gettext, render_page, spoken
+from service.smart.charts import Chart
 from service.smart.cookies import SESSION, drop_cookie
+from service.smart.desk import Desk
 from service.smart.door import Door, protect_app, refusal_page
 from service.smart.entries import entries
-from service.smart.follow_up import FollowUpForm
 from service.smart.launches import EHR
-from service.smart.measurements import MeasurementForm
-from service.smart.questionnaires import Form
 from service.smart.refusals import Refused, Why
-from service.smart.resources import Author, Draft, provenance
-from service.smart.saving import Account, Writer
 from service.smart.scopes import may_create
 from service.smart.sessions import Session
 
-__all__ = ["Desk", "create_smart_pages"]
+__all__ = ["create_smart_pages"]
 
 _MOST_BYTES: Final = 16_384
 _NEGATIVE: Final = "kyphosis-negative"
-
-
-@dataclass(frozen=True, slots=True)
-class Desk:
-    """
-    What the pages work with.
-
-    Attributes
-    ----------
-    charts : Charts
-        Reads records.
-    measurements : MeasurementForm
-        The form of the values.
-    follow_up : FollowUpForm
-        The form of a visit.
-    canonical_base : str
-        Base of the project's own systems.
-    secret_key : bytes
-        Key of the identifiers.
-    standing : callable
-        Says what a chart amounts to now, in a sentence.
-    keep_outcome : callable
-        Keeps an outcome of a client's patient; says in words what became of it.
-    is_shown : callable
-        Whether users of a client are shown numbers yet.
-    """
-
-    charts: Charts
-    measurements: MeasurementForm
-    follow_up: FollowUpForm
-    canonical_base: str
-    secret_key: bytes
-    standing: Callable[[Chart, EHR, Session], str]
-    keep_outcome: Callable[[Client, str, Mapping[str, str | None]], str]
-    is_shown: Callable[[Client], bool]
-
-    def author(self, session: Session, chart: Chart) -> Author:
-        """
-        Say who records.
-
-        Parameters
-        ----------
-        session : Session
-            Clinician and patient.
-        chart : Chart
-            The chart.
-
-        Returns
-        -------
-        Author
-            The author.
-
-        Raises
-        ------
-        Refused
-            If the EHR did not say who the clinician is.
-        """
-        if session.user is None:
-            raise Refused(Why.NO_LEAVE)
-        return Author(
-            session.server,
-            session.patient,
-            session.encounter,
-            session.user,
-            chart.now,
-            self.canonical_base,
-            self.secret_key,
-            chart.fhir_version,
-        )
-
-    def save(
-        self, door: Door, form: Form, drafts: Sequence[Draft], author: Author
-    ) -> Account:
-        """
-        Write drafts with the session's token.
-
-        Parameters
-        ----------
-        door : Door
-            Knows the session, and the way to its server.
-        form : Form
-            The form they come from.
-        drafts : sequence of Draft
-            What to write.
-        author : Author
-            Who records.
-
-        Returns
-        -------
-        Account
-            What became of each.
-        """
-        ehr, session = door.session()
-        canonical = f"{self.canonical_base}/Questionnaire/{form.name}|{form.version}"
-        writer = Writer(door.access, ehr, session.token)
-        if not drafts:
-            return Account()
-        is_told = may_create(session.scopes, "Provenance")
-        made = (lambda names: provenance(author, names, canonical)) if is_told else None
-        return writer.save(drafts, made)
 
 
 def create_smart_pages(door: Door, desk: Desk) -> Blueprint:
@@ -189,7 +84,7 @@ def create_smart_pages(door: Door, desk: Desk) -> Blueprint:
     def refused(error: Refused) -> Response:
         if request.method == "GET":
             return refusal_page(door, error)
-        told = {"refused": error.why.value, "words": error.words}
+        told = {"refused": error.why.value, "words": gettext(error.words)}
         return _json(told, error.status)
 
     return pages
@@ -223,14 +118,14 @@ def _measurements_page(desk: Desk, ehr: EHR, session: Session) -> Response:
         standings=standings,
         limits=form.limits(vertebra, today, is_signed=signs is not None),
         known=orjson.dumps(form.known(vertebra)).decode(),
-        vertebrae=[_named(each) for each in chart.vertebrae],
+        vertebrae=[_named(desk, each) for each in chart.vertebrae],
         number=number,
+        kept={"vertebra": number or None},
         is_shown=desk.is_shown(ehr.client),
         may_save=vertebra is not None and is_open and _may_write(session),
-        assess=url_for("smart.assess"),
-        save=url_for("smart.save_measurements"),
+        assess=url_for("smart.assess", lang=spoken()),
+        save=url_for("smart.save_measurements", lang=spoken()),
         why_not=_why_not(desk, chart),
-        predictors=form.wording.words["predictor"],
     )
 
 
@@ -256,7 +151,7 @@ def _save_measurements(door: Door, desk: Desk, ehr: EHR, session: Session) -> Re
     )
     account = desk.save(door, form.form, drafts, author)
     after = desk.charts.read(ehr, session)
-    return _json({**account.told(), "now": desk.standing(after, ehr, session)})
+    return _json({**account.told(gettext), "now": desk.standing(after, ehr, session)})
 
 
 def _follow_up_page(desk: Desk, ehr: EHR, session: Session) -> Response:
@@ -273,7 +168,7 @@ def _follow_up_page(desk: Desk, ehr: EHR, session: Session) -> Response:
         counts_from=desk.follow_up.counts_from(operation),
         today=chart.now.date().isoformat(),
         may_save=_may_write(session),
-        save=url_for("smart.save_follow_up"),
+        save=url_for("smart.save_follow_up", lang=spoken()),
         why_not=_why_not(desk, chart),
     )
 
@@ -292,28 +187,25 @@ def _save_follow_up(door: Door, desk: Desk, ehr: EHR, session: Session) -> Respo
     outcome = form.outcome(answers)
     told = None
     if outcome is not None and not account.failed:
-        told = desk.keep_outcome(ehr.client, session.patient, outcome)
-    return _json({**account.told(), "outcome": told})
+        told = gettext(desk.keep_outcome(ehr.client, session.patient, outcome))
+    return _json({**account.told(gettext), "outcome": told})
 
 
 def _page(
     template: str, ehr: EHR, session: Session, chart: Chart, **context: object
 ) -> Response:
-    page = render_template(
+    page = render_page(
         template,
         person=chart.person,
+        born=chart.born,
         reports=chart.reports,
         csrf=session.csrf,
         has_user=session.user is not None,
         close=url_for("smart.close"),
-        stylesheets=[
-            url_for("pages.static", filename=name)
-            for name in ("page.css", "nomogram.css", "smart.css")
-        ],
-        script=url_for("pages.static", filename="smart.js"),
+        own_stylesheet="nomogram.css",
         **context,
     )
-    return protect_app(make_response(page), ehr)
+    return protect_app(page, ehr)
 
 
 def _vertebra(chart: Chart, number: str) -> tuple[int, OperatedVertebra | None]:
@@ -323,9 +215,10 @@ def _vertebra(chart: Chart, number: str) -> tuple[int, OperatedVertebra | None]:
     return index, chart.vertebrae[index] if chart.vertebrae else None
 
 
-def _named(vertebra: OperatedVertebra) -> str:
-    segment = getattr(vertebra.segment, "value", "level not recorded")
-    return vertebra.level or str(segment)
+def _named(desk: Desk, vertebra: OperatedVertebra) -> str:
+    if vertebra.level or isinstance(vertebra.segment, Missing):
+        return vertebra.level or gettext("level not recorded")
+    return str(desk.measurements.wording.words["segment"][vertebra.segment.value])
 
 
 def _may_write(session: Session) -> bool:
@@ -333,9 +226,9 @@ def _may_write(session: Session) -> bool:
 
 
 def _why_not(desk: Desk, chart: Chart) -> str:
-    """Say why nothing can be assessed at all; empty where something can."""
+    """Say what of an operation cannot be assessed; empty where it can, or is none."""
     reason = chart.assessment.not_assessed
-    if reason is None:
+    if reason in {None, Reason.NO_ELIGIBLE_OPERATION}:
         return ""
     return str(desk.measurements.wording.words["reason"][reason])
 

@@ -1,24 +1,19 @@
-"""The forms as data: FHIR Questionnaires, and whether answers fit them."""
+"""The forms as data: FHIR Questionnaires, in each of their languages."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
-from datetime import date, datetime
 from functools import cache
+from gettext import NullTranslations
 from importlib.resources import files
 from typing import Any, Final
 
 import orjson
 
-from cds_hooks import BadRequest
+from service.languages import ENGLISH, catalogue
 
-__all__ = ["Answers", "Form", "Item", "checked_answers", "load_form"]
-
-#: What somebody answered, by the item's link id: text of a code, a date or a time;
-#: a number; true or false. What is not answered is not there.
-Answers = Mapping[str, str | float | bool]
+__all__ = ["Form", "Item", "load_form"]
 
 _EXTENSION: Final = "http://hl7.org/fhir/StructureDefinition"
-_LONGEST: Final = 40
 _RADIOS: Final = 5
 
 
@@ -89,6 +84,8 @@ class Form:
         For people.
     items : tuple of Item
         Its groups.
+    words : gettext.NullTranslations
+        What is said about answers, in the language of the form.
     """
 
     name: str
@@ -96,6 +93,42 @@ class Form:
     title: str
     description: str
     items: tuple[Item, ...]
+    words: NullTranslations = field(repr=False, compare=False)
+
+    def gettext(self, text: str) -> str:
+        """
+        Say a text in the language of the form.
+
+        Parameters
+        ----------
+        text : str
+            In English.
+
+        Returns
+        -------
+        str
+            The text.
+        """
+        return self.words.gettext(text)
+
+    def line(self, label: str, *said: str) -> str:
+        """
+        Put what was answered behind a label.
+
+        Parameters
+        ----------
+        label : str
+            What was asked.
+        *said : str
+            The answer, and what belongs to it.
+
+        Returns
+        -------
+        str
+            The line.
+        """
+        parts = self.gettext(", ").join(said)
+        return self.gettext("%(label)s: %(said)s") % {"label": label, "said": parts}
 
     def questions(self) -> Iterator[Item]:
         """
@@ -138,7 +171,7 @@ class Form:
 
 
 @cache
-def load_form(name: str) -> Form:
+def load_form(name: str, language: str = ENGLISH) -> Form:
     """
     Read a form that ships with the service.
 
@@ -146,6 +179,8 @@ def load_form(name: str) -> Form:
     ----------
     name : str
         ``measurements`` or ``follow-up``.
+    language : str, default "en"
+        One into which the Questionnaire is translated.
 
     Returns
     -------
@@ -156,143 +191,47 @@ def load_form(name: str) -> Form:
     --------
     >>> load_form("measurements").item("cement-ratio-ap").most
     100
+    >>> load_form("measurements", "zh-Hans").title
+    '录入测量值'
     """
     place = files("service") / "data/fhir/questionnaires" / f"{name}.json"
     document = orjson.loads(place.read_bytes())
     return Form(
         document["id"],
         document["version"],
-        document["title"],
-        document["description"],
-        tuple(_item(each) for each in document["item"]),
+        _said(document, "title", language),
+        _said(document, "description", language),
+        tuple(_item(each, language) for each in document["item"]),
+        catalogue(language, "pages"),
     )
 
 
-def checked_answers(
-    form: Form,
-    said: object,
-    limits: Mapping[str, tuple[float | str | None, float | str | None]] | None = None,
-) -> dict[str, str | float | bool]:
-    """
-    Check answers against the form's own limits, and tighter ones of the patient.
-
-    Parameters
-    ----------
-    form : Form
-        The form.
-    said : object
-        JSON: answers by link id.
-    limits : Mapping, optional
-        Least and most of some items, in place of the form's.
-
-    Returns
-    -------
-    dict
-        The answers to what is asked, numbers as float; what is not asked of this
-        patient is left out.
-
-    Raises
-    ------
-    BadRequest
-        If an answer is impossible, lacking or to no question; the message names the
-        item, never the value.
-    """
-    items = {item.name: item for item in form.questions()}
-    if not isinstance(said, dict) or not said.keys() <= items.keys():
-        raise BadRequest(f"answers: may have {', '.join(items)} and no others")
-    given = {
-        name: _checked(_within(items[name], limits or {}), value)
-        for name, value in said.items()
-        if value is not None and not items[name].is_computed
-    }
-    kept = {name: given[name] for name in given if _is_asked(items[name], given, items)}
-    for item in items.values():
-        if item.is_required and item.name not in kept and _is_asked(item, given, items):
-            raise BadRequest(f"answers.{item.name}: must be answered")
-    return kept
+def _said(raw: Mapping[str, Any], name: str, language: str) -> str:
+    """Read a text in a language: FHIR keeps translations beside the original."""
+    for extension in raw.get(f"_{name}", {}).get("extension", ()):
+        parts = {each["url"]: each for each in extension.get("extension", ())}
+        if parts["lang"]["valueCode"] == language:
+            return str(parts["content"]["valueString"])
+    return str(raw[name])
 
 
-def _is_asked(item: Item, given: Answers, items: Mapping[str, Item]) -> bool:
-    """Whether what it depends on was asked itself, and answered so."""
-    if item.enabled_by is None:
-        return True
-    other, answer = item.enabled_by
-    if other not in given or not _is_asked(items[other], given, items):
-        return False
-    return answer is None or given[other] == answer
-
-
-def _within(
-    item: Item, limits: Mapping[str, tuple[float | str | None, float | str | None]]
-) -> Item:
-    if item.name not in limits:
-        return item
-    least, most = limits[item.name]
-    return replace(item, least=least, most=most)
-
-
-def _checked(item: Item, value: object) -> str | float | bool:
-    said: str | float | bool
-    if item.kind == "boolean" and isinstance(value, bool):
-        said = value
-    elif item.kind == "decimal" and type(value) in {int, float}:
-        said = float(value)  # type: ignore[arg-type] # its type was looked at
-        if not _is_between(item, said):
-            raise BadRequest(f"answers.{item.name}: {_range(item)}")
-    elif item.kind == "choice" and isinstance(value, str) and value in item.options:
-        said = value
-    elif item.kind in {"date", "dateTime"} and _is_time(item.kind, value):
-        said = str(value)
-        if not _is_between(item, said[:10]):
-            raise BadRequest(f"answers.{item.name}: {_range(item)}")
-    else:
-        raise BadRequest(f"answers.{item.name}: {_range(item)}")
-    return said
-
-
-def _is_between(item: Item, value: Any) -> bool:  # noqa: ANN401 number or text of a day
-    return (item.least is None or value >= item.least) and (
-        item.most is None or value <= item.most
-    )
-
-
-def _is_time(kind: str, value: object) -> bool:
-    if not isinstance(value, str) or len(value) > _LONGEST:
-        return False
-    try:
-        read = date.fromisoformat if kind == "date" else datetime.fromisoformat
-        read(value)
-    except ValueError:
-        return False
-    return kind == "date" or "T" in value
-
-
-def _range(item: Item) -> str:
-    if item.options:
-        return f"must be one of {', '.join(item.options)}"
-    names = {"boolean": "true or false", "decimal": "a number", "date": "a day"}
-    named = names.get(item.kind, "a day and time")
-    ends = [
-        f"{word} {limit:g}" if isinstance(limit, float | int) else f"{word} {limit}"
-        for word, limit in (("from", item.least), ("to", item.most))
-        if limit is not None
-    ]
-    return f"must be {' '.join([named, *ends])}"
-
-
-def _item(raw: Mapping[str, Any]) -> Item:
+def _item(raw: Mapping[str, Any], language: str) -> Item:
     extensions = {each["url"]: each for each in raw.get("extension", ())}
     unit = extensions.get(f"{_EXTENSION}/questionnaire-unit", {}).get("valueCoding", {})
     options = [each["valueCoding"] for each in raw.get("answerOption", ())]
     inner = [each for each in raw.get("item", ()) if each["type"] != "display"]
-    helps = [each["text"] for each in raw.get("item", ()) if each["type"] == "display"]
+    helps = [
+        _said(each, "text", language)
+        for each in raw.get("item", ())
+        if each["type"] == "display"
+    ]
     return Item(
         name=raw["linkId"],
-        text=raw["text"],
+        text=_said(raw, "text", language),
         kind=raw["type"],
         help=" ".join(helps),
         code=raw["code"][0]["code"] if "code" in raw else None,
-        options={each["code"]: each["display"] for each in options},
+        options={each["code"]: _said(each, "display", language) for each in options},
         least=extensions.get(f"{_EXTENSION}/minValue", {}).get("valueDecimal"),
         most=extensions.get(f"{_EXTENSION}/maxValue", {}).get("valueDecimal"),
         unit=unit.get("display", ""),
@@ -300,7 +239,7 @@ def _item(raw: Mapping[str, Any]) -> Item:
         is_required=raw.get("required", False),
         is_computed=raw.get("readOnly", False),
         enabled_by=_enabled_by(raw.get("enableWhen")),
-        items=tuple(_item(each) for each in inner),
+        items=tuple(_item(each, language) for each in inner),
     )
 
 

@@ -6,6 +6,8 @@ from http import HTTPStatus
 from types import MappingProxyType
 from typing import Final
 
+from service.languages import N_
+
 __all__ = ["REFUSALS", "Refused", "Why"]
 
 
@@ -33,101 +35,143 @@ class Why(StrEnum):
     RECORD = "record"
 
 
-#: Status, and what the person in front of the screen reads.
+#: Status, and what the person in front of the screen reads, in his language.
 REFUSALS: Final[Mapping[Why, tuple[HTTPStatus, str]]] = MappingProxyType(
     {
         Why.STANDALONE: (
             HTTPStatus.BAD_REQUEST,
-            "Open this form from a patient’s chart, or from a card’s link: it needs"
-            " the patient that is open there. To try values without a patient, use the"
-            " nomogram.",
+            N_(
+                "Open this form from a patient’s chart, or from a card’s link: it"
+                " needs the patient that is open there. To try values without a"
+                " patient, use the nomogram."
+            ),
         ),
         Why.UNKNOWN_SERVER: (
             HTTPStatus.FORBIDDEN,
-            "This launch came from a FHIR server that is not registered with this"
-            " service. Nothing was sent there. The administrator can register it.",
+            N_(
+                "This launch came from a FHIR server that is not registered with"
+                " this service. Nothing was sent there. The administrator can"
+                " register it."
+            ),
         ),
         Why.NOT_REGISTERED: (
             HTTPStatus.FORBIDDEN,
-            "This form is not registered with this hospital’s record system. The"
-            " administrator can register it (field smart of the register of clients).",
+            N_(
+                "This form is not registered with this hospital’s record system."
+                " The administrator can register it (field smart of the register of"
+                " clients)."
+            ),
         ),
         Why.SERVER_DOWN: (
             HTTPStatus.BAD_GATEWAY,
-            "The record system did not answer in time, or not in a usable way. Nothing"
-            "  was saved. Close this window and open the form again.",
+            N_(
+                "The record system did not answer in time, or not in a usable way."
+                " Nothing was saved. Close this window and open the form again."
+            ),
         ),
         Why.NO_PKCE: (
             HTTPStatus.BAD_GATEWAY,
-            "The record system says that it does not protect the authorisation code"
-            " (PKCE, S256). This form is not opened without that.",
+            N_(
+                "The record system says that it does not protect the authorisation"
+                " code (PKCE, S256). This form is not opened without that."
+            ),
         ),
         Why.SETTINGS: (
             HTTPStatus.BAD_GATEWAY,
-            "The record system describes its authorisation in no usable way. Nothing"
-            " was sent there. The administrator can look into it.",
+            N_(
+                "The record system describes its authorisation in no usable way."
+                " Nothing was sent there. The administrator can look into it."
+            ),
         ),
         Why.STATE: (
             HTTPStatus.BAD_REQUEST,
-            "This answer does not belong to a launch that was begun in this browser, or"
-            " it came too late. Close this window and open the form again. If that does"
-            " not help, the browser may block the cookies of framed pages.",
+            N_(
+                "This answer does not belong to a launch that was begun in this"
+                " browser, or it came too late. Close this window and open the form"
+                " again. If that does not help, the browser may block the cookies"
+                " of framed pages."
+            ),
         ),
         Why.REPLAYED: (
             HTTPStatus.BAD_REQUEST,
-            "This launch was used already. Close this window and open the form again.",
+            N_(
+                "This launch was used already. Close this window and open the form"
+                " again."
+            ),
         ),
         Why.DENIED: (
             HTTPStatus.FORBIDDEN,
-            "The record system did not give leave. Nothing was read or saved.",
+            N_("The record system did not give leave. Nothing was read or saved."),
         ),
         Why.TOKEN: (
             HTTPStatus.BAD_GATEWAY,
-            "The record system did not complete the authorisation. Nothing was read or"
-            " saved. Close this window and open the form again.",
+            N_(
+                "The record system did not complete the authorisation. Nothing was"
+                " read or saved. Close this window and open the form again."
+            ),
         ),
         Why.TOKEN_TOO_LONG: (
             HTTPStatus.BAD_GATEWAY,
-            "The record system’s token is longer than a session of this form can hold."
-            " The administrator can look into it.",
+            N_(
+                "The record system’s token is longer than a session of this form"
+                " can hold. The administrator can look into it."
+            ),
         ),
         Why.IDENTITY: (
             HTTPStatus.FORBIDDEN,
-            "Who you are is not proven: the record system’s id token is not valid."
-            " Nothing was read or saved. Close this window and open the form again.",
+            N_(
+                "Who you are is not proven: the record system’s id token is not"
+                " valid. Nothing was read or saved. Close this window and open the"
+                " form again."
+            ),
         ),
         Why.NO_PATIENT: (
             HTTPStatus.BAD_REQUEST,
-            "The record system named no patient. Open the form from a patient’s chart.",
+            N_(
+                "The record system named no patient. Open the form from a patient’s"
+                " chart."
+            ),
         ),
         Why.EXPIRED: (
             HTTPStatus.UNAUTHORIZED,
-            "The session is over, or none was begun in this browser. Nothing of what is"
-            " on the screen was saved. Open the form again from the chart.",
+            N_(
+                "The session is over, or none was begun in this browser. Nothing of"
+                " what is on the screen was saved. Open the form again from the"
+                " chart."
+            ),
         ),
         Why.OTHER_PATIENT: (
             HTTPStatus.FORBIDDEN,
-            "The form was opened again since, maybe for another patient. Nothing was"
-            " saved. Close this window and open the form again from the chart.",
+            N_(
+                "The form was opened again since, maybe for another patient."
+                " Nothing was saved. Close this window and open the form again from"
+                " the chart."
+            ),
         ),
         Why.FOREIGN_PAGE: (
             HTTPStatus.FORBIDDEN,
-            "Another web page sent this. Nothing was saved.",
+            N_("Another web page sent this. Nothing was saved."),
         ),
         Why.NO_LEAVE: (
             HTTPStatus.FORBIDDEN,
-            "The record system gave no leave to save, or did not say who you are."
-            " Nothing was saved.",
+            N_(
+                "The record system gave no leave to save, or did not say who you"
+                " are. Nothing was saved."
+            ),
         ),
         Why.SWITCHED_OFF: (
             HTTPStatus.SERVICE_UNAVAILABLE,
-            "The advice is switched off here: nobody is assessed, and nothing is saved."
-            " No number does not mean no risk.",
+            N_(
+                "The advice is switched off here: nobody is assessed, and nothing"
+                " is saved. No number does not mean no risk."
+            ),
         ),
         Why.RECORD: (
             HTTPStatus.BAD_GATEWAY,
-            "The patient’s record could not be read. Nothing was saved. Open the form"
-            " again from the chart.",
+            N_(
+                "The patient’s record could not be read. Nothing was saved. Open"
+                " the form again from the chart."
+            ),
         ),
     }
 )

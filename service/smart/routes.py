@@ -5,6 +5,7 @@ import secrets
 
 from flask import Blueprint, Response, make_response, redirect, request, url_for
 
+from service.pages import asked
 from service.smart.authorisation import authorisation_url, begin, exchange_code
 from service.smart.cookies import LAUNCH, SESSION, drop_cookie
 from service.smart.door import Door, protect_app, refusal_page
@@ -58,7 +59,7 @@ def _launch(door: Door) -> Response:
         raise Refused(Why.STANDALONE)
     ehr = door.ehr(request.args["iss"])
     found = read_configuration(door.access, ehr)
-    pending = begin(ehr, found)
+    pending = begin(ehr, found, asked())
     url = authorisation_url(
         pending,
         found.authorization_endpoint,
@@ -106,7 +107,8 @@ def _callback(door: Door) -> Response:
         csrf=secrets.token_urlsafe(24),
         form=form,
     )
-    response = make_response(redirect(url_for(_FORMS[form]), 303))
+    address = url_for(_FORMS[form], lang=asked())
+    response = make_response(redirect(address, 303))
     door.keep(response, SESSION, session)
     drop_cookie(response, LAUNCH, is_secure=door.is_secure, is_framed=ehr.app.is_framed)
     return protect_app(response, ehr)

@@ -11,6 +11,7 @@ import orjson
 
 from service.fhir.client import Fault, FHIRAccess, FHIRError, Reply
 from service.fhir.client.deadline import Deadline
+from service.languages import N_
 from service.smart.launches import EHR
 from service.smart.resources import Draft
 
@@ -42,16 +43,22 @@ class Trouble(StrEnum):
 #: What the clinician reads.
 _WORDS: Final[Mapping[Trouble, str]] = MappingProxyType(
     {
-        Trouble.NO_LEAVE: "the record system gives no leave to write this",
-        Trouble.EXPIRED: "the session is over; open the form again",
-        Trouble.NOT_SUPPORTED: "the record system does not take such entries from here",
-        Trouble.NOT_UNIQUE: "the record system refused it because of entries that are"
-        " there already; look into the chart",
-        Trouble.INVALID: "the record system refused it as it was written",
-        Trouble.SERVER: "the record system failed",
-        Trouble.UNKNOWN: "the record system did not answer in time: it may be saved or"
-        " not; look into the chart. Saving again saves nothing twice",
-        Trouble.NOT_TRIED: "not tried, because of what came before",
+        Trouble.NO_LEAVE: N_("the record system gives no leave to write this"),
+        Trouble.EXPIRED: N_("the session is over; open the form again"),
+        Trouble.NOT_SUPPORTED: N_(
+            "the record system does not take such entries from here"
+        ),
+        Trouble.NOT_UNIQUE: N_(
+            "the record system refused it because of entries that are"
+            " there already; look into the chart"
+        ),
+        Trouble.INVALID: N_("the record system refused it as it was written"),
+        Trouble.SERVER: N_("the record system failed"),
+        Trouble.UNKNOWN: N_(
+            "the record system did not answer in time: it may be saved or"
+            " not; look into the chart. Saving again saves nothing twice"
+        ),
+        Trouble.NOT_TRIED: N_("not tried, because of what came before"),
     }
 )
 _BY_STATUS: Final[Mapping[int, Trouble]] = MappingProxyType(
@@ -95,9 +102,14 @@ class Account:
     failed: list[tuple[str, Trouble]] = field(default_factory=list)
     has_provenance: bool = False
 
-    def told(self) -> dict[str, Any]:
+    def told(self, say: Callable[[str], str]) -> dict[str, Any]:
         """
         Write it for the page.
+
+        Parameters
+        ----------
+        say : callable
+            Says a text in the page's language.
 
         Returns
         -------
@@ -108,7 +120,7 @@ class Account:
             "saved": self.saved,
             "already": self.already,
             "failed": [
-                {"label": label, "why": _WORDS[why], "trouble": why.value}
+                {"label": label, "why": say(_WORDS[why]), "trouble": why.value}
                 for label, why in self.failed
             ],
             "provenance": self.has_provenance,

@@ -32,6 +32,8 @@ class Pending:
         Who signs id tokens, and where the keys are.
     scopes : tuple of str
         What leave was asked for.
+    language : str or None
+        The language of the pages that the launch asked for; None if it did not.
     """
 
     server: str
@@ -42,6 +44,7 @@ class Pending:
     issuer: str | None
     jwks_uri: str | None
     scopes: tuple[str, ...]
+    language: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

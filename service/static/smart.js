@@ -17,7 +17,12 @@ const RATIO = "cement-ratio-ap";
 let waiting = 0;
 let speaking = 0;
 let running = null;
+let isTouched = false;
 let isSaved = false;
+
+const words = form ? JSON.parse(form.dataset.words) : {};
+const put = (how, parts) => words[how].replace(/\{(\w+)\}/g, (_, name) => parts[name]);
+const pair = (label, said) => put("pair", { label, said });
 
 function answer(box) {
   if (box.hasAttribute("data-computed") || box.hidden) return null;
@@ -91,7 +96,7 @@ function list() {
         ? (control.selectedOptions?.[0].textContent ?? control.value)
         : box.querySelector("input:checked").parentElement.textContent.trim();
       const isTime = control?.type === "datetime-local";
-      return element("li", `${label}: ${isTime ? said.replace("T", " ") : said}`);
+      return element("li", pair(label, isTime ? said.replace("T", " ") : said));
     });
   place.replaceChildren(...lines);
 }
@@ -125,13 +130,14 @@ async function assess() {
 
 // The service names the item that it refuses; a text that is none of ours is not shown.
 function blame(outcome) {
-  const text = outcome.issue?.[0]?.details?.text ?? "";
-  const [, name, why] = text.match(/answers\.([\w-]+): (.*)/s) ?? [];
+  const told = outcome.issue?.[0]?.details?.text ?? "";
+  const [, name, why] = told.match(/answers\.([\w-]+): (.*)/s) ?? [];
   const box = items.get(name);
   if (!box) return false;
   const place = box.querySelector(".wrong");
   box.toggleAttribute("data-wrong", true);
-  if (place) Object.assign(place, { textContent: `${why[0].toUpperCase()}${why.slice(1)}. `, hidden: false });
+  const text = put("sentence", { text: `${why[0].toUpperCase()}${why.slice(1)}` });
+  if (place) Object.assign(place, { textContent: `${text} `, hidden: false });
   return box;
 }
 
@@ -152,9 +158,12 @@ function show(said) {
   list();
   result.dataset.state = "ready";
   if (!said.words) return;
-  result.querySelector("[data-model]").textContent = `${said.model.id} ${said.model.version}, ${said.model.mode}`;
+  const model = result.querySelector("[data-model]");
+  const mode = JSON.parse(model.dataset.modes)[said.model.mode];
+  model.textContent = `${said.model.id} ${said.model.version}, ${mode}`;
   fill(said.words);
-  say([`${said.words.number}.`, ...said.words.sentences].join(" "));
+  const number = put("sentence", { text: said.words.number });
+  say(said.words.sentences.reduce((one, other) => put("between", { one, other }), number));
 }
 
 function fill(words) {
@@ -176,9 +185,9 @@ async function save(event) {
   if (!button || button.disabled || isSaved) return;
   const [first] = check(true);
   if (first) return focus(first);
-  if (Object.keys(answers()).length === 0) return tell([["p", "Nothing is entered yet."]]);
+  if (Object.keys(answers()).length === 0) return tell([["p", words.nothing]]);
   button.disabled = true;
-  tell([["p", "Saving …"]]);
+  tell([["p", words.saving]]);
   try {
     const body = { answers: answers(), vertebra: form.dataset.vertebra };
     const [status, said] = await send(form.dataset.save, body, SAVING_PATIENCE_MS);
@@ -186,11 +195,11 @@ async function save(event) {
     else if (said.refused) refuse(said.words);
     else {
       const box = blame(said);
-      tell([["p", "Nothing was saved: correct the value that is marked."]]);
+      tell([["p", words.invalid]]);
       if (box) focus(box);
     }
   } catch {
-    tell([["p", "No answer came in time: it may be saved or not. Look into the chart. Saving again saves nothing twice."]]);
+    tell([["p", words.unknown]]);
   }
   button.disabled = isSaved;
 }
@@ -200,12 +209,12 @@ const focus = (box) => (field(box) ?? box.querySelector("input")).focus();
 function report(said) {
   const lines = [];
   const part = (title, labels) => labels.length && lines.push(["h3", title], ["ul", labels]);
-  part("Saved", said.saved);
-  part("In the record already", said.already);
-  part("Not saved", said.failed.map(({ label, why }) => `${label}: ${why}`));
-  if (lines.length === 0) lines.push(["p", "Nothing was open any more: the record has these values already."]);
-  if (said.saved.length && !said.provenance) lines.push(["p", "The record of who entered it (Provenance) could not be saved; you stand as performer in each entry."]);
-  if (said.now) lines.push(["h3", "The record now"], ["p", said.now]);
+  part(words.saved, said.saved);
+  part(words.already, said.already);
+  part(words.failed, said.failed.map(({ label, why }) => pair(label, why)));
+  if (lines.length === 0) lines.push(["p", words.settled]);
+  if (said.saved.length && !said.provenance) lines.push(["p", words.unsigned]);
+  if (said.now) lines.push(["h3", words.now], ["p", said.now]);
   if (said.outcome) lines.push(["p", said.outcome]);
   isSaved = said.failed.length === 0;
   if (isSaved) form.querySelectorAll("input, select").forEach((control) => (control.disabled = true));
@@ -236,13 +245,21 @@ async function close() {
   try {
     await fetch(button.dataset.url, { method: "POST", headers: { "X-CSRF-Token": button.dataset.csrf } });
   } finally {
-    document.querySelector("main").replaceChildren(element("p", "Closed. You can close this window."));
+    isTouched = false;
+    document.querySelector("main").replaceChildren(element("p", button.dataset.closed));
   }
 }
 
+// Another language, form or vertebra is another page: the browser asks before it goes.
+window.addEventListener("beforeunload", (event) => {
+  if (isTouched && !isSaved) event.preventDefault();
+});
 document.getElementById("close").addEventListener("click", close);
 if (form) {
-  form.addEventListener("input", () => changed());
+  form.addEventListener("input", () => {
+    isTouched = true;
+    changed();
+  });
   form.addEventListener("submit", save);
   form.hidden = false;
   if (result) result.hidden = false;

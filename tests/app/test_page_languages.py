@@ -1,9 +1,7 @@
 """The pages in each language: chosen as asked for, and nothing of them left out."""
 
-import html
 import re
 from gettext import GNUTranslations
-from html.parser import HTMLParser
 from io import BytesIO
 from pathlib import Path
 
@@ -19,28 +17,13 @@ from service.app import create_app
 from service.config import VARIABLES, Settings
 from service.languages import CATALOGUES, ENGLISH, catalogue, languages
 from service.pages import PAGE_LANGUAGES, preferred
+from tests.app.page_words import PLACE, english
 
 ROOT = Path(__file__).parents[2]
 CHINESE = "zh-Hans"
 TRANSLATED = [language for language in PAGE_LANGUAGES if language != ENGLISH]
 PAGES = ["/model", "/nomogram", "/try"]
-PLACE = re.compile(r"%\(\w+\)s|\{\w+\}|%%")
 TAG = re.compile(r"</?\w+")
-#: No part of a code, such as M80.08XA.
-WORD = re.compile(r"(?<!\w)[A-Za-z]{2,}(?!\w)", re.ASCII)
-#: What stands in Latin letters on Chinese pages: names, abbreviations, formats, units.
-LATIN = {
-    *("scnen", "cds", "SCNEN", "Cobb", "Tinel", "PVP", "PKP", "ROC", "ICI", "SD"),
-    *("liu", "nomogram", "table", "sha", "PDF", "SVG", "JSON", "XML", "JavaScript"),
-    *("CHAI", "TRIPOD", "PROBAST", "AI", "Model", "Facts", "ONC", "HTI", "CFR", "BMJ"),
-    *("Collins", "Moons", "et", "al", "FDA", "CE", "MDR", "IIa", "CDS", "Hooks"),
-    *("Epic", "Oracle", "Health", "Cerner", "Sandbox", "FHIR", "SMART", "OpenAPI"),
-    *("HTTP", "POST", "curl", "request", "json", "Markdown", "English", "UTC"),
-    *("Observation", "Procedure", "Reposition", "Supplement", "OperationOutcome"),
-    *("ServiceRequest", "Condition", "MedicationRequest", "absolute", "smart"),
-    *("ICD", "PCS", "OID", "patient", "view", "null", "ms", "mL", "log", "docs", "md"),
-    *("generic", "MRI", "model", "safety", "recalibrate", "monitoring"),
-}  # fmt: skip
 
 
 def po(language):
@@ -185,48 +168,20 @@ class TestCatalogue:
         assert "NOT YET APPROVED" in po(language).header_comment
 
 
-class Words(HTMLParser):
-    """Collects what is read or heard of a page, but for what is marked as English."""
-
-    def __init__(self):
-        super().__init__()
-        self.found = []
-        self.hidden = []
-
-    def handle_starttag(self, tag, attributes):
-        own = dict(attributes)
-        is_left = own.get("lang") == "en" or tag in {"code", "pre", "script", "style"}
-        if tag not in {"meta", "link", "input", "br", "hr", "img"}:
-            self.hidden.append(bool(is_left or (self.hidden and self.hidden[-1])))
-        if not is_left and not (self.hidden and self.hidden[-1]):
-            heard = ("aria-label", "placeholder", "title", "alt", "data-said")
-            heard += ("data-story", "data-modes", "data-nothing", "data-format")
-            self.found += [own[name] for name in heard if own.get(name)]
-
-    def handle_endtag(self, tag):
-        self.hidden.pop()
-
-    def handle_data(self, data):
-        if not (self.hidden and self.hidden[-1]) and data.strip():
-            self.found.append(data)
-
-
 @pytest.mark.parametrize("path", PAGES)
 def test_a_chinese_page_reads_no_english_that_is_not_marked(client, path):
     """Names, abbreviations, formats; all other English says that it is English."""
-    words = Words()
-    words.feed(client.get(f"{path}?lang=zh-Hans").text)
-    words.close()
-    left = set()
-    for text in words.found:
-        # Keys of the script's words, addresses and digests are not read.
-        told = re.sub(
-            r'"\w+":|\\u\w{4}|https?://\S+|sha256:\w+', "", html.unescape(text)
-        )
-        for word in WORD.findall(PLACE.sub("", told)):
-            if word not in LATIN:
-                left.add((word, text[:60]))
-    assert left == set()
+    text = client.get(f"{path}?lang=zh-Hans").text
+    assert english(text) == set()
+
+
+def test_a_chinese_refusal_of_the_smart_app_is_chinese(client):
+    """With the launch as it was asked for behind the link to the other language."""
+    answer = client.get("/smart/launch?lang=zh-Hans&iss=x&launch=%22y")
+    assert answer.status_code == 403
+    assert answer.headers["Content-Language"] == CHINESE
+    assert 'href="/smart/launch?lang=en&amp;iss=x&amp;launch=%22y"' in answer.text
+    assert english(answer.text) == set()
 
 
 def test_most_of_a_chinese_page_is_chinese(client):

@@ -25,10 +25,11 @@ from service.fhir.signs import SIGNS
 from service.model.artifact import load_bundled
 from service.model.predictors import INPUTS
 from service.policy import default_policy
+from service.smart.answers import checked_answers
 from service.smart.entries import entries
 from service.smart.follow_up import FollowUpForm
 from service.smart.measurements import MeasurementForm
-from service.smart.questionnaires import checked_answers, load_form
+from service.smart.questionnaires import load_form
 from service.smart.resources import Author, provenance
 from service.smart.scopes import may_create, wanted_scopes
 from service.wording import Wording

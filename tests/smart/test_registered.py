@@ -108,6 +108,26 @@ def launched(app):
     return browser, answer
 
 
+@pytest.mark.parametrize(
+    ("accepted", "asked", "language"),
+    [
+        ("de", "", "zh-Hans"),
+        ("en-GB", "", "en"),
+        ("de", "&lang=en", "en"),
+    ],
+)
+def test_a_reader_of_none_of_our_languages_gets_that_of_the_client(
+    start, accepted, asked, language
+):
+    """After the address and the browser, before the settings."""
+    app = start(smart={}, language="zh-Hans", stage="silent")
+    answer = app.test_client().get(
+        f"/smart/launch?iss={EHR}/fhir{asked}", headers={"Accept-Language": accepted}
+    )
+    assert answer.status_code == 400
+    assert answer.headers["Content-Language"] == language
+
+
 def token_request(app):
     """Come back with a code, and give what was sent to the token endpoint."""
     browser, answer = launched(app)

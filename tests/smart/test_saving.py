@@ -217,9 +217,9 @@ def test_a_report_is_shown_as_text(app, ehr):
 def test_of_several_vertebrae_one_is_entered_at_a_time(app, ehr):
     """Each has its own link."""
     page = app.enter(ehr, "syn-07")
-    assert 'href="?vertebra=1"' in page.text
+    assert 'href="/smart/measurements?vertebra=1"' in page.text
     other = app.browser.get("/smart/measurements?vertebra=1")
-    assert 'href="?vertebra=1" aria-current="page"' in other.text
+    assert 'href="/smart/measurements?vertebra=1" aria-current="page"' in other.text
     assert app.browser.get("/smart/measurements?vertebra=77").status_code == 200
 
 

@@ -1,0 +1,130 @@
+"""What the pages of the forms work with, and how they save."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+from cds_hooks import Client
+from service.pages import spoken
+from service.smart.charts import Chart, Charts
+from service.smart.door import Door
+from service.smart.follow_up import FollowUpForm
+from service.smart.launches import EHR
+from service.smart.measurements import MeasurementForm
+from service.smart.questionnaires import Form
+from service.smart.refusals import Refused, Why
+from service.smart.resources import Author, Draft, provenance
+from service.smart.saving import Account, Writer
+from service.smart.scopes import may_create
+from service.smart.sessions import Session
+
+__all__ = ["Desk"]
+
+
+@dataclass(frozen=True, slots=True)
+class Desk:
+    """
+    What the pages work with.
+
+    Attributes
+    ----------
+    charts : Charts
+        Reads records.
+    measurement_forms : Mapping of str to MeasurementForm
+        The form of the values, in each language of the pages.
+    follow_up_forms : Mapping of str to FollowUpForm
+        The form of a visit.
+    canonical_base : str
+        Base of the project's own systems.
+    secret_key : bytes
+        Key of the identifiers.
+    standing : callable
+        Says what a chart amounts to now, in a sentence.
+    keep_outcome : callable
+        Keeps an outcome of a client's patient; says in English what became of it.
+    is_shown : callable
+        Whether users of a client are shown numbers yet.
+    """
+
+    charts: Charts
+    measurement_forms: Mapping[str, MeasurementForm]
+    follow_up_forms: Mapping[str, FollowUpForm]
+    canonical_base: str
+    secret_key: bytes
+    standing: Callable[[Chart, EHR, Session], str]
+    keep_outcome: Callable[[Client, str, Mapping[str, str | None]], str]
+    is_shown: Callable[[Client], bool]
+
+    @property
+    def measurements(self) -> MeasurementForm:  # numpydoc ignore=RT01
+        """The form of the values, in the language of the reader."""
+        return self.measurement_forms[spoken()]
+
+    @property
+    def follow_up(self) -> FollowUpForm:  # numpydoc ignore=RT01
+        """The form of a visit, in the language of the reader."""
+        return self.follow_up_forms[spoken()]
+
+    def author(self, session: Session, chart: Chart) -> Author:
+        """
+        Say who records.
+
+        Parameters
+        ----------
+        session : Session
+            Clinician and patient.
+        chart : Chart
+            The chart.
+
+        Returns
+        -------
+        Author
+            The author.
+
+        Raises
+        ------
+        Refused
+            If the EHR did not say who the clinician is.
+        """
+        if session.user is None:
+            raise Refused(Why.NO_LEAVE)
+        return Author(
+            session.server,
+            session.patient,
+            session.encounter,
+            session.user,
+            chart.now,
+            self.canonical_base,
+            self.secret_key,
+            chart.fhir_version,
+        )
+
+    def save(
+        self, door: Door, form: Form, drafts: Sequence[Draft], author: Author
+    ) -> Account:
+        """
+        Write drafts with the session's token.
+
+        Parameters
+        ----------
+        door : Door
+            Knows the session, and the way to its server.
+        form : Form
+            The form they come from.
+        drafts : sequence of Draft
+            What to write.
+        author : Author
+            Who records.
+
+        Returns
+        -------
+        Account
+            What became of each.
+        """
+        ehr, session = door.session()
+        canonical = f"{self.canonical_base}/Questionnaire/{form.name}|{form.version}"
+        writer = Writer(door.access, ehr, session.token)
+        if not drafts:
+            return Account()
+        is_told = may_create(session.scopes, "Provenance")
+        made = (lambda names: provenance(author, names, canonical)) if is_told else None
+        return writer.save(drafts, made)
