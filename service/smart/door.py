@@ -1,5 +1,6 @@
 """Who is let in: sessions and launches of a request, and what is answered to others."""
 
+import hmac
 import logging
 from collections.abc import Callable
 from contextlib import suppress
@@ -145,6 +146,29 @@ class Door:
             raise Refused(Why.EXPIRED)
         session = Session(**{**found, "scopes": tuple(found["scopes"])})
         return self.ehr(session.server), session
+
+    def page_session(self) -> tuple[EHR, Session]:
+        """
+        Find the session of a page that is shown, by its address.
+
+        Returns
+        -------
+        ehr : EHR
+            Whose user it is.
+        session : Session
+            The session.
+
+        Raises
+        ------
+        Refused
+            If there is none, or the page's address is of an earlier one.
+        """
+        ehr, session = self.session()
+        if not hmac.compare_digest(
+            request.args.get("tag", "").encode(), session.tag.encode()
+        ):
+            raise Refused(Why.OTHER_PATIENT)
+        return ehr, session
 
     def pending(self) -> Pending:
         """

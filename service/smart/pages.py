@@ -154,7 +154,7 @@ def create_smart_pages(door: Door, desk: Desk) -> Blueprint:
 
     @pages.get("/measurements")
     def measurements() -> Response:
-        return _measurements_page(desk, *door.session())
+        return _measurements_page(desk, *door.page_session())
 
     @pages.post("/measurements/assess")
     def assess() -> Response:
@@ -170,7 +170,7 @@ def create_smart_pages(door: Door, desk: Desk) -> Blueprint:
 
     @pages.get("/follow-up")
     def follow_up() -> Response:
-        return _follow_up_page(desk, *door.session())
+        return _follow_up_page(desk, *door.page_session())
 
     @pages.post("/follow-up/save")
     def save_follow_up() -> Response:
@@ -304,6 +304,7 @@ def _page(
         person=chart.person,
         reports=chart.reports,
         csrf=session.csrf,
+        tag=session.tag,
         has_user=session.user is not None,
         close=url_for("smart.close"),
         stylesheets=[

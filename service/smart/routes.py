@@ -106,7 +106,7 @@ def _callback(door: Door) -> Response:
         csrf=secrets.token_urlsafe(24),
         form=form,
     )
-    response = make_response(redirect(url_for(_FORMS[form]), 303))
+    response = make_response(redirect(url_for(_FORMS[form], tag=session.tag), 303))
     door.keep(response, SESSION, session)
     drop_cookie(response, LAUNCH, is_secure=door.is_secure, is_framed=ehr.app.is_framed)
     return protect_app(response, ehr)

@@ -77,6 +77,12 @@ class Session:
     csrf: str = field(repr=False)
     form: str
 
+    @property
+    def tag(self) -> str:  # numpydoc ignore=RT01
+        """What addresses of the session's pages bear: tells nothing, opens nothing."""
+        key = self.csrf.encode()
+        return hashlib.blake2b(b"address", key=key, digest_size=6).hexdigest()
+
 
 class Seal:
     """

@@ -1,5 +1,6 @@
 """From the EHR to the form and back: who is let in, and what others are told."""
 
+import re
 import time
 from urllib.parse import parse_qs, urlsplit
 
@@ -311,6 +312,21 @@ def test_an_older_page_cannot_write_into_the_next_patients_chart(app, ehr):
     answer = app.post("measurements/save", body, page)
     assert answer.json["refused"] == "other-patient"
     assert ehr.writes == []
+
+
+def test_an_older_window_does_not_show_the_next_patients_form(app, ehr):
+    """Its links and a reload are refused; they would show B inside of A's chart."""
+    page = app.enter(ehr, PATIENT)
+    links = re.findall(r'href="(/smart/[^"]+)"', page.text)
+    assert len(links) == 2
+    assert app.browser.get(links[1]).status_code == 200
+    newer = app.enter(ehr, "syn-24")
+    for link in (*links, "/smart/measurements"):
+        answer = app.browser.get(link)
+        assert answer.status_code == 403
+        assert "maybe for another patient" in words(answer)
+    csrf = newer.text.partition('data-csrf="')[2].partition('"')[0]
+    assert csrf not in "".join(re.findall(r'href="([^"]+)"', newer.text))
 
 
 def test_no_token_is_in_a_page_a_log_or_a_readable_cookie(app, ehr, caplog):

@@ -1,6 +1,8 @@
 """From the form to a scored card: what is written, once, and what is said of it."""
 
+import html
 import json
+import re
 import time
 from datetime import timedelta
 from itertools import count
@@ -217,10 +219,11 @@ def test_a_report_is_shown_as_text(app, ehr):
 def test_of_several_vertebrae_one_is_entered_at_a_time(app, ehr):
     """Each has its own link."""
     page = app.enter(ehr, "syn-07")
-    assert 'href="?vertebra=1"' in page.text
-    other = app.browser.get("/smart/measurements?vertebra=1")
-    assert 'href="?vertebra=1" aria-current="page"' in other.text
-    assert app.browser.get("/smart/measurements?vertebra=77").status_code == 200
+    link = re.search(r'href="(\?tag=\w+&amp;vertebra=)1"', page.text)[1]
+    address = f"/smart/measurements{html.unescape(link)}"
+    other = app.browser.get(f"{address}1")
+    assert f'href="{link}1" aria-current="page"' in other.text
+    assert app.browser.get(f"{address}77").status_code == 200
 
 
 def test_who_is_outside_the_study_is_told_so(app, ehr):
