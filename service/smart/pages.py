@@ -230,6 +230,7 @@ def _measurements_page(desk: Desk, ehr: EHR, session: Session) -> Response:
         assess=url_for("smart.assess"),
         save=url_for("smart.save_measurements"),
         why_not=_why_not(desk, chart),
+        signs=signs,
         predictors=form.wording.words["predictor"],
     )
 

@@ -18,6 +18,7 @@ from cryptography.hazmat.primitives.serialization import (
     NoEncryption,
     PrivateFormat,
 )
+from flask import get_template_attribute
 
 from cds_hooks import Client
 from service.app import create_app
@@ -25,6 +26,8 @@ from service.cli import main
 from service.config import VARIABLES, Settings, SettingsError
 from service.fhir.client import Reply
 from service.smart.assembly import _keeper
+from service.smart.measurements import Standing
+from service.smart.questionnaires import load_form
 from service.smart.sessions import Seal
 from service.store.faults import StoreError
 
@@ -298,6 +301,25 @@ def test_a_silent_client_is_shown_no_number(start):
     assert said == {
         "computed": {"cement-ratio-ap": None, "cobb-restoration-ratio": 30.0}
     }
+
+
+@pytest.mark.parametrize(
+    ("signs", "told", "is_negated"),
+    [
+        ("kyphosis-negative", "it is saved as −", True),
+        (None, "In lordosis: leave it open", False),
+        ("kyphosis-positive", "has a negative angle.</p>", False),
+    ],
+)
+def test_the_field_says_how_an_angle_is_signed(start, signs, told, is_negated):
+    """What is typed here and what the site writes may differ by a sign."""
+    app = start({})
+    item = load_form("measurements").item("cobb-postoperative")
+    with app.test_request_context():
+        question = get_template_attribute("smart_items.html", "question")
+        said = question(item, Standing(), {}, signs=signs)
+    assert told in said
+    assert ("data-negated" in said) is is_negated
 
 
 OUTCOME = {"outcome": "no", "examined_on": "2026-03-05", "criteria": "study"}
