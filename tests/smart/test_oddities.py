@@ -11,7 +11,8 @@ from cds_hooks import Client
 from service.fhir.client import Fault, FHIRError, Reply
 from service.fhir.client.deadline import Deadline
 from service.fhir.findings import PatientRecord
-from service.smart.charts import _person, _texts
+from service.smart import charts
+from service.smart.charts import _person
 from service.smart.identities import clinician_of
 from service.smart.launches import _OPEN_APP, EHR
 from service.smart.refusals import REFUSALS, Refused, Why
@@ -186,6 +187,11 @@ def test_a_slow_server_ends_the_saving_and_not_the_worker():
     assert [path for _, path, *_ in asked] == ["metadata", "Procedure"]
 
 
+def _texts(found, reports):
+    session = SimpleNamespace(patient="p1")
+    return charts._texts(found, reports, session, (BASE,))
+
+
 def record(*observations):
     return PatientRecord(None, None, [], observations, [])
 
@@ -198,6 +204,7 @@ def report(**changes):
         "category": [{"coding": [{"code": "RAD"}]}],
         "code": {"coding": [{"display": "XR spine"}]},
         "effectiveDateTime": "2026-04-09T10:00:00Z",
+        "subject": {"reference": "Patient/p1"},
         "conclusion": " Cobb 12 ",
     }
     return {**given, **changes}
@@ -208,6 +215,18 @@ def test_a_report_is_shown_with_title_and_day():
     (shown,) = _texts(record(), [report()])
     assert (shown.title, shown.day, shown.text) == ("XR spine", "2026-04-09", "Cobb 12")
     assert shown.source == "DiagnosticReport/r1"
+
+
+@pytest.mark.parametrize(
+    "reference",
+    ["Patient/p2", "https://other.example/fhir/Patient/p1", "Group/p1", None],
+)
+def test_nobody_elses_report_is_shown(reference):
+    """A server that does not heed `patient=` sends those of others as well."""
+    other = report(id="r2", subject={"reference": reference})
+    value = {**other, "resourceType": "Observation", "valueString": "Cobb 30"}
+    shown = list(_texts(record(value), [other, report()]))
+    assert [each.source for each in shown] == ["DiagnosticReport/r1"]
 
 
 @pytest.mark.parametrize(
@@ -247,6 +266,7 @@ def test_a_report_that_is_badly_written_is_shown_all_the_same(changes, title, da
 def test_a_value_that_was_recorded_as_text_is_shown():
     """The extraction cannot read it; a clinician can."""
     text = {"resourceType": "Observation", "id": "o1", "valueString": "Cobb 12 deg"}
+    text["subject"] = {"reference": f"{BASE}/Patient/p1"}
     wrong = {**text, "status": "entered-in-error"}
     (shown,) = _texts(record(text, wrong, {}), [])
     assert shown.text == "Cobb 12 deg"
