@@ -30,6 +30,9 @@ __all__ = ["Door", "protect_app", "refusal_page"]
 #: In the words of Content-Security-Policy.
 _NOBODY = "'none'"
 
+#: A session that is over is refused in the EHR's frame for so long.
+_DAY_S = 86_400
+
 _log = logging.getLogger(__name__)
 
 
@@ -72,10 +75,22 @@ class Door:
         """Whether the service is reached by https; else on this machine."""
         return self.public_url.startswith("https:")
 
-    @property
-    def callback_url(self) -> str:  # numpydoc ignore=RT01
-        """Where the authorisation server sends the browser back to."""
-        return f"{self.public_url}/smart/callback"
+    def callback_url(self, ehr: EHR) -> str:
+        """
+        Tell where an authorisation server sends the browser back to.
+
+        Parameters
+        ----------
+        ehr : EHR
+            Whose server: each client has an address of its own, so that an answer of
+            one is not taken for that of another (RFC 9700, 4.4).
+
+        Returns
+        -------
+        str
+            The redirect URI.
+        """
+        return f"{self.public_url}/smart/callback/{ehr.client.name}"
 
     def now_s(self) -> float:
         """
@@ -190,6 +205,29 @@ class Door:
             raise Refused(Why.STATE)
         return Pending(**{**found, "scopes": tuple(found["scopes"])})
 
+    def shown_in(self, *names: str) -> EHR | None:
+        """
+        Tell in whose window a refusal is shown, by what the browser kept.
+
+        Parameters
+        ----------
+        *names : str
+            ``SESSION``, ``LAUNCH``: the first that is sealed by this service counts,
+            even if it is over.
+
+        Returns
+        -------
+        EHR or None
+            The EHR; None if there is none.
+        """
+        for name in names:
+            text = read_cookie(request.cookies, name, is_secure=self.is_secure)
+            found = self.seal.open(name, text, now_s=self.now_s(), life_s=_DAY_S)
+            if found is not None:
+                with suppress(Refused):
+                    return self.ehr(found["server"])
+        return None
+
     def keep(self, response: Response, name: str, content: Pending | Session) -> None:
         """
         Seal something into a cookie of an answer.
@@ -215,18 +253,18 @@ class Door:
         put_cookie(response, name, text, is_secure=self.is_secure, is_framed=is_framed)
 
 
-def refusal_page(door: Door, error: Refused, server: object = None) -> Response:
+def refusal_page(door: Door, error: Refused, ehr: EHR | None) -> Response:
     """
     Say in plain words why something goes no further.
 
     Parameters
     ----------
     door : Door
-        Knows which EHR may show it in a frame.
+        Knows how cookies are put.
     error : Refused
         Why.
-    server : object, optional
-        The FHIR base that is concerned, if it is known.
+    ehr : EHR or None
+        Who may show it in a frame; None if that is not known.
 
     Returns
     -------
@@ -234,9 +272,6 @@ def refusal_page(door: Door, error: Refused, server: object = None) -> Response:
         A page; the log gets the name of the reason and nothing else.
     """
     _log.warning("SMART app refused: %s", error.why.value)
-    ehr = None
-    with suppress(Refused):
-        ehr = door.ehr(server or door.pending().server)
     page = render_template(
         "smart_refused.html",
         words=error.words,

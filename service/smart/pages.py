@@ -188,7 +188,7 @@ def create_smart_pages(door: Door, desk: Desk) -> Blueprint:
     @pages.errorhandler(Refused)
     def refused(error: Refused) -> Response:
         if request.method == "GET":
-            return refusal_page(door, error)
+            return refusal_page(door, error, door.shown_in(SESSION))
         told = {"refused": error.why.value, "words": error.words}
         return _json(told, error.status)
 

@@ -2,6 +2,7 @@
 
 import hmac
 import secrets
+from contextlib import suppress
 
 from flask import Blueprint, Response, make_response, redirect, request, url_for
 
@@ -30,7 +31,7 @@ def create_smart_routes(door: Door) -> Blueprint:
     Returns
     -------
     flask.Blueprint
-        ``GET /smart/launch`` and ``GET /smart/callback``.
+        ``GET /smart/launch`` and ``GET /smart/callback/<client>``.
     """
     routes = Blueprint("smart_door", __name__, url_prefix="/smart")
 
@@ -39,15 +40,20 @@ def create_smart_routes(door: Door) -> Blueprint:
         door.refuse_if_off()
         return _launch(door)
 
-    @routes.get("/callback")
-    def callback() -> Response:
+    @routes.get("/callback/<client>")
+    def callback(client: str) -> Response:
         door.refuse_if_off()
-        return _callback(door)
+        return _callback(door, client)
 
     @routes.errorhandler(Refused)
     def refused(error: Refused) -> Response:
-        server = request.args.get("iss")
-        return refusal_page(door, error, server)
+        # At the callback `iss` is the authorisation server (RFC 9207).
+        is_launch = request.path.endswith("/launch")
+        ehr = None if is_launch else door.shown_in(LAUNCH, SESSION)
+        if is_launch:
+            with suppress(Refused):
+                ehr = door.ehr(request.args.get("iss"))
+        return refusal_page(door, error, ehr)
 
     return routes
 
@@ -64,16 +70,18 @@ def _launch(door: Door) -> Response:
         found.authorization_endpoint,
         client_id=ehr.app.client_id,
         launch=handle,
-        redirect_uri=door.callback_url,
+        redirect_uri=door.callback_url(ehr),
     )
     response = make_response(redirect(url, 302))
     door.keep(response, LAUNCH, pending)
     return protect_app(response, ehr)
 
 
-def _callback(door: Door) -> Response:
+def _callback(door: Door, client: str) -> Response:
     pending = door.pending()
     ehr = door.ehr(pending.server)
+    if client != ehr.client.name:  # two authorisation servers, mixed up
+        raise Refused(Why.STATE)
     said = request.args.get("state", "")
     if not hmac.compare_digest(said.encode(), pending.state.encode()):
         raise Refused(Why.STATE)
@@ -91,7 +99,7 @@ def _callback(door: Door) -> Response:
         ehr,
         pending,
         code,
-        redirect_uri=door.callback_url,
+        redirect_uri=door.callback_url(ehr),
         clock=door.now_s,
     )
     form = grant.form if grant.form in _FORMS else "measurements"

@@ -45,7 +45,7 @@ PUBLIC = {
     "/cds-services": "unless a setting says otherwise",
 }
 #: Where browsers come from an EHR: without what they bring there is only a refusal.
-LAUNCHED = {"/smart/launch", "/smart/callback"}
+LAUNCHED = {"/smart/launch", "/smart/callback/<client>"}
 #: What such a route is sent, where it takes more than its address.
 SENT = {"/nomogram/score": {"model": "liu-nomogram", "inputs": {}}}
 

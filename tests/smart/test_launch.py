@@ -127,6 +127,15 @@ def test_an_answer_of_another_issuer_is_refused(app, ehr):
     assert app.browser.get(f"{back}&iss={ehr.base}").status_code == 303
 
 
+def test_an_answer_at_another_clients_address_is_refused(app, ehr):
+    """Mixed up with another server, one that does not name itself (RFC 9700, 4.4)."""
+    back = app.begin(ehr, PATIENT)
+    other = app.browser.get(back.replace("/callback/generic", "/callback/north"))
+    assert other.status_code == 400
+    assert "does not belong to a launch" in words(other)
+    assert ehr.codes
+
+
 def test_a_callback_without_a_launch_is_refused(app, ehr):
     """In another browser, which has no cookie of it."""
     back = app.begin(ehr, PATIENT)
@@ -158,7 +167,9 @@ def test_no_leave_is_told(app, ehr):
     ehr.launches.pop(handle)
     location = app.browser.get(f"/smart/launch?iss={ehr.fhir}&launch={handle}").location
     state = parse_qs(urlsplit(location).query)["state"][0]
-    answer = app.browser.get(f"/smart/callback?error=access_denied&state={state}")
+    answer = app.browser.get(
+        f"/smart/callback/generic?error=access_denied&state={state}"
+    )
     assert answer.status_code == 403
     assert "did not give leave" in words(answer)
 

@@ -116,7 +116,8 @@ def token_request(app):
     browser, answer = launched(app)
     state = parse_qs(urlsplit(answer.location).query)["state"][0]
     browser.get(
-        f"/smart/callback?code=c0de&state={state}", base_url="https://cds.example.org"
+        f"/smart/callback/north?code=c0de&state={state}",
+        base_url="https://cds.example.org",
     )
     url, asked = app.asked[-1]
     assert url == f"{EHR}/token"
@@ -128,7 +129,7 @@ def test_a_public_app_sends_its_name_and_the_verifier(start):
     """RFC 7636: the challenge of the launch is its digest."""
     form, headers = token_request(start({}))
     assert form["client_id"] == "scnen"
-    assert form["redirect_uri"] == f"{BASE}/smart/callback"
+    assert form["redirect_uri"] == f"{BASE}/smart/callback/north"
     assert len(form["code_verifier"]) >= 43
     assert "Authorization" not in headers
 
@@ -214,8 +215,13 @@ def test_only_registered_pages_frame_the_app(start):
     """Also the page that refuses, so that the clinician sees why."""
     app = start({"frame_ancestors": [EHR]})
     browser, answer = launched(app)
-    wrong = browser.get("/smart/callback?state=x", base_url="https://cds.example.org")
-    for each in (answer, wrong):
+    back = f"/smart/callback/north?state=x&iss={EHR}"
+    wrong = browser.get(back, base_url="https://cds.example.org")
+    over = with_session(app, until=NOW.timestamp() - 1).get(
+        "/smart/measurements", base_url="https://cds.example.org"
+    )
+    assert [each.status_code for each in (wrong, over)] == [400, 401]
+    for each in (answer, wrong, over):
         policy = each.headers["Content-Security-Policy"]
         assert f"frame-ancestors {EHR}" in policy
     stranger = app.test_client().get("/smart/launch?iss=https://evil.example&launch=x")
