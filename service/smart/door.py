@@ -6,6 +6,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import asdict, dataclass
 from datetime import datetime
+from http import HTTPStatus
 
 from flask import Response, make_response, render_template, request, url_for
 
@@ -22,7 +23,7 @@ from service.smart.cookies import (
 )
 from service.smart.launches import EHR, find_ehr
 from service.smart.refusals import Refused, Why
-from service.smart.sessions import LAUNCH_S, SESSION_S, Pending, Seal, Session
+from service.smart.sessions import IDLE_S, LAUNCH_S, Pending, Seal, Session
 from service.switch import Order, Stop
 
 __all__ = ["Door", "protect_app", "refusal_page"]
@@ -32,6 +33,10 @@ _NOBODY = "'none'"
 
 #: A session that is over is refused in the EHR's frame for so long.
 _DAY_S = 86_400
+
+#: The seal of a session in use is made anew after so long, not for each key that is
+#: pressed: an answer on its way would else undo *Close*.
+_RENEWED_S = 60
 
 _log = logging.getLogger(__name__)
 
@@ -156,11 +161,36 @@ class Door:
         self.refuse_if_off()
         text = read_cookie(request.cookies, SESSION, is_secure=self.is_secure)
         now_s = self.now_s()
-        found = self.seal.open(SESSION, text, now_s=now_s, life_s=SESSION_S)
+        found = self.seal.open(SESSION, text, now_s=now_s, life_s=IDLE_S)
         if found is None or found["until"] <= now_s:
             raise Refused(Why.EXPIRED)
         session = Session(**{**found, "scopes": tuple(found["scopes"])})
         return self.ehr(session.server), session
+
+    def renew(self, response: Response) -> Response:
+        """
+        Seal the session anew, since it is used: idle time begins again.
+
+        Parameters
+        ----------
+        response : flask.Response
+            What is answered. A refusal, and what sets a cookie already, stay so.
+
+        Returns
+        -------
+        flask.Response
+            The same.
+        """
+        if response.status_code >= HTTPStatus.BAD_REQUEST or (
+            "Set-Cookie" in response.headers
+        ):
+            return response
+        text = read_cookie(request.cookies, SESSION, is_secure=self.is_secure)
+        is_new = self.seal.open(SESSION, text, now_s=self.now_s(), life_s=_RENEWED_S)
+        if is_new is None:
+            with suppress(Refused):
+                self.keep(response, SESSION, self.session()[1])
+        return response
 
     def page_session(self) -> tuple[EHR, Session]:
         """

@@ -185,6 +185,8 @@ def create_smart_pages(door: Door, desk: Desk) -> Blueprint:
         )
         return response
 
+    pages.after_request(door.renew)
+
     @pages.errorhandler(Refused)
     def refused(error: Refused) -> Response:
         if request.method == "GET":

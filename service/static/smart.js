@@ -236,6 +236,8 @@ function tell(lines) {
 
 async function close() {
   const button = document.getElementById("close");
+  running?.abort();
+  clearTimeout(waiting);
   try {
     await fetch(button.dataset.url, { method: "POST", headers: { "X-CSRF-Token": button.dataset.csrf } });
   } finally {

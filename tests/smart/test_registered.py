@@ -2,7 +2,7 @@
 
 import json
 from base64 import b64decode
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from textwrap import dedent
 from types import SimpleNamespace
@@ -57,7 +57,7 @@ def start(monkeypatch, tmp_path):
     """Build the application for one client, with a network that is a script."""
     apps = []
 
-    def build(smart=None, **fields):
+    def build(smart=None, clock=lambda: NOW, **fields):
         for name in VARIABLES:
             monkeypatch.delenv(name, raising=False)
         client = {
@@ -77,7 +77,7 @@ def start(monkeypatch, tmp_path):
             "SCNEN_CLIENTS_FILE": str(file),
         }.items():
             monkeypatch.setenv(name, value)
-        app = create_app(Settings.from_env(), clock=lambda: NOW)
+        app = create_app(Settings.from_env(), clock=clock)
         apps.append(app)
         app.asked = []
         app.extensions["scnen_smart"].__class__ = scripted(app)
@@ -282,6 +282,20 @@ def assessed(browser):
 def test_every_worker_knows_a_session(start):
     """It is in the cookie, under the key that all of them have."""
     assert assessed(with_session(start({}))).status_code == 200
+
+
+def test_a_session_that_is_not_used_ends(start):
+    """After 15 minutes; used, it goes on, but no longer than its token."""
+    now = [NOW]
+    app = start({}, clock=lambda: now[0])
+    idle, used = (with_session(app, until=NOW.timestamp() + 1500) for _ in range(2))
+    statuses = []
+    for minutes in (14, 16, 24, 26):
+        now[0] = NOW + timedelta(minutes=minutes)
+        statuses.append(assessed(used).status_code)
+    assert statuses == [200, 200, 200, 401]
+    now[0] = NOW + timedelta(minutes=16)
+    assert assessed(idle).status_code == 401
 
 
 def test_a_session_that_was_changed_is_none(start):
