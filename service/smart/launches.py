@@ -217,7 +217,8 @@ def _address(ehr: EHR, url: object, *, may_have_query: bool = False) -> str:
 
 def _as_published(ehr: EHR, url: object) -> str:
     """Check an address and keep it to the letter: it is the audience of assertions."""
-    return f"{_address(ehr, url)}{'/' * str(url).endswith('/')}"
+    _address(ehr, url)
+    return str(url)
 
 
 def _words(value: object) -> frozenset[str]:

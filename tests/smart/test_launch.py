@@ -226,6 +226,7 @@ def test_an_id_token_that_is_none_is_refused(app, ehr, told):
         ({"patient": "../x"}, 400, "named no patient"),
         ({"token_type": "mac"}, 502, "did not complete"),
         ({"access_token": None}, 502, "did not complete"),
+        ({"access_token": "t\r\nX-Other: 1"}, 502, "did not complete"),
         ({"access_token": "t" * 9000}, 502, "longer than a session"),
     ],
     ids=lambda value: str(value)[:40],

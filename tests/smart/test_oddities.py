@@ -12,12 +12,15 @@ from service.fhir.client import Fault, FHIRError, Reply
 from service.fhir.client.deadline import Deadline
 from service.fhir.findings import PatientRecord
 from service.smart import charts
+from service.smart.authorisation import _life_s
 from service.smart.charts import _person
 from service.smart.identities import clinician_of
 from service.smart.launches import _OPEN_APP, EHR
 from service.smart.refusals import REFUSALS, Refused, Why
 from service.smart.resources import Author
 from service.smart.saving import Trouble, Writer
+from service.smart.scopes import may_create
+from service.smart.sessions import SESSION_S
 
 BASE = "https://ehr.example.org/fhir"
 NOW = datetime(2026, 4, 10, 9, tzinfo=UTC)
@@ -275,6 +278,24 @@ def test_a_value_that_was_recorded_as_text_is_shown():
 
 def replace_observations():
     return replace(record(), observations=None)
+
+
+@pytest.mark.parametrize("said", ["nan", "inf", "-inf", None, [], "soon", 10**400])
+def test_a_life_that_is_no_number_ends_with_the_session(said):
+    """Not-a-number is less than nothing and no more than it: it would never end."""
+    assert _life_s(said) == SESSION_S
+
+
+@pytest.mark.parametrize("leave", ["search", "ur", "cc", "", "sc", "create"])
+def test_letters_in_another_order_give_no_leave_to_create(leave):
+    """SMART 2 writes them in the order of cruds; a word with a c in it is none."""
+    assert not may_create([f"patient/Observation.{leave}"], "Observation")
+
+
+@pytest.mark.parametrize("leave", ["c", "cr", "crs", "cud", "cruds", "write", "*"])
+def test_leave_to_create_is_read_from_both_versions(leave):
+    """Letters of SMART 2, words of SMART 1."""
+    assert may_create([f"patient/Observation.{leave}"], "Observation")
 
 
 @pytest.mark.parametrize(

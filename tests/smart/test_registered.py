@@ -95,7 +95,8 @@ def scripted(app):
     class Scripted(base):
         def exchange(self, base_url, networks=(), **asked):
             app.asked.append((base_url, asked))
-            answers = {f"{EHR}/fhir": SETTINGS, f"{EHR}/token": {"patient": "p1"}}
+            token = SETTINGS["token_endpoint"]
+            answers = {f"{EHR}/fhir": SETTINGS, token: {"patient": "p1"}}
             body = json.dumps(answers[base_url]).encode()
             return Reply(200, "application/json", "", body)
 
@@ -111,7 +112,7 @@ def launched(app):
     return browser, answer
 
 
-def token_request(app):
+def token_request(app, endpoint=f"{EHR}/token"):
     """Come back with a code, and give what was sent to the token endpoint."""
     browser, answer = launched(app)
     state = parse_qs(urlsplit(answer.location).query)["state"][0]
@@ -120,7 +121,7 @@ def token_request(app):
         base_url="https://cds.example.org",
     )
     url, asked = app.asked[-1]
-    assert url == f"{EHR}/token"
+    assert url == endpoint
     form = {name: found[0] for name, found in parse_qs(asked["body"].decode()).items()}
     return form, asked["headers"]
 
@@ -165,6 +166,22 @@ def test_an_app_with_a_key_signs_who_it_is(start, tmp_path, kind, algorithm):
     assert claims["iss"] == claims["sub"] == "scnen"
     assert claims["exp"] - NOW.timestamp() <= 300
     assert claims["jti"]
+
+
+@pytest.mark.parametrize("endpoint", [f"{EHR}/token/", "https://EHR.example.org/token"])
+def test_the_token_endpoint_is_taken_to_the_letter(
+    start, tmp_path, monkeypatch, endpoint
+):
+    """Servers compare the audience as text, and some know no address without a /."""
+    pem, public = private_key(ec.SECP384R1())
+    (tmp_path / "key").write_text(pem)
+    monkeypatch.setitem(SETTINGS, "token_endpoint", endpoint)
+    app = start({"private_key_file": "key", "key_id": "k1"})
+    form, _ = token_request(app, endpoint)
+    options = {"verify_exp": False, "verify_iat": False}
+    said = form["client_assertion"]
+    claims = jwt.decode(said, public, ["ES384"], audience=endpoint, options=options)
+    assert claims["aud"] == endpoint
 
 
 def test_a_key_that_cannot_sign_stops_the_start(start, tmp_path):
