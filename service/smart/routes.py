@@ -9,7 +9,7 @@ from flask import Blueprint, Response, make_response, redirect, request, url_for
 from service.smart.authorisation import authorisation_url, begin, exchange_code
 from service.smart.cookies import LAUNCH, SESSION, drop_cookie
 from service.smart.door import Door, protect_app, refusal_page
-from service.smart.launches import read_configuration
+from service.smart.launches import EHR, read_configuration
 from service.smart.refusals import Refused, Why
 from service.smart.sessions import LAUNCH_S, Pending, Session
 
@@ -48,11 +48,14 @@ def create_smart_routes(door: Door) -> Blueprint:
     @routes.errorhandler(Refused)
     def refused(error: Refused) -> Response:
         # At the callback `iss` is the authorisation server (RFC 9207).
-        is_launch = request.path.endswith("/launch")
-        ehr = None if is_launch else door.shown_in(LAUNCH, SESSION)
-        if is_launch:
-            with suppress(Refused):
-                ehr = door.ehr(request.args.get("iss"))
+        name = (request.view_args or {}).get("client")
+        if name is not None:  # where cookies are blocked, the name is all there is
+            return refusal_page(
+                door, error, door.shown_in(LAUNCH) or _named(door, name)
+            )
+        ehr = None
+        with suppress(Refused):
+            ehr = door.ehr(request.args.get("iss"))
         return refusal_page(door, error, ehr)
 
     return routes
@@ -118,6 +121,14 @@ def _callback(door: Door, client: str) -> Response:
     door.keep(response, SESSION, session)
     drop_cookie(response, LAUNCH, is_secure=door.is_secure, is_framed=ehr.app.is_framed)
     return protect_app(response, ehr)
+
+
+def _named(door: Door, name: str) -> EHR | None:
+    """Find an EHR by its client's name, to be shown a refusal and nothing else."""
+    client = door.register.by_name(name)
+    if client is None or client.smart is None:
+        return None
+    return EHR(client, client.smart, "")
 
 
 def _use_once(door: Door, pending: Pending) -> None:

@@ -237,12 +237,16 @@ def test_only_registered_pages_frame_the_app(start):
     over = with_session(app, until=NOW.timestamp() - 1).get(
         "/smart/measurements", base_url="https://cds.example.org"
     )
-    assert [each.status_code for each in (wrong, over)] == [400, 401]
-    for each in (answer, wrong, over):
+    blocked = app.test_client().get("/smart/callback/north?state=x")
+    assert [each.status_code for each in (wrong, over, blocked)] == [400, 401, 400]
+    for each in (answer, wrong, over, blocked):
         policy = each.headers["Content-Security-Policy"]
         assert f"frame-ancestors {EHR}" in policy
-    stranger = app.test_client().get("/smart/launch?iss=https://evil.example&launch=x")
-    assert "frame-ancestors 'none'" in stranger.headers["Content-Security-Policy"]
+    for path in ("launch?iss=https://evil.example&launch=x", "callback/south?state=x"):
+        policy = (
+            app.test_client().get(f"/smart/{path}").headers["Content-Security-Policy"]
+        )
+        assert "frame-ancestors 'none'" in policy
 
 
 def test_the_register_of_the_how_to_is_one(tmp_path):
