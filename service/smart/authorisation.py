@@ -3,10 +3,12 @@
 # RFC 7636; SMART App Launch 2.2, "EHR launch" and "Client authentication".
 
 import hashlib
+import re
 import secrets
 from base64 import b64encode, urlsafe_b64encode
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from math import isfinite
 from typing import Any, Final
 from urllib.parse import quote_plus, urlencode
 
@@ -23,6 +25,8 @@ __all__ = ["Grant", "authorisation_url", "begin", "exchange_code"]
 
 _ASSERTION: Final = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
 _RANDOM_BYTES: Final = 32
+#: RFC 6749, appendix A.12, without the space that would end a header's value.
+_BEARER: Final = re.compile(r"[!-~]+")
 _LEAST_LIFE_S: Final = 1
 
 
@@ -213,7 +217,7 @@ def _proof(
 def _token(said: Mapping[str, Any]) -> str:
     token, kind = said.get("access_token"), said.get("token_type")
     is_bearer = isinstance(kind, str) and kind.lower() == "bearer"
-    if not (is_bearer and isinstance(token, str) and token.isascii() and token):
+    if not (is_bearer and isinstance(token, str) and _BEARER.fullmatch(token)):
         raise Refused(Why.TOKEN)
     return token
 
@@ -222,7 +226,9 @@ def _life_s(said: object) -> float:
     """Read a life that may be text; one that is not told ends with the session."""
     try:
         life = float(said)  # type: ignore[arg-type] # whatever it is, it is caught
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
+        return SESSION_S
+    if not isfinite(life):
         return SESSION_S
     return min(max(life, _LEAST_LIFE_S), SESSION_S)
 

@@ -11,6 +11,8 @@ from service.assessment import Assessment, Assessor
 from service.clients import signs_at
 from service.fhir.client import Bearer, FHIRAccess
 from service.fhir.findings import OperatedVertebra, Operation, PatientRecord, Reason
+from service.fhir.references import select
+from service.fhir.servers import at_home
 from service.followup import ChartReader
 from service.records import RecordReader
 from service.smart.launches import EHR
@@ -21,6 +23,8 @@ __all__ = ["Chart", "Charts", "Report"]
 
 #: So many reports are shown, so much of each. They are read by people only.
 _MOST_REPORTS: Final = 8
+#: So many of the newest are looked at; the page says so.
+_MOST_READ: Final = 50
 _LONGEST: Final = 6000
 _NONE: Final[Mapping[str, Sequence[Mapping[str, Any]]]] = {"reports": (), "patient": ()}
 #: Categories of DiagnosticReports that are of images: HL7 table 0074, LOINC.
@@ -150,12 +154,14 @@ class Charts:
         others = (
             self._others(ehr, session, gathered.record, now) if has_texts else _NONE
         )
+        server = ehr.client.fhir_server(ehr.base_url)
+        bases = (ehr.base_url,) if server is None else server.bases
         return Chart(
             *_person(gathered.record.patient or next(iter(others["patient"]), None)),
             gathered.record,
             assessment,
             gathered.fhir_version,
-            tuple(_texts(gathered.record, others["reports"])),
+            tuple(_texts(gathered.record, others["reports"], session, bases)),
             now,
         )
 
@@ -180,7 +186,8 @@ class Charts:
         """Read what no hook call reads; without leave for it there is none."""
         bearer = Bearer(session.token, session.until - now.timestamp(), monotonic())
         client = self._access.client(ehr.base_url, ehr.private_addresses, bearer)
-        reports = f"DiagnosticReport?patient={session.patient}&_sort=-date&_count=50"
+        newest = f"patient={session.patient}&_sort=-date&_count={_MOST_READ}"
+        reports = f"DiagnosticReport?{newest}"
         queries = {"reports": (reports, "DiagnosticReport")}
         if record.patient is None:
             queries["patient"] = (f"Patient/{session.patient}", "Patient")
@@ -242,11 +249,21 @@ def _report(resource: Mapping[str, Any]) -> Report | None:
 
 
 def _texts(
-    record: PatientRecord, reports: Sequence[Mapping[str, Any]]
+    record: PatientRecord,
+    reports: Sequence[Mapping[str, Any]],
+    session: Session,
+    bases: Sequence[str],
 ) -> Iterator[Report]:
     """Give reports, then values that were recorded as text, for people to read."""
-    yield from [each for each in map(_report, reports) if each][:_MOST_REPORTS]
-    for resource in (record.observations or ())[:_MOST_REPORTS]:
+
+    def own(resources: Sequence[Any], kind: str) -> Sequence[Any]:
+        """Leave out what a server sent of others, by the rule of the extraction."""
+        home, _ = at_home(resources, session.patient, bases)
+        return select(home, kind, session.patient, "").resources
+
+    shown = own(reports, "DiagnosticReport")
+    yield from [each for each in map(_report, shown) if each][:_MOST_REPORTS]
+    for resource in own(record.observations or (), "Observation")[:_MOST_REPORTS]:
         text = resource.get("valueString")
         if isinstance(text, str) and resource.get("status") != "entered-in-error":
             yield Report(

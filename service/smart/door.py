@@ -1,10 +1,12 @@
 """Who is let in: sessions and launches of a request, and what is answered to others."""
 
+import hmac
 import logging
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import asdict, dataclass
 from datetime import datetime
+from http import HTTPStatus
 
 from flask import Response, request
 
@@ -23,13 +25,20 @@ from service.smart.cookies import (
 )
 from service.smart.launches import EHR, find_ehr
 from service.smart.refusals import Refused, Why
-from service.smart.sessions import LAUNCH_S, SESSION_S, Pending, Seal, Session
+from service.smart.sessions import IDLE_S, LAUNCH_S, Pending, Seal, Session
 from service.switch import Order, Stop
 
 __all__ = ["Door", "protect_app", "refusal_page"]
 
 #: In the words of Content-Security-Policy.
 _NOBODY = "'none'"
+
+#: A session that is over is refused in the EHR's frame for so long.
+_DAY_S = 86_400
+
+#: The seal of a session in use is made anew after so long, not for each key that is
+#: pressed: an answer on its way would else undo *Close*.
+_RENEWED_S = 60
 
 _log = logging.getLogger(__name__)
 
@@ -73,10 +82,22 @@ class Door:
         """Whether the service is reached by https; else on this machine."""
         return self.public_url.startswith("https:")
 
-    @property
-    def callback_url(self) -> str:  # numpydoc ignore=RT01
-        """Where the authorisation server sends the browser back to."""
-        return f"{self.public_url}/smart/callback"
+    def callback_url(self, ehr: EHR) -> str:
+        """
+        Tell where an authorisation server sends the browser back to.
+
+        Parameters
+        ----------
+        ehr : EHR
+            Whose server: each client has an address of its own, so that an answer of
+            one is not taken for that of another (RFC 9700, 4.4).
+
+        Returns
+        -------
+        str
+            The redirect URI.
+        """
+        return f"{self.public_url}/smart/callback/{ehr.client.name}"
 
     def now_s(self) -> float:
         """
@@ -144,11 +165,59 @@ class Door:
         self.refuse_if_off()
         text = read_cookie(request.cookies, SESSION, is_secure=self.is_secure)
         now_s = self.now_s()
-        found = self.seal.open(SESSION, text, now_s=now_s, life_s=SESSION_S)
+        found = self.seal.open(SESSION, text, now_s=now_s, life_s=IDLE_S)
         if found is None or found["until"] <= now_s:
             raise Refused(Why.EXPIRED)
         session = Session(**{**found, "scopes": tuple(found["scopes"])})
         return self.ehr(session.server), session
+
+    def renew(self, response: Response) -> Response:
+        """
+        Seal the session anew, since it is used: idle time begins again.
+
+        Parameters
+        ----------
+        response : flask.Response
+            What is answered. A refusal, and what sets a cookie already, stay so.
+
+        Returns
+        -------
+        flask.Response
+            The same.
+        """
+        if response.status_code >= HTTPStatus.BAD_REQUEST or (
+            "Set-Cookie" in response.headers
+        ):
+            return response
+        text = read_cookie(request.cookies, SESSION, is_secure=self.is_secure)
+        is_new = self.seal.open(SESSION, text, now_s=self.now_s(), life_s=_RENEWED_S)
+        if is_new is None:
+            with suppress(Refused):
+                self.keep(response, SESSION, self.session()[1])
+        return response
+
+    def page_session(self) -> tuple[EHR, Session]:
+        """
+        Find the session of a page that is shown, by its address.
+
+        Returns
+        -------
+        ehr : EHR
+            Whose user it is.
+        session : Session
+            The session.
+
+        Raises
+        ------
+        Refused
+            If there is none, or the page's address is of an earlier one.
+        """
+        ehr, session = self.session()
+        if not hmac.compare_digest(
+            request.args.get("tag", "").encode(), session.tag.encode()
+        ):
+            raise Refused(Why.OTHER_PATIENT)
+        return ehr, session
 
     def pending(self) -> Pending:
         """
@@ -171,6 +240,29 @@ class Door:
         pending = Pending(**{**found, "scopes": tuple(found["scopes"])})
         expect(chosen=pending.language)
         return pending
+
+    def shown_in(self, *names: str) -> EHR | None:
+        """
+        Tell in whose window a refusal is shown, by what the browser kept.
+
+        Parameters
+        ----------
+        *names : str
+            ``SESSION``, ``LAUNCH``: the first that is sealed by this service counts,
+            even if it is over.
+
+        Returns
+        -------
+        EHR or None
+            The EHR; None if there is none.
+        """
+        for name in names:
+            text = read_cookie(request.cookies, name, is_secure=self.is_secure)
+            found = self.seal.open(name, text, now_s=self.now_s(), life_s=_DAY_S)
+            if found is not None:
+                with suppress(Refused):
+                    return self.ehr(found["server"])
+        return None
 
     def keep(self, response: Response, name: str, content: Pending | Session) -> None:
         """
@@ -197,18 +289,18 @@ class Door:
         put_cookie(response, name, text, is_secure=self.is_secure, is_framed=is_framed)
 
 
-def refusal_page(door: Door, error: Refused, server: object = None) -> Response:
+def refusal_page(door: Door, error: Refused, ehr: EHR | None) -> Response:
     """
     Say in plain words why something goes no further.
 
     Parameters
     ----------
     door : Door
-        Knows which EHR may show it in a frame.
+        Knows how cookies are put.
     error : Refused
         Why.
-    server : object, optional
-        The FHIR base that is concerned, if it is known.
+    ehr : EHR or None
+        Who may show it in a frame; None if that is not known.
 
     Returns
     -------
@@ -216,9 +308,6 @@ def refusal_page(door: Door, error: Refused, server: object = None) -> Response:
         A page; the log gets the name of the reason and nothing else.
     """
     _log.warning("SMART app refused: %s", error.why.value)
-    ehr = None
-    with suppress(Refused):
-        ehr = door.ehr(server or door.pending().server)
     kept = {name: request.args.get(name) for name in ("iss", "launch")}
     response = render_page("smart_refused.html", words=gettext(error.words), kept=kept)
     response.status_code = error.status

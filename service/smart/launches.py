@@ -137,7 +137,7 @@ def read_configuration(access: FHIRAccess, ehr: EHR) -> Configuration:
     try:
         return Configuration(
             _address(ehr, said.get("authorization_endpoint"), may_have_query=True),
-            _address(ehr, said.get("token_endpoint")),
+            _as_published(ehr, said.get("token_endpoint")),
             issuer if isinstance(issuer, str) else None,
             _address(ehr, said["jwks_uri"]) if "jwks_uri" in said else None,
             _words(said.get("capabilities")),
@@ -213,6 +213,12 @@ def _address(ehr: EHR, url: object, *, may_have_query: bool = False) -> str:
     if found.startswith("http:") and not is_loopback(found):
         raise InvalidClient("is not https", "only this machine may do without")
     return found
+
+
+def _as_published(ehr: EHR, url: object) -> str:
+    """Check an address and keep it to the letter: it is the audience of assertions."""
+    _address(ehr, url)
+    return str(url)
 
 
 def _words(value: object) -> frozenset[str]:

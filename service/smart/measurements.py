@@ -13,7 +13,7 @@ from service.fhir.places import PLACES, segment_of
 from service.policy import Windows
 from service.smart.answers import Answers, checked_answers
 from service.smart.questionnaires import Form, load_form
-from service.wording import Wording
+from service.wording import Wording, format_number
 
 __all__ = ["Limits", "MeasurementForm", "Standing"]
 
@@ -105,7 +105,9 @@ class MeasurementForm:
         if vertebra is None:
             return {item.name: Standing() for item in self.form.questions()}
         found = {
-            name: self._standing(getattr(vertebra, predictor))
+            name: self._standing(
+                getattr(vertebra, predictor), is_angle=name in {_BEFORE, _AFTER}
+            )
             for name, predictor in _PREDICTORS.items()
         }
         if vertebra.level is None and not isinstance(vertebra.segment, Missing):
@@ -144,7 +146,7 @@ class MeasurementForm:
             known.pop(_PREDICTORS[_RESTORED], None)
         return known
 
-    def _standing(self, item: Measurement | Missing) -> Standing:
+    def _standing(self, item: Measurement | Missing, *, is_angle: bool) -> Standing:
         words = self.wording.words
         if isinstance(item, Missing):
             why = words["reason"][item.reason]
@@ -153,7 +155,10 @@ class MeasurementForm:
             )
             return Standing(said=said, is_open=item.reason not in _CLOSED)
         when = "" if item.time is None else item.time.isoformat()[:10]
-        told = self.wording.joined("details", [item.as_found, when, item.source])
+        parts = [item.as_found, when, item.source]
+        if is_angle:
+            parts[:1] = [_angle(float(item.value)), f"recorded as {item.as_found}"]
+        told = self.wording.joined("details", parts)
         return Standing(item.value, told, is_open=False)
 
     def limits(
@@ -258,6 +263,12 @@ class MeasurementForm:
             why = self.form.gettext("must be more than 0 and no less than the cement")
             raise BadRequest(f"answers.{_AREAS[1]}: {why}")
         return {**answers, _CEMENT: round(_PER_CENT * cement / whole, 1)}
+
+
+def _angle(degrees: float) -> str:
+    """Say an angle in a word that needs no sign: sites sign it differently."""
+    word = "lordosis" if degrees < 0 else "kyphosis"
+    return f"{format_number(abs(degrees))}° {word}"
 
 
 def _inputs(answers: Answers) -> dict[str, Any]:

@@ -49,7 +49,7 @@ def create_smart_pages(door: Door, desk: Desk) -> Blueprint:
 
     @pages.get("/measurements")
     def measurements() -> Response:
-        return _measurements_page(desk, *door.session())
+        return _measurements_page(desk, *door.page_session())
 
     @pages.post("/measurements/assess")
     def assess() -> Response:
@@ -65,7 +65,7 @@ def create_smart_pages(door: Door, desk: Desk) -> Blueprint:
 
     @pages.get("/follow-up")
     def follow_up() -> Response:
-        return _follow_up_page(desk, *door.session())
+        return _follow_up_page(desk, *door.page_session())
 
     @pages.post("/follow-up/save")
     def save_follow_up() -> Response:
@@ -80,10 +80,12 @@ def create_smart_pages(door: Door, desk: Desk) -> Blueprint:
         )
         return response
 
+    pages.after_request(door.renew)
+
     @pages.errorhandler(Refused)
     def refused(error: Refused) -> Response:
         if request.method == "GET":
-            return refusal_page(door, error)
+            return refusal_page(door, error, door.shown_in(SESSION))
         told = {"refused": error.why.value, "words": gettext(error.words)}
         return _json(told, error.status)
 
@@ -126,6 +128,8 @@ def _measurements_page(desk: Desk, ehr: EHR, session: Session) -> Response:
         assess=url_for("smart.assess", lang=spoken()),
         save=url_for("smart.save_measurements", lang=spoken()),
         why_not=_why_not(desk, chart),
+        signs=signs,
+        predictors=form.wording.words["predictor"],
     )
 
 
@@ -200,6 +204,7 @@ def _page(
         born=chart.born,
         reports=chart.reports,
         csrf=session.csrf,
+        tag=session.tag,
         has_user=session.user is not None,
         close=url_for("smart.close"),
         own_stylesheet="nomogram.css",

@@ -2,6 +2,7 @@
 
 import hmac
 import secrets
+from contextlib import suppress
 
 from flask import Blueprint, Response, make_response, redirect, request, url_for
 
@@ -9,7 +10,7 @@ from service.pages import asked
 from service.smart.authorisation import authorisation_url, begin, exchange_code
 from service.smart.cookies import LAUNCH, SESSION, drop_cookie
 from service.smart.door import Door, protect_app, refusal_page
-from service.smart.launches import read_configuration
+from service.smart.launches import EHR, read_configuration
 from service.smart.refusals import Refused, Why
 from service.smart.sessions import LAUNCH_S, Pending, Session
 
@@ -31,7 +32,7 @@ def create_smart_routes(door: Door) -> Blueprint:
     Returns
     -------
     flask.Blueprint
-        ``GET /smart/launch`` and ``GET /smart/callback``.
+        ``GET /smart/launch`` and ``GET /smart/callback/<client>``.
     """
     routes = Blueprint("smart_door", __name__, url_prefix="/smart")
 
@@ -40,15 +41,23 @@ def create_smart_routes(door: Door) -> Blueprint:
         door.refuse_if_off()
         return _launch(door)
 
-    @routes.get("/callback")
-    def callback() -> Response:
+    @routes.get("/callback/<client>")
+    def callback(client: str) -> Response:
         door.refuse_if_off()
-        return _callback(door)
+        return _callback(door, client)
 
     @routes.errorhandler(Refused)
     def refused(error: Refused) -> Response:
-        server = request.args.get("iss")
-        return refusal_page(door, error, server)
+        # At the callback `iss` is the authorisation server (RFC 9207).
+        name = (request.view_args or {}).get("client")
+        if name is not None:  # where cookies are blocked, the name is all there is
+            return refusal_page(
+                door, error, door.shown_in(LAUNCH) or _named(door, name)
+            )
+        ehr = None
+        with suppress(Refused):
+            ehr = door.ehr(request.args.get("iss"))
+        return refusal_page(door, error, ehr)
 
     return routes
 
@@ -65,16 +74,18 @@ def _launch(door: Door) -> Response:
         found.authorization_endpoint,
         client_id=ehr.app.client_id,
         launch=handle,
-        redirect_uri=door.callback_url,
+        redirect_uri=door.callback_url(ehr),
     )
     response = make_response(redirect(url, 302))
     door.keep(response, LAUNCH, pending)
     return protect_app(response, ehr)
 
 
-def _callback(door: Door) -> Response:
+def _callback(door: Door, client: str) -> Response:
     pending = door.pending()
     ehr = door.ehr(pending.server)
+    if client != ehr.client.name:  # two authorisation servers, mixed up
+        raise Refused(Why.STATE)
     said = request.args.get("state", "")
     if not hmac.compare_digest(said.encode(), pending.state.encode()):
         raise Refused(Why.STATE)
@@ -92,7 +103,7 @@ def _callback(door: Door) -> Response:
         ehr,
         pending,
         code,
-        redirect_uri=door.callback_url,
+        redirect_uri=door.callback_url(ehr),
         clock=door.now_s,
     )
     form = grant.form if grant.form in _FORMS else "measurements"
@@ -107,11 +118,19 @@ def _callback(door: Door) -> Response:
         csrf=secrets.token_urlsafe(24),
         form=form,
     )
-    address = url_for(_FORMS[form], lang=asked())
+    address = url_for(_FORMS[form], tag=session.tag, lang=asked())
     response = make_response(redirect(address, 303))
     door.keep(response, SESSION, session)
     drop_cookie(response, LAUNCH, is_secure=door.is_secure, is_framed=ehr.app.is_framed)
     return protect_app(response, ehr)
+
+
+def _named(door: Door, name: str) -> EHR | None:
+    """Find an EHR by its client's name, to be shown a refusal and nothing else."""
+    client = door.register.by_name(name)
+    if client is None or client.smart is None:
+        return None
+    return EHR(client, client.smart, "")
 
 
 def _use_once(door: Door, pending: Pending) -> None:

@@ -19,7 +19,7 @@ _READ: Final = (
 #: What they write: findings, the block of a follow-up, and who said so.
 _WRITTEN: Final = ("Observation", "Procedure", "Provenance")
 _SCOPE: Final = re.compile(
-    r"(?:patient|user)/(?P<kind>[A-Z][A-Za-z]*|\*)\.(?P<leave>[a-z]+|\*)"
+    r"(?:patient|user)/(?P<kind>[A-Z][A-Za-z]*|\*)\.(?P<leave>read|write|\*|(?=[cruds])c?r?u?d?s?)"
 )
 #: SMART 1 has words where SMART 2 has letters: create, read, update, delete, search.
 _WORDS: Final = {"read": "rs", "write": "cud", "*": "cruds"}
@@ -87,6 +87,8 @@ def may_create(granted: Iterable[str], kind: str) -> bool:
     False
     >>> may_create(["user/*.write"], "Observation")
     True
+    >>> may_create(["patient/Observation.search"], "Observation")
+    False
     """
     for match in filter(None, map(_SCOPE.fullmatch, granted)):
         letters = _WORDS.get(match["leave"], match["leave"])

@@ -9,10 +9,12 @@ from typing import Any
 import orjson
 from cryptography.fernet import Fernet, InvalidToken
 
-__all__ = ["LAUNCH_S", "SESSION_S", "Pending", "Seal", "Session"]
+__all__ = ["IDLE_S", "LAUNCH_S", "SESSION_S", "Pending", "Seal", "Session"]
 
 #: How long the way to the EHR's login and back may take, and a session at most.
 LAUNCH_S, SESSION_S = 600, 3600
+#: A session that was not used for so long is over.
+IDLE_S = 900
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +81,12 @@ class Session:
     scopes: tuple[str, ...]
     csrf: str = field(repr=False)
     form: str
+
+    @property
+    def tag(self) -> str:  # numpydoc ignore=RT01
+        """What addresses of the session's pages bear: tells nothing, opens nothing."""
+        key = self.csrf.encode()
+        return hashlib.blake2b(b"address", key=key, digest_size=6).hexdigest()
 
 
 class Seal:

@@ -84,7 +84,10 @@ function changed(wait = WAIT_MS) {
   else waiting = setTimeout(assess, wait);
 }
 
-// What will be written, or is to be typed by hand: as it stands in the form.
+// An angle in the sign in which the hospital writes it, as it is saved.
+const written = (box, control) => (box.hasAttribute("data-negated") && control.valueAsNumber ? String(-control.valueAsNumber) : control.value);
+
+// What will be written, or is to be typed by hand.
 function list() {
   const place = document.querySelector("[data-entered]");
   const lines = [...items.values()]
@@ -93,7 +96,7 @@ function list() {
       const label = box.querySelector("label, legend").textContent.trim();
       const control = field(box);
       const said = control
-        ? (control.selectedOptions?.[0].textContent ?? control.value)
+        ? (control.selectedOptions?.[0].textContent ?? written(box, control))
         : box.querySelector("input:checked").parentElement.textContent.trim();
       const isTime = control?.type === "datetime-local";
       return element("li", pair(label, isTime ? said.replace("T", " ") : said));
@@ -242,6 +245,8 @@ function tell(lines) {
 
 async function close() {
   const button = document.getElementById("close");
+  running?.abort();
+  clearTimeout(waiting);
   try {
     await fetch(button.dataset.url, { method: "POST", headers: { "X-CSRF-Token": button.dataset.csrf } });
   } finally {

@@ -51,7 +51,7 @@ KNOWLEDGE = {
     "/fhir/<resource_type>/<resource_id>",
 }
 #: Where browsers come from an EHR: without what they bring there is only a refusal.
-LAUNCHED = {"/smart/launch", "/smart/callback"}
+LAUNCHED = {"/smart/launch", "/smart/callback/<client>"}
 #: What such a route is sent, where it takes more than its address.
 SENT = {"/nomogram/score": {"model": "liu-nomogram", "inputs": {}}}
 

@@ -37,7 +37,7 @@ class Client:
         return scope
 
     def check_redirect_uri(self, uri):
-        return urlsplit(uri).path == "/smart/callback"
+        return urlsplit(uri).path.startswith("/smart/callback/")
 
     def check_client_secret(self, secret):
         return False

@@ -164,6 +164,16 @@ def test_what_is_impossible_is_marked_while_it_is_typed(launch):
     assert not [url for url in page.asked if url.endswith("/save")]
 
 
+def test_what_is_typed_into_the_record_by_hand_has_the_hospitals_sign(launch):
+    """The field takes kyphosis as positive; the list is for where it is negative."""
+    page = launch("syn-18")
+    page.evaluate(
+        "document.querySelector('[data-item=cobb-postoperative]').dataset.negated = ''"
+    )
+    page.fill("#cobb-postoperative", "9.5")
+    expect(page.locator("[data-entered]")).to_contain_text(": -9.5")
+
+
 def test_two_areas_give_the_ratio_of_the_service(launch):
     """The field shows it and takes no other."""
     page = launch("syn-05")

@@ -210,6 +210,17 @@ def test_what_is_known_is_closed_and_what_is_missing_open(form):
     assert not standings["fracture-segment"].is_open
 
 
+@pytest.mark.parametrize(("value", "said"), [(25.0, "kyphosis"), (-25.0, "lordosis")])
+def test_a_known_angle_is_said_without_a_sign(form, value, said):
+    """Recorded as -25 beside a field that wants +25, it would be typed as -12."""
+    angle = replace(known(value, "deg"), as_found="-25 deg")
+    standing = form.standings(vertebra(cobb_preoperative_deg=angle))[
+        "cobb-preoperative"
+    ]
+    assert standing.said.startswith(f"25° {said}")
+    assert "recorded as -25 deg" in standing.said
+
+
 def test_a_contradiction_is_not_asked(form):
     """A third value would settle nothing."""
     found = vertebra(cement_ratio_percent=missing(Reason.CONFLICT, "a and b"))

@@ -1,5 +1,6 @@
 """From the EHR to the form and back: who is let in, and what others are told."""
 
+import re
 import time
 from urllib.parse import parse_qs, urlsplit
 
@@ -126,6 +127,15 @@ def test_an_answer_of_another_issuer_is_refused(app, ehr):
     assert app.browser.get(f"{back}&iss={ehr.base}").status_code == 303
 
 
+def test_an_answer_at_another_clients_address_is_refused(app, ehr):
+    """Mixed up with another server, one that does not name itself (RFC 9700, 4.4)."""
+    back = app.begin(ehr, PATIENT)
+    other = app.browser.get(back.replace("/callback/generic", "/callback/north"))
+    assert other.status_code == 400
+    assert "does not belong to a launch" in words(other)
+    assert ehr.codes
+
+
 def test_a_callback_without_a_launch_is_refused(app, ehr):
     """In another browser, which has no cookie of it."""
     back = app.begin(ehr, PATIENT)
@@ -157,7 +167,9 @@ def test_no_leave_is_told(app, ehr):
     ehr.launches.pop(handle)
     location = app.browser.get(f"/smart/launch?iss={ehr.fhir}&launch={handle}").location
     state = parse_qs(urlsplit(location).query)["state"][0]
-    answer = app.browser.get(f"/smart/callback?error=access_denied&state={state}")
+    answer = app.browser.get(
+        f"/smart/callback/generic?error=access_denied&state={state}"
+    )
     assert answer.status_code == 403
     assert "did not give leave" in words(answer)
 
@@ -214,6 +226,7 @@ def test_an_id_token_that_is_none_is_refused(app, ehr, told):
         ({"patient": "../x"}, 400, "named no patient"),
         ({"token_type": "mac"}, 502, "did not complete"),
         ({"access_token": None}, 502, "did not complete"),
+        ({"access_token": "t\r\nX-Other: 1"}, 502, "did not complete"),
         ({"access_token": "t" * 9000}, 502, "longer than a session"),
     ],
     ids=lambda value: str(value)[:40],
@@ -311,6 +324,21 @@ def test_an_older_page_cannot_write_into_the_next_patients_chart(app, ehr):
     answer = app.post("measurements/save", body, page)
     assert answer.json["refused"] == "other-patient"
     assert ehr.writes == []
+
+
+def test_an_older_window_does_not_show_the_next_patients_form(app, ehr):
+    """Its links and a reload are refused; they would show B inside of A's chart."""
+    page = app.enter(ehr, PATIENT)
+    links = re.findall(r'href="(/smart/[^"]+)"', page.text)
+    assert len(links) == 2
+    assert app.browser.get(links[1]).status_code == 200
+    newer = app.enter(ehr, "syn-24")
+    for link in (*links, "/smart/measurements"):
+        answer = app.browser.get(link)
+        assert answer.status_code == 403
+        assert "maybe for another patient" in words(answer)
+    csrf = newer.text.partition('data-csrf="')[2].partition('"')[0]
+    assert csrf not in "".join(re.findall(r'href="([^"]+)"', newer.text))
 
 
 def test_no_token_is_in_a_page_a_log_or_a_readable_cookie(app, ehr, caplog):

@@ -11,12 +11,16 @@ from cds_hooks import Client
 from service.fhir.client import Fault, FHIRError, Reply
 from service.fhir.client.deadline import Deadline
 from service.fhir.findings import PatientRecord
-from service.smart.charts import _person, _texts
+from service.smart import charts
+from service.smart.authorisation import _life_s
+from service.smart.charts import _person
 from service.smart.identities import clinician_of
 from service.smart.launches import _OPEN_APP, EHR
 from service.smart.refusals import REFUSALS, Refused, Why
 from service.smart.resources import Author
 from service.smart.saving import Trouble, Writer
+from service.smart.scopes import may_create
+from service.smart.sessions import SESSION_S
 
 BASE = "https://ehr.example.org/fhir"
 NOW = datetime(2026, 4, 10, 9, tzinfo=UTC)
@@ -186,6 +190,11 @@ def test_a_slow_server_ends_the_saving_and_not_the_worker():
     assert [path for _, path, *_ in asked] == ["metadata", "Procedure"]
 
 
+def _texts(found, reports):
+    session = SimpleNamespace(patient="p1")
+    return charts._texts(found, reports, session, (BASE,))
+
+
 def record(*observations):
     return PatientRecord(None, None, [], observations, [])
 
@@ -198,6 +207,7 @@ def report(**changes):
         "category": [{"coding": [{"code": "RAD"}]}],
         "code": {"coding": [{"display": "XR spine"}]},
         "effectiveDateTime": "2026-04-09T10:00:00Z",
+        "subject": {"reference": "Patient/p1"},
         "conclusion": " Cobb 12 ",
     }
     return {**given, **changes}
@@ -208,6 +218,18 @@ def test_a_report_is_shown_with_title_and_day():
     (shown,) = _texts(record(), [report()])
     assert (shown.title, shown.day, shown.text) == ("XR spine", "2026-04-09", "Cobb 12")
     assert shown.source == "DiagnosticReport/r1"
+
+
+@pytest.mark.parametrize(
+    "reference",
+    ["Patient/p2", "https://other.example/fhir/Patient/p1", "Group/p1", None],
+)
+def test_nobody_elses_report_is_shown(reference):
+    """A server that does not heed `patient=` sends those of others as well."""
+    other = report(id="r2", subject={"reference": reference})
+    value = {**other, "resourceType": "Observation", "valueString": "Cobb 30"}
+    shown = list(_texts(record(value), [other, report()]))
+    assert [each.source for each in shown] == ["DiagnosticReport/r1"]
 
 
 @pytest.mark.parametrize(
@@ -247,6 +269,7 @@ def test_a_report_that_is_badly_written_is_shown_all_the_same(changes, title, da
 def test_a_value_that_was_recorded_as_text_is_shown():
     """The extraction cannot read it; a clinician can."""
     text = {"resourceType": "Observation", "id": "o1", "valueString": "Cobb 12 deg"}
+    text["subject"] = {"reference": f"{BASE}/Patient/p1"}
     wrong = {**text, "status": "entered-in-error"}
     (shown,) = _texts(record(text, wrong, {}), [])
     assert shown.text == "Cobb 12 deg"
@@ -255,6 +278,24 @@ def test_a_value_that_was_recorded_as_text_is_shown():
 
 def replace_observations():
     return replace(record(), observations=None)
+
+
+@pytest.mark.parametrize("said", ["nan", "inf", "-inf", None, [], "soon", 10**400])
+def test_a_life_that_is_no_number_ends_with_the_session(said):
+    """Not-a-number is less than nothing and no more than it: it would never end."""
+    assert _life_s(said) == SESSION_S
+
+
+@pytest.mark.parametrize("leave", ["search", "ur", "cc", "", "sc", "create"])
+def test_letters_in_another_order_give_no_leave_to_create(leave):
+    """SMART 2 writes them in the order of cruds; a word with a c in it is none."""
+    assert not may_create([f"patient/Observation.{leave}"], "Observation")
+
+
+@pytest.mark.parametrize("leave", ["c", "cr", "crs", "cud", "cruds", "write", "*"])
+def test_leave_to_create_is_read_from_both_versions(leave):
+    """Letters of SMART 2, words of SMART 1."""
+    assert may_create([f"patient/Observation.{leave}"], "Observation")
 
 
 @pytest.mark.parametrize(

@@ -2,7 +2,7 @@
 
 import json
 from base64 import b64decode
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from textwrap import dedent
 from types import SimpleNamespace
@@ -18,6 +18,7 @@ from cryptography.hazmat.primitives.serialization import (
     NoEncryption,
     PrivateFormat,
 )
+from flask import get_template_attribute
 
 from cds_hooks import Client
 from service.app import create_app
@@ -25,6 +26,8 @@ from service.cli import main
 from service.config import VARIABLES, Settings, SettingsError
 from service.fhir.client import Reply
 from service.smart.assembly import _keeper
+from service.smart.measurements import Standing
+from service.smart.questionnaires import load_form
 from service.smart.sessions import Seal
 from service.store.faults import StoreError
 
@@ -54,7 +57,7 @@ def start(monkeypatch, tmp_path):
     """Build the application for one client, with a network that is a script."""
     apps = []
 
-    def build(smart=None, **fields):
+    def build(smart=None, clock=lambda: NOW, **fields):
         for name in VARIABLES:
             monkeypatch.delenv(name, raising=False)
         client = {
@@ -74,7 +77,7 @@ def start(monkeypatch, tmp_path):
             "SCNEN_CLIENTS_FILE": str(file),
         }.items():
             monkeypatch.setenv(name, value)
-        app = create_app(Settings.from_env(), clock=lambda: NOW)
+        app = create_app(Settings.from_env(), clock=clock)
         apps.append(app)
         app.asked = []
         app.extensions["scnen_smart"].__class__ = scripted(app)
@@ -92,7 +95,8 @@ def scripted(app):
     class Scripted(base):
         def exchange(self, base_url, networks=(), **asked):
             app.asked.append((base_url, asked))
-            answers = {f"{EHR}/fhir": SETTINGS, f"{EHR}/token": {"patient": "p1"}}
+            token = SETTINGS["token_endpoint"]
+            answers = {f"{EHR}/fhir": SETTINGS, token: {"patient": "p1"}}
             body = json.dumps(answers[base_url]).encode()
             return Reply(200, "application/json", "", body)
 
@@ -128,15 +132,16 @@ def test_a_reader_of_none_of_our_languages_gets_that_of_the_client(
     assert answer.headers["Content-Language"] == language
 
 
-def token_request(app):
+def token_request(app, endpoint=f"{EHR}/token"):
     """Come back with a code, and give what was sent to the token endpoint."""
     browser, answer = launched(app)
     state = parse_qs(urlsplit(answer.location).query)["state"][0]
     browser.get(
-        f"/smart/callback?code=c0de&state={state}", base_url="https://cds.example.org"
+        f"/smart/callback/north?code=c0de&state={state}",
+        base_url="https://cds.example.org",
     )
     url, asked = app.asked[-1]
-    assert url == f"{EHR}/token"
+    assert url == endpoint
     form = {name: found[0] for name, found in parse_qs(asked["body"].decode()).items()}
     return form, asked["headers"]
 
@@ -145,7 +150,7 @@ def test_a_public_app_sends_its_name_and_the_verifier(start):
     """RFC 7636: the challenge of the launch is its digest."""
     form, headers = token_request(start({}))
     assert form["client_id"] == "scnen"
-    assert form["redirect_uri"] == f"{BASE}/smart/callback"
+    assert form["redirect_uri"] == f"{BASE}/smart/callback/north"
     assert len(form["code_verifier"]) >= 43
     assert "Authorization" not in headers
 
@@ -181,6 +186,22 @@ def test_an_app_with_a_key_signs_who_it_is(start, tmp_path, kind, algorithm):
     assert claims["iss"] == claims["sub"] == "scnen"
     assert claims["exp"] - NOW.timestamp() <= 300
     assert claims["jti"]
+
+
+@pytest.mark.parametrize("endpoint", [f"{EHR}/token/", "https://EHR.example.org/token"])
+def test_the_token_endpoint_is_taken_to_the_letter(
+    start, tmp_path, monkeypatch, endpoint
+):
+    """Servers compare the audience as text, and some know no address without a /."""
+    pem, public = private_key(ec.SECP384R1())
+    (tmp_path / "key").write_text(pem)
+    monkeypatch.setitem(SETTINGS, "token_endpoint", endpoint)
+    app = start({"private_key_file": "key", "key_id": "k1"})
+    form, _ = token_request(app, endpoint)
+    options = {"verify_exp": False, "verify_iat": False}
+    said = form["client_assertion"]
+    claims = jwt.decode(said, public, ["ES384"], audience=endpoint, options=options)
+    assert claims["aud"] == endpoint
 
 
 def test_a_key_that_cannot_sign_stops_the_start(start, tmp_path):
@@ -231,12 +252,21 @@ def test_only_registered_pages_frame_the_app(start):
     """Also the page that refuses, so that the clinician sees why."""
     app = start({"frame_ancestors": [EHR]})
     browser, answer = launched(app)
-    wrong = browser.get("/smart/callback?state=x", base_url="https://cds.example.org")
-    for each in (answer, wrong):
+    back = f"/smart/callback/north?state=x&iss={EHR}"
+    wrong = browser.get(back, base_url="https://cds.example.org")
+    over = with_session(app, until=NOW.timestamp() - 1).get(
+        "/smart/measurements", base_url="https://cds.example.org"
+    )
+    blocked = app.test_client().get("/smart/callback/north?state=x")
+    assert [each.status_code for each in (wrong, over, blocked)] == [400, 401, 400]
+    for each in (answer, wrong, over, blocked):
         policy = each.headers["Content-Security-Policy"]
         assert f"frame-ancestors {EHR}" in policy
-    stranger = app.test_client().get("/smart/launch?iss=https://evil.example&launch=x")
-    assert "frame-ancestors 'none'" in stranger.headers["Content-Security-Policy"]
+    for path in ("launch?iss=https://evil.example&launch=x", "callback/south?state=x"):
+        policy = (
+            app.test_client().get(f"/smart/{path}").headers["Content-Security-Policy"]
+        )
+        assert "frame-ancestors 'none'" in policy
 
 
 def test_the_register_of_the_how_to_is_one(tmp_path):
@@ -295,6 +325,20 @@ def test_every_worker_knows_a_session(start):
     assert assessed(with_session(start({}))).status_code == 200
 
 
+def test_a_session_that_is_not_used_ends(start):
+    """After 15 minutes; used, it goes on, but no longer than its token."""
+    now = [NOW]
+    app = start({}, clock=lambda: now[0])
+    idle, used = (with_session(app, until=NOW.timestamp() + 1500) for _ in range(2))
+    statuses = []
+    for minutes in (14, 16, 24, 26):
+        now[0] = NOW + timedelta(minutes=minutes)
+        statuses.append(assessed(used).status_code)
+    assert statuses == [200, 200, 200, 401]
+    now[0] = NOW + timedelta(minutes=16)
+    assert assessed(idle).status_code == 401
+
+
 def test_a_session_that_was_changed_is_none(start):
     """Nor one that something else was sealed as."""
     app = start({})
@@ -318,6 +362,25 @@ def test_a_silent_client_is_shown_no_number(start):
     assert said == {
         "computed": {"cement-ratio-ap": None, "cobb-restoration-ratio": 30.0}
     }
+
+
+@pytest.mark.parametrize(
+    ("signs", "told", "is_negated"),
+    [
+        ("kyphosis-negative", "it is saved as −", True),
+        (None, "In lordosis: leave it open", False),
+        ("kyphosis-positive", "has a negative angle.</p>", False),
+    ],
+)
+def test_the_field_says_how_an_angle_is_signed(start, signs, told, is_negated):
+    """What is typed here and what the site writes may differ by a sign."""
+    app = start({})
+    item = load_form("measurements").item("cobb-postoperative")
+    with app.test_request_context():
+        question = get_template_attribute("smart_items.html", "question")
+        said = question(item, Standing(), {}, signs=signs)
+    assert told in said
+    assert ("data-negated" in said) is is_negated
 
 
 OUTCOME = {"outcome": "no", "examined_on": "2026-03-05", "criteria": "study"}

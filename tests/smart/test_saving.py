@@ -1,6 +1,8 @@
 """From the form to a scored card: what is written, once, and what is said of it."""
 
+import html
 import json
+import re
 import time
 from datetime import timedelta
 from itertools import count
@@ -217,10 +219,13 @@ def test_a_report_is_shown_as_text(app, ehr):
 def test_of_several_vertebrae_one_is_entered_at_a_time(app, ehr):
     """Each has its own link."""
     page = app.enter(ehr, "syn-07")
-    assert 'href="/smart/measurements?vertebra=1"' in page.text
-    other = app.browser.get("/smart/measurements?vertebra=1")
-    assert 'href="/smart/measurements?vertebra=1" aria-current="page"' in other.text
-    assert app.browser.get("/smart/measurements?vertebra=77").status_code == 200
+    tag = re.search(r"tag=(\w+)", page.text)[1]
+    link = f"/smart/measurements?tag={tag}&amp;vertebra=1"
+    assert f'href="{link}"' in page.text
+    other = app.browser.get(html.unescape(link))
+    assert f'href="{link}" aria-current="page"' in other.text
+    address = f"/smart/measurements?tag={tag}&vertebra=77"
+    assert app.browser.get(address).status_code == 200
 
 
 def test_who_is_outside_the_study_is_told_so(app, ehr):

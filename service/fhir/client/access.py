@@ -189,7 +189,8 @@ class FHIRAccess:
         """
         with self._lock:
             server = self._server((base_url, private_addresses))
-        target = server.base.target(path) if path else server.base.path or "/"
+        bare = server.base.path + "/" * base_url.endswith("/") or "/"
+        target = server.base.target(path) if path else bare
         request = Request(method, target, headers or {}, body, method == "GET")
         deadline = Deadline(self._limits.total_s, self._waiting.clock)
         return server.transport.exchange(request, deadline, Room(_MOST_BYTES))

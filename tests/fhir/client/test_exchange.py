@@ -20,12 +20,13 @@ def test_an_answer_is_given_whatever_its_status(server, open_access, kit):
 
 
 def test_a_base_is_asked_itself(server, open_access, kit):
-    """A transaction goes there; one without a path to its root."""
+    """A transaction goes there; one without a path to its root; a slash is kept."""
     server.script["*"] = kit.http(200, b"{}")
     access = open_access()
     access.exchange(server.base)
     access.exchange(server.base.removesuffix("/fhir"))
-    assert server.targets == ["/fhir", "/"]
+    access.exchange(f"{server.base}/")
+    assert server.targets == ["/fhir", "/", "/fhir/"]
 
 
 def test_what_changes_something_is_never_sent_twice(server, open_access, kit):
