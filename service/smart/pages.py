@@ -1,6 +1,7 @@
 """The forms in the browser: their pages, and what these send."""
 
 import hmac
+import logging
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
@@ -31,6 +32,8 @@ __all__ = ["Desk", "create_smart_pages"]
 
 _MOST_BYTES: Final = 16_384
 _NEGATIVE: Final = "kyphosis-negative"
+
+_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -255,8 +258,16 @@ def _save_measurements(door: Door, desk: Desk, ehr: EHR, session: Session) -> Re
         form, answers, vertebra, author, is_kyphosis_negative=signs == _NEGATIVE
     )
     account = desk.save(door, form.form, drafts, author)
-    after = desk.charts.read(ehr, session)
-    return _json({**account.told(), "now": desk.standing(after, ehr, session)})
+    return _json({**account.told(), "now": _now(desk, ehr, session)})
+
+
+def _now(desk: Desk, ehr: EHR, session: Session) -> str:
+    """Say how it stands after saving; whatever fails here, what was saved is saved."""
+    try:
+        return desk.standing(desk.charts.read(ehr, session), ehr, session)
+    except Exception as error:  # noqa: BLE001 the account must reach the clinician
+        _log.warning("SMART app: not read again after saving: %s", type(error).__name__)
+        return "The record could not be read again. Look into the chart."
 
 
 def _follow_up_page(desk: Desk, ehr: EHR, session: Session) -> Response:

@@ -14,6 +14,11 @@ const field = (box) => box.querySelector("select, input:not([type=radio])");
 const AREAS = ["cement-area", "vertebra-area"];
 const RATIO = "cement-ratio-ap";
 
+// Statuses with which the service says that it has begun nothing. Any other, of whatever
+// stands between, leaves open what became of it.
+const NOTHING_SAVED = [400, 403, 413, 415, 429];
+const UNKNOWN = "No clear answer came: it may be saved or not. Look into the chart before you save again.";
+
 let waiting = 0;
 let speaking = 0;
 let running = null;
@@ -184,13 +189,14 @@ async function save(event) {
     const [status, said] = await send(form.dataset.save, body, SAVING_PATIENCE_MS);
     if (status === 200) report(said);
     else if (said.refused) refuse(said.words);
+    else if (!NOTHING_SAVED.includes(status)) tell([["p", UNKNOWN]]);
     else {
       const box = blame(said);
-      tell([["p", "Nothing was saved: correct the value that is marked."]]);
+      tell([["p", box ? "Nothing was saved: correct the value that is marked." : "Nothing was saved: the service did not take it. Try again later, or enter it in the record."]]);
       if (box) focus(box);
     }
   } catch {
-    tell([["p", "No answer came in time: it may be saved or not. Look into the chart. Saving again saves nothing twice."]]);
+    tell([["p", UNKNOWN]]);
   }
   button.disabled = isSaved;
 }
@@ -233,11 +239,17 @@ function tell(lines) {
 
 async function close() {
   const button = document.getElementById("close");
+  let isClosed = false;
   try {
-    await fetch(button.dataset.url, { method: "POST", headers: { "X-CSRF-Token": button.dataset.csrf } });
-  } finally {
-    document.querySelector("main").replaceChildren(element("p", "Closed. You can close this window."));
+    const headers = { "X-CSRF-Token": button.dataset.csrf };
+    isClosed = (await fetch(button.dataset.url, { method: "POST", headers, signal: AbortSignal.timeout(PATIENCE_MS) })).ok;
+  } catch {
+    // Said below.
   }
+  const said = isClosed
+    ? "Closed. You can close this window."
+    : "Nothing is shown any more, but the session could not be ended. It ends by itself within an hour; close the browser to end it now.";
+  document.querySelector("main").replaceChildren(element("p", said));
 }
 
 document.getElementById("close").addEventListener("click", close);

@@ -95,6 +95,16 @@ def test_what_is_saved_gives_a_scored_card(app, ehr, record, bare, is_transactio
     assert len(record.entered(bare)) == 4
 
 
+def test_what_is_saved_is_told_even_if_it_cannot_be_read_again(app, ehr, record, bare):
+    """Nobody is told that nothing was saved when it was."""
+    page = app.enter(ehr, bare)
+    ehr.is_lost_after_writing = True
+    answer = save(app, page)
+    assert answer.status_code == 200
+    assert len(answer.json["saved"]) == len(record.entered(bare)) == 4
+    assert "could not be read again" in answer.json["now"]
+
+
 def test_each_observation_says_who_when_where_and_is_valid(app, ehr, record, bare):
     """Codes of the project, UCUM, the film's day, the level, the clinician."""
     page = app.enter(ehr, bare)
