@@ -3,7 +3,8 @@
 import hmac
 import logging
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from hashlib import sha256
 from typing import Any, Final
 
 import orjson
@@ -13,11 +14,11 @@ from cds_hooks import Client
 from cds_hooks.addresses import origin_of
 from cds_hooks.bodies import read_json
 from service.clients import signs_at
-from service.fhir.findings import OperatedVertebra
+from service.fhir.findings import Missing, OperatedVertebra, Reason
 from service.smart.charts import Chart, Charts
 from service.smart.cookies import SESSION, drop_cookie
 from service.smart.door import Door, protect_app, refusal_page
-from service.smart.entries import entries
+from service.smart.entries import entries, left_out
 from service.smart.follow_up import FollowUpForm
 from service.smart.launches import EHR
 from service.smart.measurements import MeasurementForm
@@ -211,7 +212,7 @@ def _own_session(door: Door) -> tuple[EHR, Session]:
 
 def _measurements_page(desk: Desk, ehr: EHR, session: Session) -> Response:
     chart = desk.charts.read(ehr, session, has_texts=True)
-    number, vertebra = _vertebra(chart, request.args.get("vertebra", "0"))
+    number, vertebra = _shown(chart, request.args.get("vertebra", "0"))
     form = desk.measurements
     standings = form.standings(vertebra)
     is_open = any(each.is_open for each in standings.values())
@@ -228,6 +229,7 @@ def _measurements_page(desk: Desk, ehr: EHR, session: Session) -> Response:
         known=orjson.dumps(form.known(vertebra)).decode(),
         vertebrae=[_named(each) for each in chart.vertebrae],
         number=number,
+        mark=_mark(desk, session, vertebra) if vertebra else "",
         is_shown=desk.is_shown(ehr.client),
         may_save=vertebra is not None and is_open and _may_write(session),
         assess=url_for("smart.assess"),
@@ -244,9 +246,7 @@ def _save_measurements(door: Door, desk: Desk, ehr: EHR, session: Session) -> Re
     said = read_json(request.environ, _MOST_BYTES)
     body = said if isinstance(said, dict) else {}
     chart = desk.charts.read(ehr, session)
-    _, vertebra = _vertebra(chart, str(body.get("vertebra", "0")))
-    if vertebra is None:
-        raise Refused(Why.RECORD)
+    vertebra = _meant(desk, session, chart, body)
     form, signs, author = (
         desk.measurements,
         signs_at(ehr.client),
@@ -258,7 +258,8 @@ def _save_measurements(door: Door, desk: Desk, ehr: EHR, session: Session) -> Re
         form, answers, vertebra, author, is_kyphosis_negative=signs == _NEGATIVE
     )
     account = desk.save(door, form.form, drafts, author)
-    return _json({**account.told(), "now": _now(desk, ehr, session)})
+    told = account.told() | {"left_out": left_out(form, answers, vertebra)}
+    return _json({**told, "now": _now(desk, ehr, session)})
 
 
 def _now(desk: Desk, ehr: EHR, session: Session) -> str:
@@ -293,6 +294,8 @@ def _save_follow_up(door: Door, desk: Desk, ehr: EHR, session: Session) -> Respo
     """Write to the record where that is allowed; the outcome is the service's own."""
     said = read_json(request.environ, _MOST_BYTES)
     chart = desk.charts.read(ehr, session)
+    if chart.operation is None:
+        raise Refused(Why.NO_OPERATION)
     form, author = desk.follow_up, desk.author(session, chart)
     asked = said.get("answers") if isinstance(said, dict) else None
     answers = form.checked(asked, chart.operation, chart.now)
@@ -327,11 +330,40 @@ def _page(
     return protect_app(make_response(page), ehr)
 
 
-def _vertebra(chart: Chart, number: str) -> tuple[int, OperatedVertebra | None]:
-    """Find the vertebra that is meant; the first one if the number is none."""
+def _shown(chart: Chart, number: str) -> tuple[int, OperatedVertebra | None]:
+    """Find the vertebra to be shown; the first one if the number is none."""
     index = int(number) if number.isdecimal() and len(number) < 3 else 0  # noqa: PLR2004
     index = index if index < len(chart.vertebrae) else 0
     return index, chart.vertebrae[index] if chart.vertebrae else None
+
+
+def _meant(
+    desk: Desk, session: Session, chart: Chart, body: Mapping[str, Any]
+) -> OperatedVertebra:
+    """Find the vertebra for which the form was opened, wherever it stands by now."""
+    said = body.get("answers")
+    chosen = said.get("fracture-segment") if isinstance(said, dict) else None
+    found = []
+    for each in chart.vertebrae:
+        marks = {_mark(desk, session, each)}
+        if chosen is not None and chosen == each.level:
+            # Saved from this form before: it had no level when the form was opened.
+            nameless = replace(each, level=None)
+            unplaced = replace(nameless, segment=Missing(Reason.NOT_RECORDED))
+            marks |= {_mark(desk, session, v) for v in (nameless, unplaced)}
+        if body.get("vertebra") in marks:
+            found.append(each)
+    if len(found) != 1:
+        raise Refused(Why.CHANGED)
+    return found[0]
+
+
+def _mark(desk: Desk, session: Session, vertebra: OperatedVertebra) -> str:
+    """Name a vertebra by what it is, not by its place in a list that may change."""
+    segment = getattr(vertebra.segment, "value", None)
+    sources = sorted(vertebra.operation.sources)
+    said = [session.server, session.patient, vertebra.level, segment, sources]
+    return hmac.new(desk.secret_key, orjson.dumps(said), sha256).hexdigest()
 
 
 def _named(vertebra: OperatedVertebra) -> str:

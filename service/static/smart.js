@@ -209,11 +209,13 @@ function report(said) {
   part("Saved", said.saved);
   part("In the record already", said.already);
   part("Not saved", said.failed.map(({ label, why }) => `${label}: ${why}`));
-  if (lines.length === 0) lines.push(["p", "Nothing was open any more: the record has these values already."]);
+  part("Not saved, since the record has a value by now", (said.left_out ?? []).map(({ label, record }) => `${label}. In the record: ${record}`));
+  const isNothing = lines.length === 0;
+  if (isNothing) lines.push(["p", "Nothing to save was entered."]);
   if (said.saved.length && !said.provenance) lines.push(["p", "The record of who entered it (Provenance) could not be saved; you stand as performer in each entry."]);
   if (said.now) lines.push(["h3", "The record now"], ["p", said.now]);
   if (said.outcome) lines.push(["p", said.outcome]);
-  isSaved = said.failed.length === 0;
+  isSaved = said.failed.length === 0 && !isNothing;
   if (isSaved) form.querySelectorAll("input, select").forEach((control) => (control.disabled = true));
   tell(lines);
 }
