@@ -2,10 +2,11 @@
 
 import re
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from types import MappingProxyType
 from typing import Any, Final
+from urllib.parse import quote
 
 import orjson
 
@@ -17,10 +18,13 @@ from service.smart.resources import Draft
 __all__ = ["Account", "Trouble", "Writer"]
 
 #: Seconds after which no further part is begun.
-_TOGETHER_S: Final = 3.0
+_TOGETHER_S: Final = 4.0
+#: So often an entry may have been withdrawn and be entered again.
+_MOST_VOIDED: Final = 3
 _FHIR_JSON: Final = "application/fhir+json"
 _CREATED: Final = 201
 _OK: Final = 200
+_VOID: Final = "entered-in-error"
 _LOCATION: Final = re.compile(
     r"(?:.*/)?([A-Z][A-Za-z]+/[A-Za-z0-9._-]+)(?:/_history/.*)?"
 )
@@ -33,6 +37,7 @@ class Trouble(StrEnum):
     EXPIRED = "expired"
     NOT_SUPPORTED = "not-supported"
     NOT_UNIQUE = "not-unique"
+    WITHDRAWN = "withdrawn"
     INVALID = "invalid"
     SERVER = "server"
     UNKNOWN = "unknown"
@@ -47,10 +52,12 @@ _WORDS: Final[Mapping[Trouble, str]] = MappingProxyType(
         Trouble.NOT_SUPPORTED: "the record system does not take such entries from here",
         Trouble.NOT_UNIQUE: "the record system refused it because of entries that are"
         " there already; look into the chart",
+        Trouble.WITHDRAWN: "an entry that says the same was marked as entered in error;"
+        " enter it in the record system itself",
         Trouble.INVALID: "the record system refused it as it was written",
         Trouble.SERVER: "the record system failed",
         Trouble.UNKNOWN: "the record system did not answer in time: it may be saved or"
-        " not; look into the chart. Saving again saves nothing twice",
+        " not; look into the chart before you save again",
         Trouble.NOT_TRIED: "not tried, because of what came before",
     }
 )
@@ -94,6 +101,30 @@ class Account:
     already: list[str] = field(default_factory=list)
     failed: list[tuple[str, Trouble]] = field(default_factory=list)
     has_provenance: bool = False
+
+    def add(self, label: str, status: int, resource: object) -> bool:
+        """
+        Add what a server says that it has.
+
+        Parameters
+        ----------
+        label : str
+            What it says.
+        status : int
+            201 if it was created, 200 if it was there.
+        resource : object
+            JSON of the resource, if the server sent it.
+
+        Returns
+        -------
+        bool
+            Whether it is in the record: what was entered in error is not.
+        """
+        if _is_void(resource):
+            self.failed.append((label, Trouble.WITHDRAWN))
+            return False
+        (self.saved if status == _CREATED else self.already).append(label)
+        return True
 
     def told(self) -> dict[str, Any]:
         """
@@ -158,9 +189,56 @@ class Writer:
         Account
             What became of each. In a transaction all are saved or none.
         """
-        if self._takes_transactions():
-            return self._together(drafts, provenance)
-        return self._one_by_one(drafts, provenance)
+        wanted, names = self._look_up(drafts)
+        account = Account(already=[d.label for d in drafts if d.full_url in names])
+        if not wanted:
+            return account
+        if not self.deadline.has(0.0):
+            account.failed += [(draft.label, Trouble.NOT_TRIED) for draft in wanted]
+        elif self._takes_transactions():
+            self._together(wanted, provenance, names, account)
+        else:
+            self._one_by_one(wanted, provenance, names, account)
+        return account
+
+    def _look_up(self, drafts: Sequence[Draft]) -> tuple[list[Draft], dict[str, str]]:
+        """
+        Give what is to be created, and the names of what is there.
+
+        Not every server heeds the condition; where nothing can be searched, it alone
+        has to do. What was entered in error is not there: what it said is entered
+        again, under an identifier of its own.
+        """
+        names: dict[str, str] = {}
+        wanted = list(drafts)
+        for _ in range(_MOST_VOIDED):
+            found = self._found(wanted)
+            names |= {d.full_url: found[d.token] for d in wanted if found.get(d.token)}
+            renewed = [
+                replace(d, voided=d.voided + 1) if found.get(d.token) == "" else d
+                for d in wanted
+            ]
+            if renewed == wanted:
+                break
+            wanted = renewed
+        return [draft for draft in wanted if draft.full_url not in names], names
+
+    def _found(self, drafts: Sequence[Draft]) -> dict[str, str]:
+        """Give, for each identifier that is in use, a name; none of what is void."""
+        found: dict[str, str] = {}
+        for kind in dict.fromkeys(draft.kind for draft in drafts):
+            tokens = ",".join(quote(d.token, safe="") for d in drafts if d.kind == kind)
+            if not self.deadline.has(0.0):
+                break
+            try:
+                reply = self._send("GET", f"{kind}?identifier={tokens}")
+            except FHIRError:
+                continue
+            for resource in _resources(reply):
+                name = "" if _is_void(resource) else f"{kind}/{resource.get('id')}"
+                for token in _tokens(resource):
+                    found[token] = found.get(token) or name
+        return found
 
     def _takes_transactions(self) -> bool:
         try:
@@ -178,11 +256,14 @@ class Writer:
         self,
         drafts: Sequence[Draft],
         provenance: Callable[[Sequence[str]], dict[str, Any]] | None,
-    ) -> Account:
+        names: Mapping[str, str],
+        account: Account,
+    ) -> None:
+        inside = {draft.full_url: draft.full_url for draft in drafts}
         entries = [
             {
                 "fullUrl": draft.full_url,
-                "resource": draft.resource,
+                "resource": _resolved(draft.written, {**names, **inside}),
                 "request": {
                     "method": "POST",
                     "url": draft.kind,
@@ -198,25 +279,27 @@ class Writer:
         bundle = {"resourceType": "Bundle", "type": "transaction", "entry": entries}
         reply, trouble = self._post("", bundle)
         if trouble is not None:
-            return Account(failed=[(draft.label, trouble) for draft in drafts])
-        statuses = _statuses(reply)
-        if len(statuses) != len(entries):
-            return Account(failed=[(d.label, Trouble.UNKNOWN) for d in drafts])
-        account = Account(has_provenance=provenance is not None)
-        for draft, status in zip(drafts, statuses, strict=False):
-            told = account.saved if status == _CREATED else account.already
-            told.append(draft.label)
-        return account
+            account.failed += [(draft.label, trouble) for draft in drafts]
+            return
+        answers = _answers(reply)
+        if len(answers) != len(entries):
+            account.failed += [(draft.label, Trouble.UNKNOWN) for draft in drafts]
+            return
+        account.has_provenance = provenance is not None
+        for draft, (status, resource) in zip(drafts, answers, strict=False):
+            account.add(draft.label, status, resource)
 
     def _one_by_one(
         self,
         drafts: Sequence[Draft],
         provenance: Callable[[Sequence[str]], dict[str, Any]] | None,
-    ) -> Account:
-        account, is_over = Account(), False
+        known: Mapping[str, str],
+        account: Account,
+    ) -> None:
+        is_over = False
         names: dict[str, str] = {}
         for draft in drafts:
-            resource = _resolved(draft.resource, names)
+            resource = _resolved(draft.written, {**known, **names})
             if is_over or resource is None or not self.deadline.has(0.0):
                 account.failed.append((draft.label, Trouble.NOT_TRIED))
                 continue
@@ -225,15 +308,16 @@ class Writer:
                 account.failed.append((draft.label, trouble))
                 is_over = trouble in _FINAL
                 continue
-            is_new = reply is not None and reply.status == _CREATED
-            (account.saved if is_new else account.already).append(draft.label)
-            if reply is not None and (name := _reference(reply, draft.kind)):
+            if reply is None or not account.add(
+                draft.label, reply.status, _document(reply)
+            ):
+                continue
+            if name := _reference(reply, draft.kind):
                 names[draft.full_url] = name
         is_in_time = self.deadline.has(0.0)
         if provenance is not None and names and account.saved and is_in_time:
             _, trouble = self._post("Provenance", provenance(list(names.values())))
             account.has_provenance = trouble is None
-        return account
 
     def _post(
         self, path: str, resource: Mapping[str, Any], condition: str | None = None
@@ -274,11 +358,46 @@ class Writer:
         )
 
 
-def _statuses(reply: Reply | None) -> list[int]:
-    """Read what became of each entry of a transaction."""
+def _document(reply: Reply) -> object:
+    try:
+        return orjson.loads(reply.body)
+    except ValueError:
+        return None
+
+
+def _is_void(resource: object) -> bool:
+    return isinstance(resource, dict) and resource.get("status") == _VOID
+
+
+def _resources(reply: Reply) -> list[dict[str, Any]]:
+    """Read what a search found; nothing, if it was refused or cannot be read."""
+    bundle = _document(reply) if reply.status == _OK else None
+    entries = bundle.get("entry") if isinstance(bundle, dict) else None
+    found = [
+        each.get("resource")
+        for each in (entries if isinstance(entries, list) else ())
+        if isinstance(each, dict)
+    ]
+    return [each for each in found if isinstance(each, dict)]
+
+
+def _tokens(resource: Mapping[str, Any]) -> list[str]:
+    identifiers = resource.get("identifier")
+    return [
+        f"{each.get('system')}|{each.get('value')}"
+        for each in (identifiers if isinstance(identifiers, list) else ())
+        if isinstance(each, dict)
+    ]
+
+
+def _answers(reply: Reply | None) -> list[tuple[int, Any]]:
+    """Read what became of each entry of a transaction, with what was sent back."""
     try:
         bundle = orjson.loads(reply.body if reply else b"")
-        return [int(each["response"]["status"][:3]) for each in bundle["entry"]]
+        return [
+            (int(each["response"]["status"][:3]), each.get("resource"))
+            for each in bundle["entry"]
+        ]
     except (ValueError, KeyError, TypeError):
         return []
 
