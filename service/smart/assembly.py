@@ -157,9 +157,12 @@ def _keeper(
         tenant = next(iter(client.tenants), client.name)
         row = {"tenant": tenant, "patient_id": patient, **outcome}
         try:
-            (kept,) = store.keep_outcomes([row], recorded_by="smart-app")
+            (kept,) = store.keep_outcomes([row], recorded_by="smart-app", is_visit=True)
         except StoreError:
             return "Outcome: not kept, the store of this service failed."
+        stands = getattr(kept, "stands", None)
+        if stands is not None:
+            return f"Outcome: {stands} was found before, and stands."
         if not isinstance(kept, bool):
             return "Outcome: not kept, no assessment of this patient is stored here."
         return (
