@@ -3,8 +3,7 @@
 import hmac
 import logging
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
-from hashlib import sha256
+from dataclasses import dataclass
 from typing import Any, Final
 
 import orjson
@@ -14,13 +13,14 @@ from cds_hooks import Client
 from cds_hooks.addresses import origin_of
 from cds_hooks.bodies import read_json
 from service.clients import signs_at
-from service.fhir.findings import Missing, OperatedVertebra, Reason
+from service.fhir.findings import OperatedVertebra
 from service.smart.charts import Chart, Charts
 from service.smart.cookies import SESSION, drop_cookie
 from service.smart.door import Door, protect_app, refusal_page
 from service.smart.entries import entries, left_out
 from service.smart.follow_up import FollowUpForm
 from service.smart.launches import EHR
+from service.smart.marks import mark, meant
 from service.smart.measurements import MeasurementForm
 from service.smart.questionnaires import Form
 from service.smart.refusals import Refused, Why
@@ -229,7 +229,7 @@ def _measurements_page(desk: Desk, ehr: EHR, session: Session) -> Response:
         known=orjson.dumps(form.known(vertebra)).decode(),
         vertebrae=[_named(each) for each in chart.vertebrae],
         number=number,
-        mark=_mark(desk, session, vertebra) if vertebra else "",
+        mark=mark(desk.secret_key, session, vertebra) if vertebra else "",
         is_shown=desk.is_shown(ehr.client),
         may_save=vertebra is not None and is_open and _may_write(session),
         assess=url_for("smart.assess"),
@@ -246,7 +246,7 @@ def _save_measurements(door: Door, desk: Desk, ehr: EHR, session: Session) -> Re
     said = read_json(request.environ, _MOST_BYTES)
     body = said if isinstance(said, dict) else {}
     chart = desk.charts.read(ehr, session)
-    vertebra = _meant(desk, session, chart, body)
+    vertebra = meant(desk.secret_key, session, chart.vertebrae, body)
     form, signs, author = (
         desk.measurements,
         signs_at(ehr.client),
@@ -335,35 +335,6 @@ def _shown(chart: Chart, number: str) -> tuple[int, OperatedVertebra | None]:
     index = int(number) if number.isdecimal() and len(number) < 3 else 0  # noqa: PLR2004
     index = index if index < len(chart.vertebrae) else 0
     return index, chart.vertebrae[index] if chart.vertebrae else None
-
-
-def _meant(
-    desk: Desk, session: Session, chart: Chart, body: Mapping[str, Any]
-) -> OperatedVertebra:
-    """Find the vertebra for which the form was opened, wherever it stands by now."""
-    said = body.get("answers")
-    chosen = said.get("fracture-segment") if isinstance(said, dict) else None
-    found = []
-    for each in chart.vertebrae:
-        marks = {_mark(desk, session, each)}
-        if chosen is not None and chosen == each.level:
-            # Saved from this form before: it had no level when the form was opened.
-            nameless = replace(each, level=None)
-            unplaced = replace(nameless, segment=Missing(Reason.NOT_RECORDED))
-            marks |= {_mark(desk, session, v) for v in (nameless, unplaced)}
-        if body.get("vertebra") in marks:
-            found.append(each)
-    if len(found) != 1:
-        raise Refused(Why.CHANGED)
-    return found[0]
-
-
-def _mark(desk: Desk, session: Session, vertebra: OperatedVertebra) -> str:
-    """Name a vertebra by what it is, not by its place in a list that may change."""
-    segment = getattr(vertebra.segment, "value", None)
-    sources = sorted(vertebra.operation.sources)
-    said = [session.server, session.patient, vertebra.level, segment, sources]
-    return hmac.new(desk.secret_key, orjson.dumps(said), sha256).hexdigest()
 
 
 def _named(vertebra: OperatedVertebra) -> str:

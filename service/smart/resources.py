@@ -53,7 +53,7 @@ class Draft:
 
     @property
     def token(self) -> str:  # numpydoc ignore=RT01
-        """Its identifier, as a search names it."""
+        """The identifier, as a search names it."""
         identifier = self.written["identifier"][0]
         return f"{identifier['system']}|{identifier['value']}"
 

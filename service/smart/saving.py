@@ -2,29 +2,26 @@
 
 import re
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from enum import StrEnum
 from types import MappingProxyType
 from typing import Any, Final
-from urllib.parse import quote
 
 import orjson
 
 from service.fhir.client import Fault, FHIRAccess, FHIRError, Reply
 from service.fhir.client.deadline import Deadline
 from service.smart.launches import EHR
+from service.smart.lookups import is_void, look_up
 from service.smart.resources import Draft
 
 __all__ = ["Account", "Trouble", "Writer"]
 
 #: Seconds after which no further part is begun.
 _TOGETHER_S: Final = 4.0
-#: So often an entry may have been withdrawn and be entered again.
-_MOST_VOIDED: Final = 3
 _FHIR_JSON: Final = "application/fhir+json"
 _CREATED: Final = 201
 _OK: Final = 200
-_VOID: Final = "entered-in-error"
 _LOCATION: Final = re.compile(
     r"(?:.*/)?([A-Z][A-Za-z]+/[A-Za-z0-9._-]+)(?:/_history/.*)?"
 )
@@ -120,7 +117,7 @@ class Account:
         bool
             Whether it is in the record: what was entered in error is not.
         """
-        if _is_void(resource):
+        if is_void(resource):
             self.failed.append((label, Trouble.WITHDRAWN))
             return False
         (self.saved if status == _CREATED else self.already).append(label)
@@ -189,7 +186,7 @@ class Writer:
         Account
             What became of each. In a transaction all are saved or none.
         """
-        wanted, names = self._look_up(drafts)
+        wanted, names = look_up(drafts, self._search)
         account = Account(already=[d.label for d in drafts if d.full_url in names])
         if not wanted:
             return account
@@ -201,44 +198,15 @@ class Writer:
             self._one_by_one(wanted, provenance, names, account)
         return account
 
-    def _look_up(self, drafts: Sequence[Draft]) -> tuple[list[Draft], dict[str, str]]:
-        """
-        Give what is to be created, and the names of what is there.
-
-        Not every server heeds the condition; where nothing can be searched, it alone
-        has to do. What was entered in error is not there: what it said is entered
-        again, under an identifier of its own.
-        """
-        names: dict[str, str] = {}
-        wanted = list(drafts)
-        for _ in range(_MOST_VOIDED):
-            found = self._found(wanted)
-            names |= {d.full_url: found[d.token] for d in wanted if found.get(d.token)}
-            renewed = [
-                replace(d, voided=d.voided + 1) if found.get(d.token) == "" else d
-                for d in wanted
-            ]
-            if renewed == wanted:
-                break
-            wanted = renewed
-        return [draft for draft in wanted if draft.full_url not in names], names
-
-    def _found(self, drafts: Sequence[Draft]) -> dict[str, str]:
-        """Give, for each identifier that is in use, a name; none of what is void."""
-        found: dict[str, str] = {}
-        for kind in dict.fromkeys(draft.kind for draft in drafts):
-            tokens = ",".join(quote(d.token, safe="") for d in drafts if d.kind == kind)
-            if not self.deadline.has(0.0):
-                break
-            try:
-                reply = self._send("GET", f"{kind}?identifier={tokens}")
-            except FHIRError:
-                continue
-            for resource in _resources(reply):
-                name = "" if _is_void(resource) else f"{kind}/{resource.get('id')}"
-                for token in _tokens(resource):
-                    found[token] = found.get(token) or name
-        return found
+    def _search(self, query: str) -> object:
+        """Ask what is there; None if that cannot be known, or only too late."""
+        if not self.deadline.has(0.0):
+            return None
+        try:
+            reply = self._send("GET", query)
+        except FHIRError:
+            return None
+        return _document(reply) if reply.status == _OK else None
 
     def _takes_transactions(self) -> bool:
         try:
@@ -363,31 +331,6 @@ def _document(reply: Reply) -> object:
         return orjson.loads(reply.body)
     except ValueError:
         return None
-
-
-def _is_void(resource: object) -> bool:
-    return isinstance(resource, dict) and resource.get("status") == _VOID
-
-
-def _resources(reply: Reply) -> list[dict[str, Any]]:
-    """Read what a search found; nothing, if it was refused or cannot be read."""
-    bundle = _document(reply) if reply.status == _OK else None
-    entries = bundle.get("entry") if isinstance(bundle, dict) else None
-    found = [
-        each.get("resource")
-        for each in (entries if isinstance(entries, list) else ())
-        if isinstance(each, dict)
-    ]
-    return [each for each in found if isinstance(each, dict)]
-
-
-def _tokens(resource: Mapping[str, Any]) -> list[str]:
-    identifiers = resource.get("identifier")
-    return [
-        f"{each.get('system')}|{each.get('value')}"
-        for each in (identifiers if isinstance(identifiers, list) else ())
-        if isinstance(each, dict)
-    ]
 
 
 def _answers(reply: Reply | None) -> list[tuple[int, Any]]:

@@ -393,6 +393,13 @@ def test_the_outcome_goes_to_the_decision_of_the_discharge(app, ehr, bare):
     assert visit(app, ehr, bare, **said).json["outcome"] == "Outcome: kept before."
 
 
+def test_without_an_operation_there_is_nothing_to_follow_up(app, ehr):
+    """The page says so, and what is sent all the same is not saved."""
+    answer = visit(app, ehr, "nobody")
+    assert (answer.status_code, answer.json["refused"]) == (409, "no-operation")
+    assert ehr.writes == []
+
+
 def wait_for_decision(store):
     """The carrier brings decisions into the database, once it is woken."""
     end = time.monotonic() + 20
