@@ -225,6 +225,25 @@ def test_an_answer_of_something_between_is_no_proof(launch, status):
     expect(page.locator("#account")).not_to_contain_text("Nothing was saved")
 
 
+def test_two_people_at_once_see_what_was_not_saved(launch, record):
+    """The second one is shown the value of the first, and not told that it is his."""
+    patient = record.copy("syn-18", "two-people")
+    pages = launch(patient), launch(patient)
+    for page, value in zip(pages, ("30", "33"), strict=True):
+        page.fill(
+            "#film-postoperative", page.get_attribute("#film-postoperative", "max")
+        )
+        page.click("button.main")
+        expect(page.locator("#account")).to_contain_text("Nothing to save was")
+        page.fill("#cement-ratio-ap", value)
+        page.click("button.main")
+        expect(page.locator("button.main")).to_be_disabled()
+        expect(page.locator("#cement-ratio-ap")).to_be_disabled()
+    told = pages[1].locator("#account")
+    expect(told).to_contain_text("Not saved, since the record has a value by now")
+    expect(told).to_contain_text(re.compile("33 %. In the record: 30"))
+
+
 def test_a_session_that_is_not_ended_is_not_called_closed(launch):
     """The form is off the screen all the same."""
     page = launch("syn-05")
