@@ -46,6 +46,12 @@ _KEPT: Final[Mapping[str | None, str]] = {
     "no": N_("Outcome kept: no."),
     "not-examined": N_("Outcome kept: not examined."),
 }
+#: What is said where an earlier visit found something that this one does not undo.
+_STANDS: Final[Mapping[str | None, str]] = {
+    "yes": N_("Outcome: yes was found before, and stands."),
+    "no": N_("Outcome: no was found before, and stands."),
+    "not-examined": N_("Outcome: kept before."),
+}
 
 
 def add_smart_app(
@@ -181,9 +187,12 @@ def _keeper(
         tenant = next(iter(client.tenants), client.name)
         row = {"tenant": tenant, "patient_id": patient, **outcome}
         try:
-            (kept,) = store.keep_outcomes([row], recorded_by="smart-app")
+            (kept,) = store.keep_outcomes([row], recorded_by="smart-app", is_visit=True)
         except StoreError:
             return N_("Outcome: not kept, the store of this service failed.")
+        stands = getattr(kept, "stands", None)
+        if stands is not None:
+            return _STANDS[stands]
         if not isinstance(kept, bool):
             return N_(
                 "Outcome: not kept, no assessment of this patient is stored here."

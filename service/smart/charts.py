@@ -87,8 +87,9 @@ class Chart:
 
     @property
     def operation(self) -> Operation | None:  # numpydoc ignore=RT01
-        """The operation of the last vertebra, which the follow-up is about."""
-        return self.vertebrae[-1].operation if self.vertebrae else None
+        """The latest operation, which the follow-up is about."""
+        operations = [each.operation for each in self.vertebrae]
+        return max(operations, key=_when, default=None)
 
 
 class Charts:
@@ -194,6 +195,13 @@ class Charts:
         fetched = client.fetch(queries)
         found = {name: each.data.resources for name, each in fetched.items()}
         return {**_NONE, **found}
+
+
+def _when(operation: Operation) -> date:
+    """Give the day of an operation; one without any is taken for the oldest."""
+    if operation.day is None and operation.end is not None:
+        return operation.end.date()
+    return operation.day or date.min
 
 
 def _request(ehr: EHR, session: Session, now: datetime) -> HookRequest:

@@ -12,9 +12,10 @@ from service.smart.questionnaires import Form
 from service.smart.resources import Author, Draft, quantity
 from service.wording import format_number
 
-__all__ = ["entries"]
+__all__ = ["entries", "left_out"]
 
 _LEVEL: Final = "fracture-segment"
+_AREAS: Final = ("cement-area", "vertebra-area")
 _ANGLES: Final = frozenset({"cobb-preoperative", "cobb-postoperative"})
 #: The film on which each value is measured.
 _FILMS: Final[Mapping[str, str]] = {
@@ -56,10 +57,13 @@ def entries(
     Raises
     ------
     BadRequest
-        If a value has no film, or the record contradicts the level.
+        If a value has no film, an area lacks the other one, or the record contradicts
+        the level.
     """
+    _check_known_level(form.form, answers, vertebra)
     standings = form.standings(vertebra)
     given = {name: said for name, said in answers.items() if standings[name].is_open}
+    _check_areas(form.form, given)
     level = vertebra.level or given.get(_LEVEL)
     drafts = []
     if _LEVEL in given:
@@ -82,10 +86,61 @@ def entries(
     return drafts
 
 
+def left_out(
+    form: MeasurementForm, answers: Answers, vertebra: OperatedVertebra
+) -> list[dict[str, str]]:
+    """
+    Tell which answers `entries` does not write, and what the record has in their place.
+
+    Parameters
+    ----------
+    form : MeasurementForm
+        Tells what is open.
+    answers : Mapping
+        Checked answers.
+    vertebra : OperatedVertebra
+        The vertebra, as the record has it now.
+
+    Returns
+    -------
+    list of dict
+        ``label`` is what was entered; ``record`` what is there, which may differ.
+    """
+    standings, told = form.standings(vertebra), []
+    for name in (_LEVEL, *_FILMS):
+        if name in answers and not standings[name].is_open:
+            item, value = form.form.item(name), answers[name]
+            said = (
+                f"{format_number(value)} {item.unit}"
+                if isinstance(value, float)
+                else str(value)
+            )
+            label = form.form.line(item.text, said)
+            told.append({"label": label, "record": standings[name].said})
+    return told
+
+
 def _level(form: Form, level: str, day: str, author: Author) -> Draft:
     label = form.line(form.item(_LEVEL).text, level)
     said = {"valueCodeableConcept": author.concept(level)}
     return author.observation(label, _LEVEL, when=day, elements=said)
+
+
+def _check_known_level(
+    form: Form, answers: Answers, vertebra: OperatedVertebra
+) -> None:
+    """Refuse all where the record has another level by now: films show one vertebra."""
+    if vertebra.level and answers.get(_LEVEL, vertebra.level) != vertebra.level:
+        why = form.gettext("the record says %(level)s by now; open the form again")
+        raise BadRequest(f"answers.{_LEVEL}: {why % {'level': vertebra.level}}")
+
+
+def _check_areas(form: Form, given: Answers) -> None:
+    """One area alone gives no ratio, and would be lost."""
+    for lacking, other in (_AREAS, _AREAS[::-1]):
+        if other in given and lacking not in given:
+            must = form.gettext("must be answered, with the other area")
+            raise BadRequest(f"answers.{lacking}: {must}")
 
 
 def _check_level(form: MeasurementForm, level: str, vertebra: OperatedVertebra) -> None:

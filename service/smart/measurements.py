@@ -10,6 +10,7 @@ from service.calculator import Calculator
 from service.calculator_answer import CalculatorAnswer
 from service.fhir.findings import Measurement, Missing, OperatedVertebra, Reason
 from service.fhir.places import PLACES, segment_of
+from service.languages import N_
 from service.policy import Windows
 from service.smart.answers import Answers, checked_answers
 from service.smart.questionnaires import Form, load_form
@@ -157,9 +158,16 @@ class MeasurementForm:
         when = "" if item.time is None else item.time.isoformat()[:10]
         parts = [item.as_found, when, item.source]
         if is_angle:
-            parts[:1] = [_angle(float(item.value)), f"recorded as {item.as_found}"]
+            as_found = self.form.gettext("recorded as %(said)s")
+            parts[:1] = [self._angle(item.value), as_found % {"said": item.as_found}]
         told = self.wording.joined("details", parts)
         return Standing(item.value, told, is_open=False)
+
+    def _angle(self, value: object) -> str:
+        """Say an angle in a word that needs no sign: sites sign it differently."""
+        degrees = float(str(value))
+        told = N_("%(n)s° lordosis") if degrees < 0 else N_("%(n)s° kyphosis")
+        return self.form.gettext(told) % {"n": format_number(abs(degrees))}
 
     def limits(
         self, vertebra: OperatedVertebra | None, today: date, *, is_signed: bool
@@ -263,12 +271,6 @@ class MeasurementForm:
             why = self.form.gettext("must be more than 0 and no less than the cement")
             raise BadRequest(f"answers.{_AREAS[1]}: {why}")
         return {**answers, _CEMENT: round(_PER_CENT * cement / whole, 1)}
-
-
-def _angle(degrees: float) -> str:
-    """Say an angle in a word that needs no sign: sites sign it differently."""
-    word = "lordosis" if degrees < 0 else "kyphosis"
-    return f"{format_number(abs(degrees))}° {word}"
 
 
 def _inputs(answers: Answers) -> dict[str, Any]:

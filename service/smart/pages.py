@@ -1,6 +1,7 @@
 """The forms in the browser: their pages, and what these send."""
 
 import hmac
+import logging
 from collections.abc import Mapping
 from typing import Any, Final
 
@@ -16,8 +17,9 @@ from service.smart.charts import Chart
 from service.smart.cookies import SESSION, drop_cookie
 from service.smart.desk import Desk
 from service.smart.door import Door, protect_app, refusal_page
-from service.smart.entries import entries
+from service.smart.entries import entries, left_out
 from service.smart.launches import EHR
+from service.smart.marks import mark, meant
 from service.smart.refusals import Refused, Why
 from service.smart.scopes import may_create
 from service.smart.sessions import Session
@@ -26,6 +28,8 @@ __all__ = ["create_smart_pages"]
 
 _MOST_BYTES: Final = 16_384
 _NEGATIVE: Final = "kyphosis-negative"
+
+_log = logging.getLogger(__name__)
 
 
 def create_smart_pages(door: Door, desk: Desk) -> Blueprint:
@@ -105,7 +109,7 @@ def _own_session(door: Door) -> tuple[EHR, Session]:
 
 def _measurements_page(desk: Desk, ehr: EHR, session: Session) -> Response:
     chart = desk.charts.read(ehr, session, has_texts=True)
-    number, vertebra = _vertebra(chart, request.args.get("vertebra", "0"))
+    number, vertebra = _shown(chart, request.args.get("vertebra", "0"))
     form = desk.measurements
     standings = form.standings(vertebra)
     is_open = any(each.is_open for each in standings.values())
@@ -123,6 +127,7 @@ def _measurements_page(desk: Desk, ehr: EHR, session: Session) -> Response:
         vertebrae=[_named(desk, each) for each in chart.vertebrae],
         number=number,
         kept={"vertebra": number or None},
+        mark=mark(desk.secret_key, session, vertebra) if vertebra else "",
         is_shown=desk.is_shown(ehr.client),
         may_save=vertebra is not None and is_open and _may_write(session),
         assess=url_for("smart.assess", lang=spoken()),
@@ -140,9 +145,7 @@ def _save_measurements(door: Door, desk: Desk, ehr: EHR, session: Session) -> Re
     said = read_json(request.environ, _MOST_BYTES)
     body = said if isinstance(said, dict) else {}
     chart = desk.charts.read(ehr, session)
-    _, vertebra = _vertebra(chart, str(body.get("vertebra", "0")))
-    if vertebra is None:
-        raise Refused(Why.RECORD)
+    vertebra = meant(desk.secret_key, session, chart.vertebrae, body)
     form, signs, author = (
         desk.measurements,
         signs_at(ehr.client),
@@ -154,8 +157,17 @@ def _save_measurements(door: Door, desk: Desk, ehr: EHR, session: Session) -> Re
         form, answers, vertebra, author, is_kyphosis_negative=signs == _NEGATIVE
     )
     account = desk.save(door, form.form, drafts, author)
-    after = desk.charts.read(ehr, session)
-    return _json({**account.told(gettext), "now": desk.standing(after, ehr, session)})
+    told = account.told(gettext) | {"left_out": left_out(form, answers, vertebra)}
+    return _json({**told, "now": _now(desk, ehr, session)})
+
+
+def _now(desk: Desk, ehr: EHR, session: Session) -> str:
+    """Say how it stands after saving; whatever fails here, what was saved is saved."""
+    try:
+        return desk.standing(desk.charts.read(ehr, session), ehr, session)
+    except Exception as error:  # noqa: BLE001 the account must reach the clinician
+        _log.warning("SMART app: not read again after saving: %s", type(error).__name__)
+        return gettext("The record could not be read again. Look into the chart.")
 
 
 def _follow_up_page(desk: Desk, ehr: EHR, session: Session) -> Response:
@@ -181,6 +193,8 @@ def _save_follow_up(door: Door, desk: Desk, ehr: EHR, session: Session) -> Respo
     """Write to the record where that is allowed; the outcome is the service's own."""
     said = read_json(request.environ, _MOST_BYTES)
     chart = desk.charts.read(ehr, session)
+    if chart.operation is None:
+        raise Refused(Why.NO_OPERATION)
     form, author = desk.follow_up, desk.author(session, chart)
     asked = said.get("answers") if isinstance(said, dict) else None
     answers = form.checked(asked, chart.operation, chart.now)
@@ -213,8 +227,8 @@ def _page(
     return protect_app(page, ehr)
 
 
-def _vertebra(chart: Chart, number: str) -> tuple[int, OperatedVertebra | None]:
-    """Find the vertebra that is meant; the first one if the number is none."""
+def _shown(chart: Chart, number: str) -> tuple[int, OperatedVertebra | None]:
+    """Find the vertebra to be shown; the first one if the number is none."""
     index = int(number) if number.isdecimal() and len(number) < 3 else 0  # noqa: PLR2004
     index = index if index < len(chart.vertebrae) else 0
     return index, chart.vertebrae[index] if chart.vertebrae else None

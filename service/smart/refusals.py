@@ -33,6 +33,8 @@ class Why(StrEnum):
     NO_LEAVE = "no-leave"
     SWITCHED_OFF = "switched-off"
     RECORD = "record"
+    CHANGED = "changed"
+    NO_OPERATION = "no-operation"
 
 
 #: Status, and what the person in front of the screen reads, in his language.
@@ -172,6 +174,17 @@ REFUSALS: Final[Mapping[Why, tuple[HTTPStatus, str]]] = MappingProxyType(
                 "The patient’s record could not be read. Nothing was saved. Open"
                 " the form again from the chart."
             ),
+        ),
+        Why.CHANGED: (
+            HTTPStatus.CONFLICT,
+            "The record has changed since the form was opened: it is no longer certain"
+            " which vertebra is meant. Nothing was saved. Open the form again from the"
+            " chart.",
+        ),
+        Why.NO_OPERATION: (
+            HTTPStatus.CONFLICT,
+            "The record has no operation that this service knows. There is nothing to"
+            " follow up, and nothing was saved.",
         ),
     }
 )

@@ -32,10 +32,14 @@ class Draft:
         What it says, for the clinician.
     resource : dict
         FHIR JSON, with an identifier that is made of what it says.
+    voided : int, default 0
+        How many entries that said the same were marked as entered in error. Each has
+        used up an identifier.
     """
 
     label: str
     resource: dict[str, Any] = field(repr=False)
+    voided: int = 0
 
     @property
     def kind(self) -> str:  # numpydoc ignore=RT01
@@ -45,13 +49,28 @@ class Draft:
     @property
     def condition(self) -> str:  # numpydoc ignore=RT01
         """The search that finds it if it is there already."""
-        identifier = self.resource["identifier"][0]
-        return f"identifier={identifier['system']}|{identifier['value']}"
+        return f"identifier={self.token}"
+
+    @property
+    def token(self) -> str:  # numpydoc ignore=RT01
+        """The identifier, as a search names it."""
+        identifier = self.written["identifier"][0]
+        return f"{identifier['system']}|{identifier['value']}"
+
+    @property
+    def written(self) -> dict[str, Any]:  # numpydoc ignore=RT01
+        """The resource as it is sent, under an identifier that is not used up."""
+        first, *others = self.resource["identifier"]
+        if self.voided:
+            first = {**first, "value": f"{first['value']}-{self.voided + 1}"}
+        return {**self.resource, "identifier": [first, *others]}
 
     @property
     def full_url(self) -> str:  # numpydoc ignore=RT01
-        """The name inside of a transaction."""
-        return f"urn:uuid:{uuid5(NAMESPACE_URL, self.condition)}"
+        """The name by which other drafts know it, whatever its identifier is."""
+        first = self.resource["identifier"][0]
+        name = f"identifier={first['system']}|{first['value']}"
+        return f"urn:uuid:{uuid5(NAMESPACE_URL, name)}"
 
 
 @dataclass(frozen=True, slots=True)

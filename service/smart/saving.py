@@ -13,12 +13,13 @@ from service.fhir.client import Fault, FHIRAccess, FHIRError, Reply
 from service.fhir.client.deadline import Deadline
 from service.languages import N_
 from service.smart.launches import EHR
+from service.smart.lookups import is_void, look_up
 from service.smart.resources import Draft
 
 __all__ = ["Account", "Trouble", "Writer"]
 
 #: Seconds after which no further part is begun.
-_TOGETHER_S: Final = 3.0
+_TOGETHER_S: Final = 4.0
 _FHIR_JSON: Final = "application/fhir+json"
 _CREATED: Final = 201
 _OK: Final = 200
@@ -34,6 +35,7 @@ class Trouble(StrEnum):
     EXPIRED = "expired"
     NOT_SUPPORTED = "not-supported"
     NOT_UNIQUE = "not-unique"
+    WITHDRAWN = "withdrawn"
     INVALID = "invalid"
     SERVER = "server"
     UNKNOWN = "unknown"
@@ -52,11 +54,15 @@ _WORDS: Final[Mapping[Trouble, str]] = MappingProxyType(
             "the record system refused it because of entries that are"
             " there already; look into the chart"
         ),
+        Trouble.WITHDRAWN: N_(
+            "an entry that says the same was marked as entered in error;"
+            " enter it in the record system itself"
+        ),
         Trouble.INVALID: N_("the record system refused it as it was written"),
         Trouble.SERVER: N_("the record system failed"),
         Trouble.UNKNOWN: N_(
             "the record system did not answer in time: it may be saved or"
-            " not; look into the chart. Saving again saves nothing twice"
+            " not; look into the chart before you save again"
         ),
         Trouble.NOT_TRIED: N_("not tried, because of what came before"),
     }
@@ -101,6 +107,30 @@ class Account:
     already: list[str] = field(default_factory=list)
     failed: list[tuple[str, Trouble]] = field(default_factory=list)
     has_provenance: bool = False
+
+    def add(self, label: str, status: int, resource: object) -> bool:
+        """
+        Add what a server says that it has.
+
+        Parameters
+        ----------
+        label : str
+            What it says.
+        status : int
+            201 if it was created, 200 if it was there.
+        resource : object
+            JSON of the resource, if the server sent it.
+
+        Returns
+        -------
+        bool
+            Whether it is in the record: what was entered in error is not.
+        """
+        if is_void(resource):
+            self.failed.append((label, Trouble.WITHDRAWN))
+            return False
+        (self.saved if status == _CREATED else self.already).append(label)
+        return True
 
     def told(self, say: Callable[[str], str]) -> dict[str, Any]:
         """
@@ -170,9 +200,27 @@ class Writer:
         Account
             What became of each. In a transaction all are saved or none.
         """
-        if self._takes_transactions():
-            return self._together(drafts, provenance)
-        return self._one_by_one(drafts, provenance)
+        wanted, names = look_up(drafts, self._search)
+        account = Account(already=[d.label for d in drafts if d.full_url in names])
+        if not wanted:
+            return account
+        if not self.deadline.has(0.0):
+            account.failed += [(draft.label, Trouble.NOT_TRIED) for draft in wanted]
+        elif self._takes_transactions():
+            self._together(wanted, provenance, names, account)
+        else:
+            self._one_by_one(wanted, provenance, names, account)
+        return account
+
+    def _search(self, query: str) -> object:
+        """Ask what is there; None if that cannot be known, or only too late."""
+        if not self.deadline.has(0.0):
+            return None
+        try:
+            reply = self._send("GET", query)
+        except FHIRError:
+            return None
+        return _document(reply) if reply.status == _OK else None
 
     def _takes_transactions(self) -> bool:
         try:
@@ -190,11 +238,14 @@ class Writer:
         self,
         drafts: Sequence[Draft],
         provenance: Callable[[Sequence[str]], dict[str, Any]] | None,
-    ) -> Account:
+        names: Mapping[str, str],
+        account: Account,
+    ) -> None:
+        inside = {draft.full_url: draft.full_url for draft in drafts}
         entries = [
             {
                 "fullUrl": draft.full_url,
-                "resource": draft.resource,
+                "resource": _resolved(draft.written, {**names, **inside}),
                 "request": {
                     "method": "POST",
                     "url": draft.kind,
@@ -210,25 +261,27 @@ class Writer:
         bundle = {"resourceType": "Bundle", "type": "transaction", "entry": entries}
         reply, trouble = self._post("", bundle)
         if trouble is not None:
-            return Account(failed=[(draft.label, trouble) for draft in drafts])
-        statuses = _statuses(reply)
-        if len(statuses) != len(entries):
-            return Account(failed=[(d.label, Trouble.UNKNOWN) for d in drafts])
-        account = Account(has_provenance=provenance is not None)
-        for draft, status in zip(drafts, statuses, strict=False):
-            told = account.saved if status == _CREATED else account.already
-            told.append(draft.label)
-        return account
+            account.failed += [(draft.label, trouble) for draft in drafts]
+            return
+        answers = _answers(reply)
+        if len(answers) != len(entries):
+            account.failed += [(draft.label, Trouble.UNKNOWN) for draft in drafts]
+            return
+        account.has_provenance = provenance is not None
+        for draft, (status, resource) in zip(drafts, answers, strict=False):
+            account.add(draft.label, status, resource)
 
     def _one_by_one(
         self,
         drafts: Sequence[Draft],
         provenance: Callable[[Sequence[str]], dict[str, Any]] | None,
-    ) -> Account:
-        account, is_over = Account(), False
+        known: Mapping[str, str],
+        account: Account,
+    ) -> None:
+        is_over = False
         names: dict[str, str] = {}
         for draft in drafts:
-            resource = _resolved(draft.resource, names)
+            resource = _resolved(draft.written, {**known, **names})
             if is_over or resource is None or not self.deadline.has(0.0):
                 account.failed.append((draft.label, Trouble.NOT_TRIED))
                 continue
@@ -237,15 +290,16 @@ class Writer:
                 account.failed.append((draft.label, trouble))
                 is_over = trouble in _FINAL
                 continue
-            is_new = reply is not None and reply.status == _CREATED
-            (account.saved if is_new else account.already).append(draft.label)
-            if reply is not None and (name := _reference(reply, draft.kind)):
+            if reply is None or not account.add(
+                draft.label, reply.status, _document(reply)
+            ):
+                continue
+            if name := _reference(reply, draft.kind):
                 names[draft.full_url] = name
         is_in_time = self.deadline.has(0.0)
         if provenance is not None and names and account.saved and is_in_time:
             _, trouble = self._post("Provenance", provenance(list(names.values())))
             account.has_provenance = trouble is None
-        return account
 
     def _post(
         self, path: str, resource: Mapping[str, Any], condition: str | None = None
@@ -286,11 +340,21 @@ class Writer:
         )
 
 
-def _statuses(reply: Reply | None) -> list[int]:
-    """Read what became of each entry of a transaction."""
+def _document(reply: Reply) -> object:
+    try:
+        return orjson.loads(reply.body)
+    except ValueError:
+        return None
+
+
+def _answers(reply: Reply | None) -> list[tuple[int, Any]]:
+    """Read what became of each entry of a transaction, with what was sent back."""
     try:
         bundle = orjson.loads(reply.body if reply else b"")
-        return [int(each["response"]["status"][:3]) for each in bundle["entry"]]
+        return [
+            (int(each["response"]["status"][:3]), each.get("resource"))
+            for each in bundle["entry"]
+        ]
     except (ValueError, KeyError, TypeError):
         return []
 

@@ -14,6 +14,10 @@ const field = (box) => box.querySelector("select, input:not([type=radio])");
 const AREAS = ["cement-area", "vertebra-area"];
 const RATIO = "cement-ratio-ap";
 
+// Statuses with which the service says that it has begun nothing. Any other, of whatever
+// stands between, leaves open what became of it.
+const NOTHING_SAVED = [400, 403, 413, 415, 429];
+
 let waiting = 0;
 let speaking = 0;
 let running = null;
@@ -196,9 +200,10 @@ async function save(event) {
     const [status, said] = await send(form.dataset.save, body, SAVING_PATIENCE_MS);
     if (status === 200) report(said);
     else if (said.refused) refuse(said.words);
+    else if (!NOTHING_SAVED.includes(status)) tell([["p", words.unknown]]);
     else {
       const box = blame(said);
-      tell([["p", words.invalid]]);
+      tell([["p", box ? words.invalid : words.refused]]);
       if (box) focus(box);
     }
   } catch {
@@ -215,11 +220,13 @@ function report(said) {
   part(words.saved, said.saved);
   part(words.already, said.already);
   part(words.failed, said.failed.map(({ label, why }) => pair(label, why)));
-  if (lines.length === 0) lines.push(["p", words.settled]);
+  part(words.left_out, (said.left_out ?? []).map(({ label, record }) => put("in_record", { label, record })));
+  const isNothing = lines.length === 0;
+  if (isNothing) lines.push(["p", words.none]);
   if (said.saved.length && !said.provenance) lines.push(["p", words.unsigned]);
   if (said.now) lines.push(["h3", words.now], ["p", said.now]);
   if (said.outcome) lines.push(["p", said.outcome]);
-  isSaved = said.failed.length === 0;
+  isSaved = said.failed.length === 0 && !isNothing;
   if (isSaved) form.querySelectorAll("input, select").forEach((control) => (control.disabled = true));
   tell(lines);
 }
@@ -247,12 +254,16 @@ async function close() {
   const button = document.getElementById("close");
   running?.abort();
   clearTimeout(waiting);
+  let isClosed = false;
   try {
-    await fetch(button.dataset.url, { method: "POST", headers: { "X-CSRF-Token": button.dataset.csrf } });
-  } finally {
-    isTouched = false;
-    document.querySelector("main").replaceChildren(element("p", button.dataset.closed));
+    const headers = { "X-CSRF-Token": button.dataset.csrf };
+    isClosed = (await fetch(button.dataset.url, { method: "POST", headers, signal: AbortSignal.timeout(PATIENCE_MS) })).ok;
+  } catch {
+    // Said below.
   }
+  isTouched = false;
+  const said = isClosed ? button.dataset.closed : button.dataset.open;
+  document.querySelector("main").replaceChildren(element("p", said));
 }
 
 // Another language, form or vertebra is another page: the browser asks before it goes.

@@ -32,7 +32,20 @@ _SERVICE: Final = "scnen-discharge"
 
 
 class OutcomeError(ValueError):
-    """An outcome that cannot be recorded; names the field and what it may hold."""
+    """
+    An outcome that cannot be recorded; names the field and what it may hold.
+
+    Parameters
+    ----------
+    text : str
+        What is wrong.
+    stands : str, optional
+        The outcome that stands in its place, if that is why.
+    """
+
+    def __init__(self, text: str, *, stands: str | None = None) -> None:
+        super().__init__(text)
+        self.stands = stands
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +85,7 @@ def record_outcome(
     names: Sequence[Pseudonyms],
     recorded_by: str,
     now: datetime,
+    is_visit: bool = False,
 ) -> bool:
     """
     Record what was found.
@@ -89,6 +103,9 @@ def record_outcome(
         Who records it: a name of a system or a role.
     now : datetime.datetime
         Time of the recording, with its zone.
+    is_visit : bool, default False
+        Whether it tells of one visit, and corrects nothing: then "not-examined" does
+        not take the place of what an examination found.
 
     Returns
     -------
@@ -98,7 +115,7 @@ def record_outcome(
     Raises
     ------
     OutcomeError
-        If a field cannot be used, or there is no such decision.
+        If a field cannot be used, there is no such decision, or another outcome stands.
     StoreError
         If the database does not take it.
     """
@@ -114,6 +131,11 @@ def record_outcome(
         last = connection.execute(_last_of(decision)).one_or_none()
         if last is not None and _Outcome(*last[1:]) == found:
             return False
+        if is_visit and found.outcome == "not-examined" and last is not None:
+            raise OutcomeError(
+                f"outcome: {last.outcome} was found before, and stands",
+                stands=last.outcome,
+            )
         # Named after what it corrects: the same correction sent twice is one.
         key = orjson.dumps([last and last.id, decision, found])
         values = {
@@ -150,6 +172,7 @@ def import_outcomes(
     names: Sequence[Pseudonyms],
     recorded_by: str,
     now: datetime,
+    is_visit: bool = False,
 ) -> Iterator[bool | OutcomeError]:
     """
     Record many outcomes, and say of each what became of it.
@@ -166,6 +189,8 @@ def import_outcomes(
         Who records them.
     now : datetime.datetime
         Time of the recording, with its zone.
+    is_visit : bool, default False
+        As for `record_outcome`.
 
     Yields
     ------
@@ -175,7 +200,12 @@ def import_outcomes(
     for row in rows:
         try:
             yield record_outcome(
-                database, row, names=names, recorded_by=recorded_by, now=now
+                database,
+                row,
+                names=names,
+                recorded_by=recorded_by,
+                now=now,
+                is_visit=is_visit,
             )
         except OutcomeError as error:
             yield error

@@ -164,7 +164,11 @@ class Store:
         return new
 
     def keep_outcomes(
-        self, rows: Sequence[Mapping[str, str | None]], *, recorded_by: str
+        self,
+        rows: Sequence[Mapping[str, str | None]],
+        *,
+        recorded_by: str,
+        is_visit: bool = False,
     ) -> list[Any]:
         """
         Keep what was found at the follow-up; each row is on the disk by itself.
@@ -175,6 +179,8 @@ class Store:
             As `service.store.outcomes.record_outcome` takes them.
         recorded_by : str
             Who records them: a name of a system or a role.
+        is_visit : bool, default False
+            As `service.store.outcomes.record_outcome` takes it.
 
         Returns
         -------
@@ -195,6 +201,7 @@ class Store:
                 names=[self.names, *map(Pseudonyms, keys)],
                 recorded_by=recorded_by,
                 now=datetime.now(UTC),
+                is_visit=is_visit,
             )
         )
 

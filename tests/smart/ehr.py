@@ -104,6 +104,7 @@ class EHR:
     granted: str | None = None
     refusals: dict = field(default_factory=dict)
     takes_transactions: bool = True
+    is_lost_after_writing: bool = False
     token_answer: object = None
     codes: dict = field(default_factory=dict)
     tokens: dict = field(default_factory=dict)
@@ -124,7 +125,7 @@ class EHR:
         self.told, self.claims, self.settings, self.refusals = {}, {}, {}, {}
         self.header = {}
         self.granted, self.token_answer, self.takes_transactions = None, None, True
-        self.writes = []
+        self.writes, self.is_lost_after_writing = [], False
 
     def launch(self, patient, **told):
         """Begin a launch of a patient's chart; gives the opaque handle."""
@@ -279,6 +280,8 @@ def proxied(ehr, path):
             status = status or 403
         if status:
             return outcome(status)
+    elif ehr.is_lost_after_writing and ehr.writes:
+        return outcome(500)
     answer = requests.request(
         request.method,
         f"{ehr.upstream}/{path}".rstrip("/") + ("/" if not path else ""),

@@ -222,6 +222,46 @@ def test_a_follow_up_asks_only_what_follows(launch, record):
     assert [each["valueBoolean"] for each in record.entered("syn-24")] == [False]
 
 
+@pytest.mark.parametrize("status", [500, 502, 504])
+def test_an_answer_of_something_between_is_no_proof(launch, status):
+    """A gateway gave up: it may be saved or not, and nobody is told otherwise."""
+    page = launch("syn-05")
+    gone = {"status": status, "json": {"message": "upstream"}}
+    page.route("**/save", lambda route: route.fulfill(**gone))
+    page.fill("#film-postoperative", page.get_attribute("#film-postoperative", "max"))
+    page.fill("#cement-ratio-ap", "30")
+    page.click("button.main")
+    expect(page.locator("#account")).to_contain_text("it may be saved or not")
+    expect(page.locator("#account")).not_to_contain_text("Nothing was saved")
+
+
+def test_two_people_at_once_see_what_was_not_saved(launch, record):
+    """The second one is shown the value of the first, and not told that it is his."""
+    patient = record.copy("syn-18", "two-people")
+    pages = launch(patient), launch(patient)
+    for page, value in zip(pages, ("30", "33"), strict=True):
+        page.fill(
+            "#film-postoperative", page.get_attribute("#film-postoperative", "max")
+        )
+        page.click("button.main")
+        expect(page.locator("#account")).to_contain_text("Nothing to save was")
+        page.fill("#cement-ratio-ap", value)
+        page.click("button.main")
+        expect(page.locator("button.main")).to_be_disabled()
+        expect(page.locator("#cement-ratio-ap")).to_be_disabled()
+    told = pages[1].locator("#account")
+    expect(told).to_contain_text("Not saved, since the record has a value by now")
+    expect(told).to_contain_text(re.compile("33 %. In the record: 30"))
+
+
+def test_a_session_that_is_not_ended_is_not_called_closed(launch):
+    """The form is off the screen all the same."""
+    page = launch("syn-05")
+    page.route("**/smart/close", lambda route: route.abort())
+    page.click("#close")
+    expect(page.locator("main")).to_have_text(re.compile("could not be ended"))
+
+
 def test_closing_leaves_nothing_behind(launch):
     """Neither on the screen nor in the browser."""
     page = launch("syn-05")

@@ -4,6 +4,7 @@ import json
 from dataclasses import replace
 from datetime import UTC, date, datetime
 from pathlib import Path
+from types import SimpleNamespace
 
 import fhirkit
 import pytest
@@ -26,6 +27,7 @@ from service.model.artifact import load_bundled
 from service.model.predictors import INPUTS
 from service.policy import default_policy
 from service.smart.answers import checked_answers
+from service.smart.charts import Chart
 from service.smart.entries import entries
 from service.smart.follow_up import FollowUpForm
 from service.smart.measurements import MeasurementForm
@@ -365,6 +367,22 @@ def test_a_level_that_the_record_contradicts_is_refused(form, author, segment, l
     found = vertebra(level=None, segment=known(segment))
     with pytest.raises(BadRequest, match=f"the record says that .* is {segment}"):
         written(form, author, found, **{"fracture-segment": level})
+
+
+def test_another_level_than_the_record_has_by_now_is_refused(form, author):
+    """The answer is not dropped, with its values landing on the other vertebra."""
+    with pytest.raises(BadRequest, match="the record says L1 by now"):
+        written(form, author, vertebra(), **{"fracture-segment": "L2"})
+
+
+def test_the_follow_up_is_about_the_latest_operation():
+    """Not about the lowest vertebra; one without a day is the oldest."""
+    older, dateless = vertebra(level="L4"), vertebra(level="L5")
+    replace_day(older, date(2026, 1, 5))
+    dateless.operation = replace(dateless.operation, day=None, end=None)
+    found = SimpleNamespace(vertebrae=(vertebra(level="T12"), older, dateless))
+    assert Chart.operation.fget(found).day == OPERATED
+    assert Chart.operation.fget(SimpleNamespace(vertebrae=())) is None
 
 
 def test_without_any_level_a_value_names_no_site(form, author):

@@ -35,11 +35,23 @@ def test_every_reason_has_words_and_a_status():
         assert REFUSALS[why][1].endswith(".")
 
 
-def server(*answers, metadata=None):
-    """A writer whose server answers so, one after the other; errors are raised."""
+def server(*answers, metadata=None, there=()):
+    """
+    A writer whose server answers so, one after the other; errors are raised.
+
+    Of what is there already, a search by identifier finds what it asks for.
+    """
     left, asked = list(answers), []
 
     def exchange(base_url, networks, *, path, method, headers, body):
+        if "?identifier=" in path:
+            found = [
+                r
+                for r in there
+                if f"{r['identifier'][0]['value']}," in f"{path},".replace("%2C", ",")
+            ]
+            body = {"entry": [{"resource": each} for each in found]}
+            return Reply(200, "", "", json.dumps(body).encode())
         asked.append((method, path, headers, json.loads(body) if body else None))
         answer = (metadata or {}) if path == "metadata" else left.pop(0)
         if isinstance(answer, Exception):
@@ -158,6 +170,90 @@ def test_entries_of_a_transaction_that_were_there_are_told_apart():
     assert (account.already, account.saved) == (["Block"], ["Relief"])
 
 
+def there(draft, name, status="final", *, voided=0):
+    """A resource that was created from a draft before."""
+    again = replace(draft, voided=voided).written
+    return {**again, "id": name, "status": status}
+
+
+@pytest.mark.parametrize("metadata", [TRANSACTIONS, {}], ids=["together", "alone"])
+def test_what_is_there_is_not_sent_again(metadata):
+    """Though the server may not heed conditions; what hangs on it names it."""
+    block, relief = drafts()
+    said = {"entry": [{"response": {"status": "201 Created"}}] * 2}
+    answers = [said] if metadata else [made("Observation/8"), made("Provenance/9")]
+    writer, asked = server(*answers, metadata=metadata, there=[there(block, "7")])
+    account = writer.save([block, relief], told)
+    assert (account.already, account.saved) == (["Block"], ["Relief"])
+    assert account.has_provenance
+    sent = asked[1][3]
+    sent = sent["entry"][0]["resource"] if metadata else sent
+    assert sent["partOf"] == [{"reference": "Procedure/7"}]
+
+
+def test_if_all_is_there_nothing_is_sent_and_no_second_provenance():
+    """A transaction whose answer was lost, sent again."""
+    known = [there(each, str(n)) for n, each in enumerate(drafts())]
+    writer, asked = server(metadata=TRANSACTIONS, there=known)
+    assert writer.save(drafts(), told).already == ["Block", "Relief"]
+    assert asked == []
+
+
+@pytest.mark.parametrize("times", [1, 2])
+def test_what_was_entered_in_error_can_be_entered_again(times):
+    """Under an identifier of its own: the one of the void entry is used up."""
+    block, relief = drafts()
+    void = [there(block, str(n), "entered-in-error", voided=n) for n in range(times)]
+    writer, asked = server(made("Procedure/9"), made("Observation/8"), there=void)
+    account = writer.save([block, relief], None)
+    assert account.saved == ["Block", "Relief"]
+    used = {each["identifier"][0]["value"] for each in void}
+    assert asked[1][3]["identifier"][0]["value"] not in used
+    assert asked[2][3]["partOf"] == [{"reference": "Procedure/9"}]
+
+
+@pytest.mark.parametrize("metadata", [TRANSACTIONS, {}], ids=["together", "alone"])
+def test_a_void_entry_that_no_search_finds_is_not_called_saved(metadata):
+    """The condition met it: nothing was created, and the remedy is told."""
+    block, _ = drafts()
+    void = there(block, "7", "entered-in-error")
+    said = {"entry": [{"response": {"status": "200 OK"}, "resource": void}]}
+    body = json.dumps(void).encode()
+    answer = said if metadata else made("Procedure/7", status=200, body=body)
+    account = server(answer, metadata=metadata)[0].save([block], None)
+    assert account.failed == [("Block", Trouble.WITHDRAWN)]
+    assert account.saved == account.already == []
+    assert "enter it in the record system" in account.told()["failed"][0]["why"]
+
+
+@pytest.mark.parametrize(
+    "reply",
+    [
+        FHIRError(Fault.TIMEOUT),
+        Reply(403, "", "", b"{}"),
+        Reply(200, "", "", b"<html>"),
+        Reply(200, "", "", b"[]"),
+        Reply(200, "", "", b'{"entry": [7, {"resource": 7}, {"resource": {}}]}'),
+    ],
+    ids=lambda value: str(value)[:60],
+)
+def test_where_nothing_can_be_searched_the_condition_has_to_do(reply):
+    """It is sent with each entry."""
+    writer, asked = server(made("Procedure/7"), made("Observation/8"))
+    plain = writer.access.exchange
+
+    def exchange(*args, path, **named):
+        if "?identifier=" not in path:
+            return plain(*args, path=path, **named)
+        if isinstance(reply, Exception):
+            raise reply
+        return reply
+
+    blind = replace(writer, access=SimpleNamespace(exchange=exchange))
+    assert blind.save(drafts(), None).saved == ["Block", "Relief"]
+    assert all("If-None-Exist" in headers for _, _, headers, _ in asked[1:])
+
+
 @pytest.mark.parametrize(
     "metadata",
     [
@@ -182,7 +278,7 @@ def test_without_a_capability_statement_nothing_is_bundled(metadata):
 def test_a_slow_server_ends_the_saving_and_not_the_worker():
     """What was not begun in time is told as not tried, and no Provenance is tried."""
     writer, asked = server(made("Procedure/7"))
-    clock = iter([0.0, 1.0, 3.5, 3.5])
+    clock = iter([0.0, 0.1, 0.2, 0.3, 1.0, 3.5, 3.5])
     late = replace(writer, deadline=Deadline(3.0, clock=lambda: next(clock)))
     account = late.save(drafts(), told)
     assert account.saved == ["Block"]

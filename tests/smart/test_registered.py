@@ -30,6 +30,7 @@ from service.smart.measurements import Standing
 from service.smart.questionnaires import load_form
 from service.smart.sessions import Seal
 from service.store.faults import StoreError
+from service.store.outcomes import OutcomeError
 
 ROOT = Path(__file__).parents[2]
 BASE, EHR = "https://cds.example.org", "https://ehr.example.org"
@@ -392,6 +393,7 @@ OUTCOME = {"outcome": "no", "examined_on": "2026-03-05", "criteria": "study"}
         ([True], (), "Outcome kept: no."),
         ([False], ("t1",), "kept before"),
         ([ValueError("x")], (), "no assessment of this patient"),
+        ([OutcomeError("x", stands="yes")], (), "yes was found before, and stands"),
         (StoreError("x"), (), "store of this service failed"),
         ([True], ("t1", "t2"), "not kept by this service"),
         (None, (), "not kept by this service"),
@@ -402,7 +404,8 @@ def test_what_becomes_of_an_outcome_is_told(kept, tenants, told):
     """Under the tenant of the client's calls; of several, none is guessed."""
     rows = []
 
-    def keep_outcomes(given, recorded_by):
+    def keep_outcomes(given, recorded_by, *, is_visit):
+        assert is_visit
         rows.extend(given)
         if isinstance(kept, Exception):
             raise kept

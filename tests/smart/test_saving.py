@@ -42,7 +42,8 @@ def bare(record):
 
 def save(app, page, **answers):
     """Press save."""
-    body = {"vertebra": "0", "answers": {**VALUES, **films(page), **answers}}
+    mark = page.text.partition('data-vertebra="')[2].partition('"')[0]
+    body = {"vertebra": mark, "answers": {**VALUES, **films(page), **answers}}
     return app.post("measurements/save", body, page)
 
 
@@ -95,6 +96,16 @@ def test_what_is_saved_gives_a_scored_card(app, ehr, record, bare, is_transactio
     assert "about 47 of 100" in scored["summary"]
     assert answer.json["now"] == scored["summary"]
     assert len(record.entered(bare)) == 4
+
+
+def test_what_is_saved_is_told_even_if_it_cannot_be_read_again(app, ehr, record, bare):
+    """Nobody is told that nothing was saved when it was."""
+    page = app.enter(ehr, bare)
+    ehr.is_lost_after_writing = True
+    answer = save(app, page)
+    assert answer.status_code == 200
+    assert len(answer.json["saved"]) == len(record.entered(bare)) == 4
+    assert "could not be read again" in answer.json["now"]
 
 
 def test_each_observation_says_who_when_where_and_is_valid(app, ehr, record, bare):
@@ -228,6 +239,49 @@ def test_of_several_vertebrae_one_is_entered_at_a_time(app, ehr):
     assert app.browser.get(address).status_code == 200
 
 
+def test_a_vertebra_that_is_no_longer_there_gets_no_value(app, ehr, record, bare):
+    """It is named by what it is: another one, or none, is refused and nothing saved."""
+    other = app.enter(ehr, "syn-05")
+    mark = other.text.partition('data-vertebra="')[2].partition('"')[0]
+    page = app.enter(ehr, bare)
+    for meant in (mark, "0", "77", None):
+        body = {"vertebra": meant, "answers": {**VALUES, **films(page)}}
+        answer = app.post("measurements/save", body, page)
+        assert (answer.status_code, answer.json["refused"]) == (409, "changed")
+    assert record.entered(bare) == []
+
+
+def test_a_level_that_others_entered_meanwhile_refuses_all(app, ehr, record, bare):
+    """The films of L1 say nothing about T12."""
+    page = app.enter(ehr, bare)
+    save(app, page, **{"fracture-segment": "T12"})
+    answer = save(app, page)
+    assert (answer.status_code, answer.json["refused"]) == (409, "changed")
+    assert len(record.entered(bare)) == 4
+
+
+def test_what_others_entered_meanwhile_is_shown_beside_what_is_not_saved(
+    app, ehr, bare
+):
+    """The record has another value: nobody is told that it has this one."""
+    page = app.enter(ehr, bare)
+    save(app, page)
+    answer = save(app, page, **{"cobb-postoperative": 12})
+    assert answer.json["saved"] == []
+    angle = next(e for e in answer.json["left_out"] if "12 °" in e["label"])
+    assert angle["record"].startswith("9.5 °")
+
+
+def test_a_film_alone_is_nothing_to_save(app, ehr, bare):
+    """And nothing is said to be there already."""
+    page = app.enter(ehr, bare)
+    none = dict.fromkeys(VALUES)
+    answer = save(app, page, **none)
+    assert answer.status_code == 200, answer.text
+    told = answer.json
+    assert [told[k] for k in ("saved", "already", "failed", "left_out")] == [[]] * 4
+
+
 def test_who_is_outside_the_study_is_told_so(app, ehr):
     """A spinal metastasis: no form, and no word of "no risk"."""
     page = app.enter(ehr, "syn-09").text
@@ -243,6 +297,7 @@ def test_who_is_outside_the_study_is_told_so(app, ehr):
         ({"film-preoperative": "2020-01-01"}, "answers.film-preoperative: must be"),
         ({"film-postoperative": "2099-01-01"}, "answers.film-postoperative: must be"),
         ({"film-postoperative": None}, "answers.film-postoperative: must be answered"),
+        ({"vertebra-area": None}, "answers.vertebra-area: must be answered"),
         ({"vertebra-area": 0}, "answers.vertebra-area: must be more than 0"),
         ({"cement-ratio-ap": 20}, "answers.cement-ratio-ap: comes from the areas"),
         ({"x": 1}, "answers: may have"),
@@ -341,6 +396,13 @@ def test_the_outcome_goes_to_the_decision_of_the_discharge(app, ehr, bare):
     said = {"outcome": "yes", "criteria": "study"}
     assert visit(app, ehr, bare, **said).json["outcome"] == "Outcome kept: yes."
     assert visit(app, ehr, bare, **said).json["outcome"] == "Outcome: kept before."
+
+
+def test_without_an_operation_there_is_nothing_to_follow_up(app, ehr):
+    """The page says so, and what is sent all the same is not saved."""
+    answer = visit(app, ehr, "nobody")
+    assert (answer.status_code, answer.json["refused"]) == (409, "no-operation")
+    assert ehr.writes == []
 
 
 def wait_for_decision(store):

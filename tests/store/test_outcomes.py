@@ -93,6 +93,21 @@ def test_a_correction_stands_beside_what_it_corrects(filled, names):
     assert sorted(row[1] for row in recorded(filled)) == ["no", "yes", "yes"]
 
 
+def test_a_visit_without_examination_takes_back_nothing(filled, names):
+    """What an examination found stands; only a correction can say otherwise."""
+    known = {"names": names, "recorded_by": "test"}
+    missed = {"decision_id": DECISION, "outcome": "not-examined"}
+    assert record_outcome(filled, missed, **known, now=NOW, is_visit=True)
+    later = NOW + timedelta(hours=1)
+    found = {**YES, "decision_id": DECISION}
+    assert record_outcome(filled, found, **known, now=later, is_visit=True)
+    latest = NOW + timedelta(hours=2)
+    with pytest.raises(OutcomeError, match="yes was found before, and stands"):
+        record_outcome(filled, missed, **known, now=latest, is_visit=True)
+    assert len(recorded(filled)) == 2
+    assert record_outcome(filled, missed, **known, now=latest)
+
+
 def test_a_patient_means_the_last_decision_before_the_examination(filled, record):
     """One without operation, and one after the examination, are not meant."""
     record(tenant="north", patient_id="p1", **YES)
