@@ -227,7 +227,7 @@ def test_an_answer_of_something_between_is_no_proof(launch, status):
     """A gateway gave up: it may be saved or not, and nobody is told otherwise."""
     page = launch("syn-05")
     gone = {"status": status, "json": {"message": "upstream"}}
-    page.route("**/save", lambda route: route.fulfill(**gone))
+    page.route("**/save?*", lambda route: route.fulfill(**gone))
     page.fill("#film-postoperative", page.get_attribute("#film-postoperative", "max"))
     page.fill("#cement-ratio-ap", "30")
     page.click("button.main")

@@ -223,7 +223,7 @@ def test_a_void_entry_that_no_search_finds_is_not_called_saved(metadata):
     account = server(answer, metadata=metadata)[0].save([block], None)
     assert account.failed == [("Block", Trouble.WITHDRAWN)]
     assert account.saved == account.already == []
-    assert "enter it in the record system" in account.told()["failed"][0]["why"]
+    assert "enter it in the record system" in account.told(str)["failed"][0]["why"]
 
 
 @pytest.mark.parametrize(
