@@ -337,7 +337,8 @@ def test_an_older_window_does_not_show_the_next_patients_form(app, ehr):
     for link in (*links, "/smart/measurements"):
         answer = app.browser.get(link)
         assert answer.status_code == 403
-        told = "可能是为另一名患者" if "lang=zh" in link else "maybe for another patient"
+        is_chinese = "lang=zh" in link
+        told = "可能是为另一名患者" if is_chinese else "maybe for another patient"
         assert told in words(answer)
     csrf = newer.text.partition('data-csrf="')[2].partition('"')[0]
     assert csrf not in "".join(re.findall(r'href="([^"]+)"', newer.text))
