@@ -23,7 +23,7 @@ unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo serve sandbox setup test check bench lock messages node-if-there \
+.PHONY: help demo serve sandbox setup test coverage check bench lock messages node-if-there \
   image-test sbom audit
 
 help: ## List the targets
@@ -41,7 +41,10 @@ sandbox: $(VENV)/runtime.stamp $(NODE) ## Run a FHIR server with patients, and t
 
 setup: $(VENV)/setup.stamp node-if-there ## Install everything; leaves .venv/bin/scnen-cds
 
-test: $(VENV)/setup.stamp node-if-there ## Run all tests, with the coverage they must reach
+test: $(VENV)/setup.stamp node-if-there ## Run all tests
+	$(PY) -m pytest -n $(TESTERS) --dist loadscope
+
+coverage: $(VENV)/setup.stamp node-if-there ## Run all tests, with the coverage they must reach
 	$(PY) -m pytest -n $(TESTERS) --dist loadscope --cov --cov-report=
 	$(PY) -m coverage report --fail-under=95
 	$(PY) -m coverage report --include='cds_hooks/*' --fail-under=100
