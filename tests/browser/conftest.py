@@ -1,12 +1,8 @@
-"""A real Chromium and a real server for it."""
-
-import shutil
+"""A real server, and pages of its own for each test."""
 
 import pytest
 
 from service.local_server import local_server
-
-CHROMIUM = shutil.which("chromium")
 
 
 @pytest.fixture(scope="session")
@@ -14,20 +10,6 @@ def url():
     """A server in open mode that tests share."""
     with local_server() as address:
         yield address
-
-
-@pytest.fixture(scope="session")
-def chromium():
-    """Debian's Chromium."""
-    playwright = pytest.importorskip("playwright.sync_api")
-    if CHROMIUM is None:
-        pytest.skip("needs Debian's package chromium")
-    with playwright.sync_playwright() as running:
-        browser = running.chromium.launch(
-            executable_path=CHROMIUM, args=["--no-sandbox"]
-        )
-        yield browser
-        browser.close()
 
 
 @pytest.fixture

@@ -19,7 +19,6 @@ from .ehr import EHR, FHIR_JSON, Running
 
 ROOT = Path(__file__).parents[2]
 TOKEN = "token-of-the-records"  # noqa: S105 of a server that lives as long as this
-CHROMIUM = shutil.which("chromium")
 PROJECT = "http://scnen-cds.example.org/fhir/CodeSystem/predictors"
 #: What a radiologist may have dictated; it is shown, and markup in it is text.
 REPORT = "Cobb 16 deg, <script>alert(1)</script> cement in the anterior half."

@@ -8,8 +8,6 @@ from playwright.sync_api import expect
 
 from service.local_server import local_server
 
-from .conftest import CHROMIUM
-
 pytestmark = [pytest.mark.browser, pytest.mark.tool, pytest.mark.server]
 
 WCAG = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"]
@@ -23,20 +21,6 @@ def url():
     """The service with two workers: whichever answers knows the session."""
     with local_server() as address:
         yield address
-
-
-@pytest.fixture(scope="module")
-def chromium():
-    """Debian's Chromium."""
-    playwright = pytest.importorskip("playwright.sync_api")
-    if CHROMIUM is None:
-        pytest.skip("needs Debian's package chromium")
-    with playwright.sync_playwright() as running:
-        browser = running.chromium.launch(
-            executable_path=CHROMIUM, args=["--no-sandbox"]
-        )
-        yield browser
-        browser.close()
 
 
 @pytest.fixture
