@@ -118,7 +118,7 @@ class Calculator:
             return (OutputMode.RELATIVE,)
         return OutputMode(model.mode), OutputMode.RELATIVE
 
-    def calculate(self, document: object) -> Calculation:
+    def calculate(self, document: object, *, is_recorded: bool = False) -> Calculation:
         """
         Score what a page sends.
 
@@ -126,6 +126,9 @@ class Calculator:
         ----------
         document : object
             JSON: ``model``, maybe ``mode``, and ``inputs`` by name; see openapi.yaml.
+        is_recorded : bool, optional
+            Whether an angle may come from a record, which says a lordosis before the
+            operation with a sign; whoever types it may mean another convention.
 
         Returns
         -------
@@ -143,7 +146,7 @@ class Calculator:
         model = self._model(asked.get("model"))
         mode = self._mode(model, asked.get("mode"))
         entered = _section(asked.get("inputs"), "inputs", tuple(INPUTS))
-        inputs, fault = _settled(entered)
+        inputs, fault = _settled(entered, is_recorded=is_recorded)
         is_computed = entered.get(RATIO) is None and inputs[RATIO] is not None
         score = None if _is_outside(inputs) else _scored(model, inputs)
         band = second = None
@@ -193,7 +196,9 @@ def _section(value: object, field: str, names: tuple[str, ...]) -> Mapping[str, 
     return value
 
 
-def _settled(entered: Inputs) -> tuple[dict[str, float | str | None], Reason | None]:
+def _settled(
+    entered: Inputs, *, is_recorded: bool
+) -> tuple[dict[str, float | str | None], Reason | None]:
     """Compute the restoration ratio from both angles, as for a record."""
     try:
         values = check_inputs(entered)
@@ -201,8 +206,8 @@ def _settled(entered: Inputs) -> tuple[dict[str, float | str | None], Reason | N
         raise BadRequest(f"inputs.{error}") from None
     inputs = dict.fromkeys(INPUTS) | dict(entered)
     before, after = values[_BEFORE], values[_AFTER]
-    if before is not None and before < 0:
-        # Of a record two negative angles are magnitudes; whoever types can be asked.
+    if before is not None and before < 0 and not is_recorded:
+        # Whoever types can be asked; what a record says was settled by its reader.
         raise BadRequest(
             f"inputs.{_BEFORE}: kyphosis is positive here; give both angles the other"
             " sign"

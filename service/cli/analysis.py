@@ -147,7 +147,7 @@ def telling(total: int, *, is_certain: bool = True) -> Iterator["Progress"]:
         yield update
 
 
-def check_new_folder(out: Path) -> None:
+def check_new_folder(out: Path, option: str = "--out") -> None:
     """
     Refuse a folder that could not be written, before anything is computed.
 
@@ -155,6 +155,8 @@ def check_new_folder(out: Path) -> None:
     ----------
     out : pathlib.Path
         The folder.
+    option : str, optional
+        By which it was named.
 
     Raises
     ------
@@ -162,15 +164,15 @@ def check_new_folder(out: Path) -> None:
         If something is there, or the folder above cannot be written to.
     """
     if out.exists() or out.is_symlink():
-        raise click.ClickException(f"--out: {out} exists; name a new folder")
+        raise click.ClickException(f"{option}: {out} exists; name a new folder")
     above = next(folder for folder in out.absolute().parents if folder.exists())
     try:
         TemporaryFile(dir=above).close()
     except OSError as error:
-        raise _unwritable(out, error) from error
+        raise _unwritable(option, out, error) from error
 
 
-def write_folder(out: Path, files: Mapping[str, bytes]) -> None:
+def write_folder(out: Path, files: Mapping[str, bytes], option: str = "--out") -> None:
     """
     Write a new folder: all of it or nothing.
 
@@ -180,6 +182,8 @@ def write_folder(out: Path, files: Mapping[str, bytes]) -> None:
         The folder.
     files : Mapping of str to bytes
         Content by name.
+    option : str, optional
+        By which the folder was named.
 
     Raises
     ------
@@ -189,14 +193,14 @@ def write_folder(out: Path, files: Mapping[str, bytes]) -> None:
     try:
         out.mkdir(parents=True)
     except OSError as error:
-        raise _unwritable(out, error) from error
+        raise _unwritable(option, out, error) from error
     try:
         for name, content in files.items():
             (out / name).write_bytes(content)
     except OSError as error:
         shutil.rmtree(out, ignore_errors=True)
-        raise _unwritable(out, error) from error
+        raise _unwritable(option, out, error) from error
 
 
-def _unwritable(out: Path, error: OSError) -> click.ClickException:
-    return click.ClickException(f"--out: {out} cannot be written: {error.strerror}")
+def _unwritable(option: str, out: Path, error: OSError) -> click.ClickException:
+    return click.ClickException(f"{option}: {out} cannot be written: {error.strerror}")

@@ -131,7 +131,7 @@ def run(file: Path, options: Options, target: Target) -> str:
     """
     path = find_model(options.model_name)
     if options.report is not None:
-        check_new_folder(options.report)
+        check_new_folder(options.report, "--report")
     with refusing():
         _check_target(target, options.today)
         model = load_model(path, may_be_expired=True)
@@ -212,7 +212,7 @@ def _report(case: Case, used: PatientCohort, options: Options) -> None:
         "results.json": orjson.dumps(results, option=orjson.OPT_INDENT_2) + b"\n",
     }
     tables = {f"{name}.csv": text.encode() for name, text in curves.items()}
-    write_folder(options.report, files | tables)
+    write_folder(options.report, files | tables, "--report")
 
 
 def _check_patients(model: RiskModel, cohort: PatientCohort) -> None:
@@ -226,6 +226,13 @@ def _check_patients(model: RiskModel, cohort: PatientCohort) -> None:
 
 def _check_target(target: Target, today: date) -> None:
     """Refuse what could not be written before anything is computed."""
+    approved, until = _approved_on(target, today), _valid_until(target, today)
+    if approved > today:
+        raise ValueError(f"--approved-on: {approved} lies in the future")
+    if until < today:
+        raise ValueError(
+            f"--valid-until: {until} has passed: nobody could use the model"
+        )
     if target.file is None:
         return
     id_and_version(target.file.stem)
@@ -234,13 +241,6 @@ def _check_target(target: Target, today: date) -> None:
         raise ValueError(
             "--approved-by: an artifact names who answers for its use; without --out"
             " nothing is written and nobody is needed"
-        )
-    approved, until = _approved_on(target, today), _valid_until(target, today)
-    if approved > today:
-        raise ValueError(f"--approved-on: {approved} lies in the future")
-    if until < today:
-        raise ValueError(
-            f"--valid-until: {until} has passed: nobody could use the model"
         )
 
 

@@ -133,8 +133,9 @@ def _range(form: Form, item: Item) -> str:
         "boolean": N_("true or false"),
         "decimal": N_("a number"),
         "date": N_("a day"),
+        "dateTime": N_("a day and time"),
     }
-    said = {"what": form.gettext(kinds.get(item.kind, N_("a day and time")))}
+    said = {"what": form.gettext(kinds[item.kind])}
     ends = (("low", item.least), ("high", item.most))
     said |= {end: _limit(limit) for end, limit in ends if limit is not None}
     return form.gettext(_RANGES["low" in said, "high" in said]) % said

@@ -76,7 +76,9 @@ def entries(
         item = form.form.item(name)
         value = (number * sign or 0.0) if name in _ANGLES else number
         told = [
-            f"{format_number(number)} {item.unit}",
+            form.angle(number)
+            if name in _ANGLES
+            else f"{format_number(number)} {item.unit}",
             day,
             *([level] if level else []),
         ]
@@ -110,11 +112,12 @@ def left_out(
     for name in (_LEVEL, *_FILMS):
         if name in answers and not standings[name].is_open:
             item, value = form.form.item(name), answers[name]
-            said = (
-                f"{format_number(value)} {item.unit}"
-                if isinstance(value, float)
-                else str(value)
-            )
+            if name in _ANGLES:
+                said = form.angle(value)
+            elif isinstance(value, float):
+                said = f"{format_number(value)} {item.unit}"
+            else:
+                said = str(value)
             label = form.form.line(item.text, said)
             told.append({"label": label, "record": standings[name].said})
     return told

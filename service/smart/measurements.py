@@ -145,6 +145,10 @@ class MeasurementForm:
         }
         if {_PREDICTORS[_BEFORE], _PREDICTORS[_AFTER]} <= known.keys():
             known.pop(_PREDICTORS[_RESTORED], None)
+            ratio = vertebra.cobb_restoration_ratio_percent if vertebra else None
+            if isinstance(ratio, Missing) and ratio.reason is Reason.CONFLICT:
+                # What contradicts itself gives bounds, as on the card, and no number.
+                known.pop(_PREDICTORS[_AFTER])
         return known
 
     def _standing(self, item: Measurement | Missing, *, is_angle: bool) -> Standing:
@@ -159,12 +163,24 @@ class MeasurementForm:
         parts = [item.as_found, when, item.source]
         if is_angle:
             as_found = self.form.gettext("recorded as %(said)s")
-            parts[:1] = [self._angle(item.value), as_found % {"said": item.as_found}]
+            parts[:1] = [self.angle(item.value), as_found % {"said": item.as_found}]
         told = self.wording.joined("details", parts)
         return Standing(item.value, told, is_open=False)
 
-    def _angle(self, value: object) -> str:
-        """Say an angle in a word that needs no sign: sites sign it differently."""
+    def angle(self, value: object) -> str:
+        """
+        Say an angle in a word that needs no sign: sites sign it differently.
+
+        Parameters
+        ----------
+        value : object
+            Degrees, kyphosis positive.
+
+        Returns
+        -------
+        str
+            Such as ``9.5° kyphosis``.
+        """
         degrees = float(str(value))
         told = N_("%(n)s° lordosis") if degrees < 0 else N_("%(n)s° kyphosis")
         return self.form.gettext(told) % {"n": format_number(abs(degrees))}
@@ -231,7 +247,9 @@ class MeasurementForm:
         if {_PREDICTORS[_BEFORE], _PREDICTORS[_AFTER]} <= inputs.keys():
             inputs.pop(_PREDICTORS[_RESTORED], None)
         model = next(iter(self.calculator.models))
-        found = self.calculator.calculate({"model": model, "inputs": inputs})
+        found = self.calculator.calculate(
+            {"model": model, "inputs": inputs}, is_recorded=True
+        )
         ratio = answers.get(_CEMENT) if set(_AREAS) <= answers.keys() else None
         restored = found.inputs[_PREDICTORS[_RESTORED]] if found.is_computed else None
         return {

@@ -12,6 +12,7 @@ from cds_hooks.addresses import origin_of
 from cds_hooks.bodies import read_json
 from service.clients import signs_at
 from service.fhir.findings import Missing, OperatedVertebra, Reason
+from service.languages import N_
 from service.pages import gettext, render_page, spoken
 from service.smart.charts import Chart
 from service.smart.cookies import SESSION, drop_cookie
@@ -28,6 +29,8 @@ __all__ = ["create_smart_pages"]
 
 _MOST_BYTES: Final = 16_384
 _NEGATIVE: Final = "kyphosis-negative"
+
+_NOT_KEPT: Final = N_("Outcome: not kept, since not everything was saved.")
 
 _log = logging.getLogger(__name__)
 
@@ -134,7 +137,6 @@ def _measurements_page(desk: Desk, ehr: EHR, session: Session) -> Response:
         save=url_for("smart.save_measurements", lang=spoken()),
         why_not=_why_not(desk, chart),
         signs=signs,
-        predictors=form.wording.words["predictor"],
     )
 
 
@@ -205,8 +207,12 @@ def _save_follow_up(door: Door, desk: Desk, ehr: EHR, session: Session) -> Respo
     account = desk.save(door, form.form, drafts, author)
     outcome = form.outcome(answers)
     told = None
-    if outcome is not None and not account.failed:
-        told = gettext(desk.keep_outcome(ehr.client, session.patient, outcome))
+    if outcome is not None:
+        told = gettext(
+            _NOT_KEPT
+            if account.failed
+            else desk.keep_outcome(ehr.client, session.patient, outcome)
+        )
     return _json({**account.told(gettext), "outcome": told})
 
 

@@ -137,17 +137,16 @@ REFUSALS: Final[Mapping[Why, tuple[HTTPStatus, str]]] = MappingProxyType(
         Why.EXPIRED: (
             HTTPStatus.UNAUTHORIZED,
             N_(
-                "The session is over, or none was begun in this browser. Nothing of"
-                " what is on the screen was saved. Open the form again from the"
-                " chart."
+                "The session is over, or none was begun in this browser. This time"
+                " nothing was saved. Open the form again from the chart."
             ),
         ),
         Why.OTHER_PATIENT: (
             HTTPStatus.FORBIDDEN,
             N_(
                 "The form was opened again since, maybe for another patient."
-                " Nothing was saved. Close this window and open the form again from"
-                " the chart."
+                " This time nothing was saved. Close this window and open the form"
+                " again from the chart."
             ),
         ),
         Why.FOREIGN_PAGE: (
@@ -171,20 +170,24 @@ REFUSALS: Final[Mapping[Why, tuple[HTTPStatus, str]]] = MappingProxyType(
         Why.RECORD: (
             HTTPStatus.BAD_GATEWAY,
             N_(
-                "The patient’s record could not be read. Nothing was saved. Open"
-                " the form again from the chart."
+                "The patient’s record could not be read. This time nothing was saved."
+                " Open the form again from the chart."
             ),
         ),
         Why.CHANGED: (
             HTTPStatus.CONFLICT,
-            "The record has changed since the form was opened: it is no longer certain"
-            " which vertebra is meant. Nothing was saved. Open the form again from the"
-            " chart.",
+            N_(
+                "The record has changed since the form was opened: it is no longer"
+                " certain which vertebra is meant. This time nothing was saved. Open"
+                " the form again from the chart."
+            ),
         ),
         Why.NO_OPERATION: (
             HTTPStatus.CONFLICT,
-            "The record has no operation that this service knows. There is nothing to"
-            " follow up, and nothing was saved.",
+            N_(
+                "The record has no operation that this service knows. There is nothing"
+                " to follow up, and this time nothing was saved."
+            ),
         ),
     }
 )

@@ -73,9 +73,14 @@ _BY_STATUS: Final[Mapping[int, Trouble]] = MappingProxyType(
         403: Trouble.NO_LEAVE,
         404: Trouble.NOT_SUPPORTED,
         405: Trouble.NOT_SUPPORTED,
+        # Whoever waits for the record system gave up, not the record system.
+        408: Trouble.UNKNOWN,
         409: Trouble.NOT_UNIQUE,
         412: Trouble.NOT_UNIQUE,
+        429: Trouble.SERVER,
         501: Trouble.NOT_SUPPORTED,
+        502: Trouble.UNKNOWN,
+        504: Trouble.UNKNOWN,
     }
 )
 #: After these the next one would fare no better.
@@ -312,8 +317,9 @@ class Writer:
             return None, Trouble.SERVER if is_unsent else Trouble.UNKNOWN
         if reply.status in {_OK, _CREATED}:
             return reply, None
-        by_hundred = Trouble.SERVER if reply.status // 100 == 5 else Trouble.INVALID  # noqa: PLR2004 server errors
-        return None, _BY_STATUS.get(reply.status, by_hundred)
+        by_hundred = {4: Trouble.INVALID, 5: Trouble.SERVER}
+        otherwise = by_hundred.get(reply.status // 100, Trouble.UNKNOWN)
+        return None, _BY_STATUS.get(reply.status, otherwise)
 
     def _send(
         self,

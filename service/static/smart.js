@@ -128,8 +128,11 @@ async function assess() {
     const [status, said] = await send(form.dataset.assess, { answers: answers(), known }, PATIENCE_MS, asked.signal);
     if (running !== asked) return;
     if (status === 200) show(said);
-    else if (said.refused) refuse(said.words);
-    else blame(said) ? end("invalid") : end("failed");
+    else if (said.refused) {
+      if (!isSaved) refuse(said.words);
+      end("failed");
+    } else if (blame(said)) end("invalid");
+    else end(status === 400 ? "unscored" : "failed");
   } catch {
     if (running === asked && !asked.signal.aborted) end("failed");
   }
@@ -149,6 +152,7 @@ function blame(outcome) {
 }
 
 function end(state) {
+  document.querySelectorAll("[data-computed] output").forEach((output) => (output.textContent = "–"));
   if (!result) return;
   result.dataset.state = state;
   fill({ number: "", sentences: [], standing: "" });
@@ -233,7 +237,6 @@ function report(said) {
 
 function refuse(words) {
   tell([["p", words]]);
-  if (result) end("failed");
 }
 
 const element = (kind, text) => Object.assign(document.createElement(kind), { textContent: text });

@@ -14,6 +14,7 @@ const cards = find("cards");
 // Stays in which a card was dismissed: the service keeps it away there.
 const dismissedIn = new Set();
 let writing = 0;
+let firing = 0;
 
 const filled = (text, values) => text.replace(/\{(\w+)\}/g, (_, name) => values[name]);
 const pretty = (value) => JSON.stringify(value, null, 2);
@@ -56,9 +57,10 @@ async function write() {
   const patient = find("patient").value;
   if (!patient) return;
   const mine = ++writing;
+  forget();
   const got = await post(page.dataset.request, JSON.stringify({ patient, service: service() })).catch(() => null);
   if (mine !== writing) return; // somebody has chosen another one since
-  if (!got?.ok) return tell(said.silent);
+  if (!got?.ok) return tell(got ? filled(said.answered, got) : said.silent);
   body.value = got.text;
   name();
 }
@@ -123,7 +125,7 @@ function choosePatient() {
     write();
   } else {
     find("client").value = "";
-    body.value = "";
+    forget();
     body.focus();
   }
   show();
@@ -135,7 +137,18 @@ function tell(text) {
   find("status").textContent = text;
 }
 
+// No card of one patient stands beside the story of another.
+function forget() {
+  firing++;
+  body.value = "";
+  cards.replaceChildren();
+  find("response").hidden = true;
+  answer.dataset.state = "empty";
+  tell("");
+}
+
 async function fire() {
+  const shot = ++firing;
   const asked = { url: address(), detail: chosen("client").dataset.detail ?? "gfm", encounter: parsed()?.context?.encounterId };
   answer.dataset.state = "waiting";
   tell(said.firing);
@@ -143,18 +156,24 @@ async function fire() {
   try {
     got = await post(asked.url, body.value);
   } catch {
+    if (shot !== firing) return;
     cards.replaceChildren();
     find("response").hidden = true;
     answer.dataset.state = "failed";
     return tell(said.silent);
   }
+  const given = got.json?.cards;
+  const drawing = given ? await Promise.all(given.map((card) => drawn(card, asked))) : [refused(got)];
+  if (shot !== firing) return; // another request was fired, or another patient chosen, since
   find("json").textContent = got.text;
   find("headers").textContent = `HTTP ${got.status} · X-Request-ID ${got.id ?? "–"}`;
   find("response").hidden = false;
   find("comparison").hidden = false;
-  const given = got.json?.cards;
-  cards.replaceChildren(...(given ? await Promise.all(given.map((card) => drawn(card, asked))) : [refused(got)]));
-  if (given?.length === 0) cards.append(made("p", dismissedIn.has(asked.encounter) ? said.keptAway : said.noCard, { className: "nothing" }));
+  cards.replaceChildren(...drawing);
+  if (given?.length === 0) {
+    const words = [said.noCard, ...(dismissedIn.has(asked.encounter) ? [said.keptAway] : [])];
+    cards.append(...words.map((text) => made("p", text, { className: "nothing" })));
+  }
   answer.dataset.state = given ? "ready" : "failed";
   tell(given ? filled(said.with, { ...got, cards: counted(given.length) }) : filled(said.answered, got));
   bringIntoView();
@@ -281,7 +300,7 @@ function dismissal(node, card, asked) {
       ...(isSaid ? { overrideReason: given } : {}),
     });
     if (!is) return;
-    if ("staysAway" in page.dataset) dismissedIn.add(asked.encounter);
+    if ("staysAway" in page.dataset && asked.encounter) dismissedIn.add(asked.encounter);
     node.querySelectorAll("button, select, input").forEach(close);
     node.classList.add("dismissed");
     mark(node);
@@ -309,7 +328,7 @@ function told(got, option) {
   const list = (texts) => texts.join("\n") || said.none;
   return {
     status: filled(said.short, { status: got.status, cards: counted(given.length) }),
-    summary: list(given.map((card) => card.summary)),
+    summary: got.ok && !given.length ? said.noCard : list(given.map((card) => card.summary)),
     indicator: list(given.map((card) => said[card.indicator] ?? card.indicator)),
     detail: list(given.filter((card) => card.detail).map((card) => filled(said.format, { format: find(option.dataset.facts).dataset.format, length: filled(said.characters, { n: card.detail.length }) }))),
     suggestions: list(suggested.map((each) => each.label)),

@@ -175,6 +175,12 @@ def _discrimination(model: NewModel) -> Finding:
         f" {found.corrected.auc:.3f} corrected for optimism, which is what to expect in"
         " others like them."
     )
+    if found.corrected.auc <= _HALF:
+        return Finding(
+            Topic.DISCRIMINATION,
+            Weight.STOP,
+            f"{told} Nothing shows that it tells who gets SCNEN.",
+        )
     if found.corrected.auc < _GOOD:
         return Finding(
             Topic.DISCRIMINATION,
@@ -194,7 +200,7 @@ def _slope(model: NewModel) -> Iterator[Finding]:
             Topic.CALIBRATION,
             Weight.ACT,
             f"{told} In new patients high risks will be too high and low ones too low;"
-            " the artifact's other reading has slopes times this.",
+            " slopes times this are what to expect there.",
         )
         return
     yield Finding(Topic.CALIBRATION, Weight.NOTE, told)
@@ -221,7 +227,8 @@ def _luck(model: NewModel) -> Iterator[str]:
     if seldom:
         yield (
             "From other patients of the same kind fewer than half of the models would"
-            f" have: {', '.join(seldom)}. They are in this one by luck."
+            f" have: {', '.join(seldom)}. Which of them are in a model is largely"
+            " chance."
         )
     found = model.optimism
     if found.without_predictors or found.failed:

@@ -45,7 +45,7 @@ def baseline_rows(variables: Iterable[Measured | Counted]) -> _Rows:
     for each in variables:
         last = (
             f"{_p(each.p)} ({each.test})",
-            f"{each.standardised_difference:.2f}",
+            _two(each.standardised_difference),
         )
         if isinstance(each, Measured):
             rows.append((*_measured(each), *last))
@@ -239,6 +239,10 @@ def _measure(found: Performance, field: str) -> str:
 
 def _end(value: float) -> str:
     return _NONE if math.isnan(value) else f"{value:.3f}"
+
+
+def _two(value: float) -> str:
+    return _NONE if math.isnan(value) else f"{value:.2f}"
 
 
 def _p(value: float) -> str:

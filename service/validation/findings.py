@@ -77,7 +77,7 @@ def findings(found: Performance) -> tuple[Finding, ...]:
         _sampled()
         if found.decision.is_population
         else _in_the_large(found.observed_expected),
-        _slope(found.line.slope),
+        _slope(found.line.slope, is_sampled=found.decision.is_population),
         _decisions(found.decision),
         _precision(found),
     )
@@ -113,8 +113,10 @@ def steps(said: Sequence[Finding]) -> tuple[str, ...]:
             "Run scnen-cds recalibrate on this table: it says how much these patients"
             " allow to change, and refuses more."
         )
-        if not is_stopped:
-            told.append("Until then: output mode relative, which shows no probability.")
+    if Topic.CALIBRATION in to_do and not is_stopped:
+        told.append("Until then: output mode relative, which shows no probability.")
+    if Topic.DECISIONS in to_do and not is_stopped:
+        told.append("Follow up everybody or nobody, by a rule without a model.")
     if Topic.PRECISION in to_do:
         told.append(
             "Go on collecting outcomes, of everybody operated on and not only of those"
@@ -193,7 +195,7 @@ def _in_the_large(ratio: Estimate) -> Finding:
     )
 
 
-def _slope(slope: Estimate) -> Finding:
+def _slope(slope: Estimate, *, is_sampled: bool) -> Finding:
     if not slope.is_known:
         return Finding(
             Topic.CALIBRATION, Weight.ACT, f"Calibration slope: none. {slope.note}."
@@ -215,11 +217,12 @@ def _slope(slope: Estimate) -> Finding:
         if slope.high < 1
         else f"Risks are not extreme enough: {told};"
     )
-    return Finding(
-        Topic.CALIBRATION,
-        Weight.ACT,
-        f"{said} recalibrate intercept and slope if there are patients enough.",
+    todo = (
+        "recalibrate on patients who follow one another, not on these"
+        if is_sampled
+        else "recalibrate intercept and slope if there are patients enough"
     )
+    return Finding(Topic.CALIBRATION, Weight.ACT, f"{said} {todo}.")
 
 
 def _decisions(decision: DecisionCurve) -> Finding:
@@ -247,6 +250,13 @@ def _decisions(decision: DecisionCurve) -> Finding:
 
 def _precision(found: Performance) -> Finding:
     told = f"Precision: {found.n} patients with {found.events} cases"
+    if found.decision.is_population:
+        return Finding(
+            Topic.PRECISION,
+            Weight.NOTE,
+            f"{told}, sampled by outcome: how many a population takes cannot be told"
+            " from them.",
+        )
     if found.verdict is None:
         return Finding(
             Topic.PRECISION,

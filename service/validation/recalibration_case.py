@@ -107,9 +107,9 @@ def case_steps(case: Case) -> tuple[str, ...]:
         return tuple(_waiting(case))
     if case.found.update.level is Level.AS_IS:
         return (
-            "No artifact was written. The model agrees with these patients as it is;"
-            " its last day of use stays what it was. A new one, with these patients"
-            " behind it: --level intercept.",
+            "No artifact was written. The closed test did not show that the model must"
+            " change, which is no proof that it agrees; its last day of use stays what"
+            " it was. A new one, with these patients behind it: --level intercept.",
         )
     steps = _written(case.file) if case.file else _unwritten()
     return (*steps, *_synthetic(case))
@@ -150,6 +150,12 @@ def _decided(found: Recalibration) -> Iterator[str]:
 
 def _doubts(found: Recalibration) -> Iterator[str]:
     """Say what speaks against the new model, whether it is written or not."""
+    expected = found.before.observed_expected
+    if found.update.level is Level.AS_IS and not expected.low <= 1 <= expected.high:
+        yield (
+            f"Observed over expected is {told(expected)}, not 1, although the closed"
+            " test leaves the model as it is: discuss --level intercept."
+        )
     if _hides_slope(found):
         yield (
             f"The slope before is {told(found.before.slope)}, not 1. The closed test"
@@ -173,7 +179,7 @@ def _hides_slope(found: Recalibration) -> bool:
     """Whether the slope alone says what the test of all coefficients does not."""
     slope = found.before.slope
     return (
-        found.update.level is Level.INTERCEPT
+        found.update.level in {Level.AS_IS, Level.INTERCEPT}
         and found.gates[Level.SLOPE].is_open
         and not slope.low <= 1 <= slope.high
     )

@@ -211,15 +211,27 @@ def useful_range(curve: DecisionCurve) -> UsefulRange:
     (0.2, 0.5)
     """
     gain = curve.model - np.maximum(curve.treat_all, 0.0)
+    found = _longest_run(curve.thresholds, gain)
     low, high = (None, None) if curve.limits is None else curve.limits.gain
     return UsefulRange(
-        _longest_run(curve.thresholds, gain),
-        None if low is None else _longest_run(curve.thresholds, low),
-        None if high is None else _longest_run(curve.thresholds, high),
+        found,
+        None if low is None else _longest_run(curve.thresholds, low, inside=found),
+        None if high is None else _longest_run(curve.thresholds, high, around=found),
     )
 
 
-def _longest_run(thresholds: _Array, gain: _Array) -> tuple[float, float] | None:
+def _longest_run(
+    thresholds: _Array,
+    gain: _Array,
+    *,
+    inside: tuple[float, float] | None = (-np.inf, np.inf),
+    around: tuple[float, float] | None = None,
+) -> tuple[float, float] | None:
+    """Find the longest run of gains within a range, or the one that holds a range."""
+    if inside is None:
+        return None
+    is_inside = (thresholds >= inside[0]) & (thresholds <= inside[1])
+    gain = np.where(is_inside, gain, -np.inf)
     runs = [
         list(places)
         for is_better, places in groupby(
@@ -227,6 +239,13 @@ def _longest_run(thresholds: _Array, gain: _Array) -> tuple[float, float] | None
         )
         if is_better
     ]
+    if around is not None:
+        first, last = around
+        runs = [
+            run
+            for run in runs
+            if thresholds[run[0]] <= first and last <= thresholds[run[-1]]
+        ]
     if not runs:
         return None
     longest = max(runs, key=len)

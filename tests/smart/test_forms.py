@@ -223,6 +223,23 @@ def test_a_known_angle_is_said_without_a_sign(form, value, said):
     assert "recorded as -25 deg" in standing.said
 
 
+def test_a_recorded_lordosis_before_the_operation_is_scored_as_on_the_card(form):
+    """Its sign was settled by whoever read the record; only what is typed is asked."""
+    angles = {"cobb_preoperative_deg": -25.0, "cobb_postoperative_deg": -12.0}
+    said = form.assess({"answers": {}, "known": angles})
+    assert said["computed"]["cobb-restoration-ratio"] == pytest.approx(52.0)
+
+
+def test_ratios_that_contradict_each_other_give_no_number(form):
+    """The card has none either: one angle is left out, so bounds are shown."""
+    found = vertebra(
+        cobb_preoperative_deg=known(15.0, "deg"),
+        cobb_postoperative_deg=known(10.5, "deg"),
+        cobb_restoration_ratio_percent=missing(Reason.CONFLICT, "30 and 50"),
+    )
+    assert "cobb_postoperative_deg" not in form.known(found)
+
+
 def test_a_contradiction_is_not_asked(form):
     """A third value would settle nothing."""
     found = vertebra(cement_ratio_percent=missing(Reason.CONFLICT, "a and b"))
@@ -343,7 +360,7 @@ def test_angles_are_written_in_the_sites_own_sign(form, author, negative, value)
         for n in ("cobb-postoperative", "cement-ratio-ap")
     )
     assert (angle, ratio) == (value, 30.0)
-    assert "8 °" in drafts["cobb-postoperative"].label
+    assert "8° kyphosis" in drafts["cobb-postoperative"].label
 
 
 def test_a_level_alone_is_of_the_operations_day(form, author):

@@ -11,6 +11,7 @@ from cds_hooks import Client
 from service.fhir.client import Fault, FHIRError, Reply
 from service.fhir.client.deadline import Deadline
 from service.fhir.findings import PatientRecord
+from service.languages import catalogue
 from service.smart import charts
 from service.smart.authorisation import _life_s
 from service.smart.charts import _person
@@ -33,6 +34,21 @@ def test_every_reason_has_words_and_a_status():
     for why in Why:
         assert str(Refused(why)) == why.value
         assert REFUSALS[why][1].endswith(".")
+
+
+@pytest.mark.parametrize("why", Why)
+def test_every_reason_is_said_in_chinese(why):
+    """A word that is not marked for translation is in no catalogue."""
+    words = REFUSALS[why][1]
+    assert catalogue("zh-Hans", "pages").gettext(words) != words
+
+
+@pytest.mark.parametrize("status", [302, 408, 502, 504])
+def test_who_gave_up_for_the_record_system_proves_nothing(status):
+    """A gateway waited in vain: it may be saved or not."""
+    block, _ = drafts()
+    account = server(made("", status=status))[0].save([block], None)
+    assert account.failed == [("Block", Trouble.UNKNOWN)]
 
 
 def server(*answers, metadata=None, there=()):

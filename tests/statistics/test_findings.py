@@ -73,6 +73,21 @@ def test_patients_sampled_by_outcome_say_nothing_of_the_incidence(found):
     assert "scnen-cds recalibrate" not in " ".join(steps(said))
 
 
+def test_patients_sampled_by_outcome_are_no_ones_to_recalibrate_on(found):
+    """Whatever their slope; and no number of them is enough for a population."""
+    sampled = replace(
+        found,
+        line=replace(found.line, slope=Estimate(0.5, 0.3, 0.8)),
+        decision=replace(found.decision, is_population=True),
+    )
+    said = findings(sampled)
+    text = " ".join([*(each.text for each in said), *steps(said)])
+    assert "recalibrate intercept and slope" not in text
+    assert "not enough" not in text
+    assert "Go on collecting" not in text
+    assert "output mode relative" in text
+
+
 @pytest.mark.parametrize(
     ("numbers", "weight", "words"),
     [
