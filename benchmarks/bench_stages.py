@@ -30,7 +30,8 @@ from bodies import variants
 from cds_hooks import HookRequest, Response, Service, dump_response, load_request
 from cds_hooks.prefetch import read
 from service.app import create_app
-from service.assessment import Assessment, Assessor
+from service.assessment import Assessment
+from service.assessor import Assessor
 from service.cards import CardComposer
 from service.config import Settings
 from service.fhir.extract import extract

@@ -15,7 +15,8 @@ from cds_hooks.cards import (
     Source,
     Suggestion,
 )
-from cds_hooks.clients import Client, ClientRegister, KeySource
+from cds_hooks.client_register import ClientRegister
+from cds_hooks.clients import Client, KeySource
 from cds_hooks.dumping import dump_discovery, dump_response, operation_outcome
 from cds_hooks.errors import (
     BadRequest,

@@ -9,7 +9,8 @@ from typing import Any
 
 from cds_hooks.addresses import is_within
 from cds_hooks.capabilities import Capabilities
-from cds_hooks.clients import Client, ClientRegister
+from cds_hooks.client_register import ClientRegister
+from cds_hooks.clients import Client
 from cds_hooks.errors import ClientFileError
 from cds_hooks.items import Item, Reader
 from cds_hooks.register_fields import Known, client_fields, preset_fields

@@ -12,7 +12,8 @@ from collections.abc import Callable, Mapping, MutableMapping
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from cds_hooks.clients import Client, ClientRegister
+from cds_hooks.client_register import ClientRegister
+from cds_hooks.clients import Client
 from cds_hooks.errors import Refusal, Unavailable, Untrusted
 from cds_hooks.key_fetching import fetch_keys
 from cds_hooks.key_rings import Fetch, key_finders

@@ -6,7 +6,8 @@ from datetime import datetime
 from typing import Final, NamedTuple
 
 from cds_hooks import Card, DataUnavailable, HookRequest, Response
-from service.assessment import Assessment, Assessor, OutputMode
+from service.assessment import Assessment, OutputMode
+from service.assessor import Assessor
 from service.cards import CardComposer
 from service.clients import capabilities_of, language_of, signs_at
 from service.fhir.findings import Reason

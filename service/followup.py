@@ -7,11 +7,11 @@ from enum import StrEnum
 
 from service.assessment import (
     Assessment,
-    Assessor,
     Band,
     OutputMode,
     VertebraAssessment,
 )
+from service.assessor import Assessor
 from service.fhir.course import Diagnosis, is_deceased, read_diagnosis
 from service.fhir.criteria import Criteria, judge_criteria
 from service.fhir.findings import Operation, PatientRecord, Reason

@@ -17,7 +17,8 @@ from cds_hooks import (
     Response,
 )
 from service.advice import Advice, FollowUpAdvice
-from service.assessment import Assessor, OutputMode
+from service.assessment import OutputMode
+from service.assessor import Assessor
 from service.cards import CardComposer
 from service.chart import ChartAdvice, is_at_discharge
 from service.clients import language_of, signs_at

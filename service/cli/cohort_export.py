@@ -13,7 +13,7 @@ import click
 import orjson
 
 from cds_hooks import Client
-from service.assessment import Assessor
+from service.assessor import Assessor
 from service.cli.cohort_output import save_cohort, save_refused
 from service.cli.store_place import Progress
 from service.clients import signs_at

@@ -7,7 +7,8 @@ from time import monotonic
 from typing import Any, Final
 
 from cds_hooks import FHIRAuthorization, HookRequest
-from service.assessment import Assessment, Assessor
+from service.assessment import Assessment
+from service.assessor import Assessor
 from service.clients import signs_at
 from service.fhir.client import Bearer, FHIRAccess
 from service.fhir.findings import OperatedVertebra, Operation, PatientRecord, Reason

@@ -6,7 +6,8 @@ from types import SimpleNamespace
 
 import pytest
 
-from service.assessment import Assessor, OutputMode
+from service.assessment import OutputMode
+from service.assessor import Assessor
 from service.cards import CardComposer
 from service.fhir.findings import (
     Coding,

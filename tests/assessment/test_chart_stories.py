@@ -7,7 +7,8 @@ from functools import partial
 import pytest
 
 from cds_hooks import Capabilities
-from service.assessment import Assessor, OutputMode
+from service.assessment import OutputMode
+from service.assessor import Assessor
 from service.fhir.findings import PatientRecord
 from service.fhir.terminology import load_terminology
 from service.followup import ChartReader, Quiet, Stage

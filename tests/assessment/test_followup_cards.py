@@ -12,7 +12,8 @@ from fhir.resources.R4B.condition import Condition
 from fhir.resources.R4B.servicerequest import ServiceRequest
 
 from cds_hooks import Capabilities, Response, dump_response
-from service.assessment import Assessor, OutputMode
+from service.assessment import OutputMode
+from service.assessor import Assessor
 from service.cards import TOPICS
 from service.fhir.course import Diagnosis
 from service.fhir.findings import Reason

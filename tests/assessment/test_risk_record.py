@@ -11,7 +11,8 @@ from fhir.resources.R4B.riskassessment import RiskAssessment
 from fhir.resources.riskassessment import RiskAssessment as RiskAssessmentR5
 
 from cds_hooks import Capabilities
-from service.assessment import Assessor, OutputMode
+from service.assessment import OutputMode
+from service.assessor import Assessor
 from service.cards import CardComposer
 from service.fhir.findings import Extraction, Flag, Operation
 from service.fhir.terminology import load_terminology

@@ -8,7 +8,8 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from service.assessment import Assessor, OutputMode
+from service.assessment import OutputMode
+from service.assessor import Assessor
 from service.cohort.export.cohort import Plan, read_export
 from service.cohort.export.discharges import DischargeReader
 from service.fhir.terminology import load_terminology

@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 
 from cds_hooks import ClientFileError, register
 from cds_hooks.capabilities import Trigger
-from cds_hooks.clients import Client, ClientRegister, KeySource
+from cds_hooks.client_register import ClientRegister
+from cds_hooks.clients import Client, KeySource
 from cds_hooks.fhir_servers import FHIRServer
 from cds_hooks.hooks import HOOKS
 from cds_hooks.register import PRESETS, load_register, preset

@@ -5,7 +5,8 @@ from dataclasses import dataclass, field, replace
 from datetime import date, datetime, timedelta, tzinfo
 from typing import Any, Final
 
-from service.assessment import Assessment, Assessor, VertebraAssessment, findings
+from service.assessment import Assessment, VertebraAssessment, findings
+from service.assessor import Assessor
 from service.cohort.export.lines import Line
 from service.cohort.export.outcomes import Basis, Outcome, recorded_outcome
 from service.cohort.export.records import newest, parse
