@@ -1,6 +1,7 @@
 """A registered EHR: how the app proves itself, where it is framed, what is shown."""
 
 import json
+import re
 from base64 import b64decode
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -251,6 +252,20 @@ def test_in_a_registered_frame_cookies_are_partitioned(start):
     _, answer = launched(start({"frame_ancestors": [EHR]}))
     _, attributes = cookie(answer)
     assert {"Secure", "HttpOnly", "SameSite=None", "Partitioned"} <= attributes
+
+
+def test_the_redirect_of_a_launch_passes_the_proxies_as_they_are_shipped(start):
+    """It repeats the EHR's handle, whatever its length, beside the sealed launch."""
+    answer = (
+        start({})
+        .test_client()
+        .get(f"/smart/launch?iss={EHR}/fhir&launch={'x' * 7900}", base_url=BASE)
+    )
+    assert answer.status_code == 302
+    assert 4096 < len(str(answer.headers)) < 16_384
+    for page in ("docs/operations.md", "deploy/nginx.conf"):
+        text = (ROOT / page).read_text("utf-8")
+        assert re.search(r"proxy_buffer_size +16k;", text)
 
 
 def test_only_registered_pages_frame_the_app(start):
