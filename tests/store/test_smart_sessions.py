@@ -245,3 +245,16 @@ def test_neither_backup_nor_restore_holds_a_session(tmp_path):
     restore(plain, path, tmp_path / "spool")
     assert sessions.find(handle, now_s=NOW_S) is None
     database.close()
+
+
+def test_a_backup_of_before_there_were_sessions_is_restored(tmp_path):
+    """It has no such table; the service makes it when it starts."""
+    path, copy = tmp_path / "scnen.sqlite3", tmp_path / "copy.sqlite3"
+    database = Database(f"sqlite:///{path}")
+    database.migrate("0002")
+    back_up(path, copy)
+    database.close()
+    (tmp_path / "spool").mkdir()
+    restore(copy, path, tmp_path / "spool")
+    assert database.revision() == "0002"
+    database.close()
