@@ -167,10 +167,7 @@ class Door:
             If there is none, it is over, or that cannot be told.
         """
         self.refuse_if_off()
-        session = self.sessions.find(self._handle, now_s=self.now_s())
-        if session is None:
-            raise Refused(Why.EXPIRED)
-        return self.ehr(session.server), session
+        return self._found()
 
     def page_session(self) -> tuple[EHR, Session]:
         """
@@ -212,12 +209,8 @@ class Door:
         Refused
             As for `session`, or if another page sent this.
         """
-        ehr, session = self.session()
-        if request.headers.get("Origin", "") != origin_of(self.public_url):
-            raise Refused(Why.FOREIGN_PAGE)
-        sent = request.headers.get("X-CSRF-Token", "").encode()
-        if not hmac.compare_digest(sent, session.csrf.encode()):
-            raise Refused(Why.OTHER_PATIENT)
+        self.refuse_if_off()
+        ehr, session = self._own()
         self.sessions.renew(self._handle, session, now_s=self.now_s())
         return ehr, session
 
@@ -293,7 +286,7 @@ class Door:
         self._put(response, SESSION, f"{handle}.{ehr.client.name}", ehr)
         self.drop(response, LAUNCH, ehr)
 
-    def end(self, response: Response, ehr: EHR) -> None:
+    def end(self, response: Response) -> None:
         """
         End the session of the request: here, and wherever its cookie was copied to.
 
@@ -301,14 +294,13 @@ class Door:
         ----------
         response : flask.Response
             The answer.
-        ehr : EHR
-            Whose user it was.
 
         Raises
         ------
         Refused
-            If the database does not answer.
+            As for `own_session`, but not because the advice is switched off.
         """
+        ehr, _ = self._own()
         self.sessions.end(self._handle)
         self.drop(response, SESSION, ehr)
 
@@ -326,6 +318,21 @@ class Door:
             For whom it was put; None if that is not known.
         """
         self._put(response, name, "", ehr)
+
+    def _found(self) -> tuple[EHR, Session]:
+        session = self.sessions.find(self._handle, now_s=self.now_s())
+        if session is None:
+            raise Refused(Why.EXPIRED)
+        return self.ehr(session.server), session
+
+    def _own(self) -> tuple[EHR, Session]:
+        ehr, session = self._found()
+        if request.headers.get("Origin", "") != origin_of(self.public_url):
+            raise Refused(Why.FOREIGN_PAGE)
+        sent = request.headers.get("X-CSRF-Token", "").encode()
+        if not hmac.compare_digest(sent, session.csrf.encode()):
+            raise Refused(Why.OTHER_PATIENT)
+        return ehr, session
 
     @property
     def _handle(self) -> str:

@@ -79,9 +79,8 @@ def create_smart_pages(door: Door, desk: Desk) -> Blueprint:
 
     @pages.post("/close")
     def close() -> Response:
-        ehr, _ = door.own_session()
         response = _json({"closed": True})
-        door.end(response, ehr)
+        door.end(response)
         return response
 
     @pages.errorhandler(Refused)

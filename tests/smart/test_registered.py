@@ -372,6 +372,21 @@ def test_closing_in_one_worker_ends_the_session_in_all(start):
     assert answer.json["words"].startswith("The session is over")
 
 
+def test_while_the_advice_is_off_a_session_can_be_ended(start, tmp_path):
+    """Nothing else can be done with it."""
+    (tmp_path / "stop").write_text("off\n")
+    app = start({}, variables={"SCNEN_STOP_FILE": str(tmp_path / "stop")})
+    browser = with_session(app)
+    kept = browser.get_cookie(COOKIE, domain="cds.example.org").value
+    assert assessed(browser).json["refused"] == "switched-off"
+    headers = {"X-CSRF-Token": "csrf", "Origin": BASE}
+    closed = browser.post("/smart/close", headers=headers, base_url=BASE)
+    assert closed.json == {"closed": True}
+    browser.set_cookie(COOKIE, kept, domain="cds.example.org")
+    browser.application = start({})
+    assert assessed(browser).json["refused"] == "expired"
+
+
 def test_a_database_that_is_away_is_told_in_plain_words(start, tmp_path, caplog):
     """In the EHR's frame, with what to do; the form of before may be sent again."""
     app = start({"frame_ancestors": [EHR]}, variables=no_database(tmp_path))
