@@ -156,7 +156,6 @@ def create_app(
     )
     calculator = Calculator(parts.model, parts.advice.mode_now, parts.policy)
     app.register_blueprint(create_nomogram_routes(calculator, parts.switch.order))
-    add_smart_app(app, parts, settings, now, calculator=calculator, replays=replays)
     app.register_blueprint(create_card_routes(card, moment))
     app.register_blueprint(create_knowledge_routes(parts, settings))
     if settings.is_open:
@@ -171,6 +170,15 @@ def create_app(
             )
         )
     if parts.store is not None:
+        add_smart_app(
+            app,
+            parts,
+            settings,
+            now,
+            calculator=calculator,
+            store=parts.store,
+            replays=replays,
+        )
         only_admin = only_with_token(settings.admin_token, is_open=settings.is_open)
         app.register_blueprint(create_outcome_routes(parts.store, only_admin))
     register_error_handlers(app)

@@ -101,7 +101,8 @@ def purge(*, dry_run: bool) -> None:  # numpydoc ignore=PR01
     """
     Take out what is older than SCNEN_KEEP_..._DAYS says.
 
-    With decisions go their cards and outcomes. Run it daily, from cron or a timer.
+    With decisions go their cards and outcomes; sessions of the SMART app go once they
+    are over. Run it daily, from cron or a timer.
 
     \b
     Example:
@@ -163,7 +164,8 @@ def backup(file: Path) -> None:  # numpydoc ignore=PR01
     """
     Copy the embedded database to FILE, also while the service runs.
 
-    The copy is checked. It is about patients: keep it as you keep the database.
+    The copy is checked, and holds no session of the SMART app. It is about patients:
+    keep it as you keep the database.
     PostgreSQL is backed up with its own means, such as pg_dump.
 
     \b

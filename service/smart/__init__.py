@@ -7,8 +7,10 @@
     assertions     the proof of an app that has a key
     identities     whether an id token is true, and who the clinician is
     scopes         what leave is asked for, and what was given
-    sessions       sealed, so that nothing of them is kept on the server
-    cookies        where they are kept, and for whom
+    sessions       what a session is, and a launch on its way to one
+    seals          what only this service can read or change
+    session_store  sessions as sealed rows at the server, and their handles
+    cookies        what the browser keeps of them, and for whom
     questionnaires the forms as data: words, limits
     answers        whether answers fit them
     charts         what the patient's record says already, read as a hook call reads it
@@ -17,12 +19,14 @@
     follow_up      the form of a visit: what is written
     resources      the answers as Observations, a Procedure and their Provenance
     saving         one transaction, or one by one with an honest account
-    door           who is let in, and what others are answered
+    door           who is let in
+    framing        what others are answered, and in whose frame
     routes         launch and callback
     desk           what the forms work with, in each language, and how they save
     pages          the forms, and what they send
     assembly       all of it, from the parts of the service
     refusals       why something goes no further, in plain words
 
-A token is in memory for the length of one request, and in the browser only sealed.
+A token is in memory for the length of one request, and sealed in a row of the database
+that only the handle of one browser opens; it is in no browser.
 """

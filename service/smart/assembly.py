@@ -29,8 +29,12 @@ from service.smart.measurements import MeasurementForm
 from service.smart.pages import create_smart_pages
 from service.smart.questionnaires import load_form
 from service.smart.routes import create_smart_routes
-from service.smart.sessions import Seal, Session
+from service.smart.seals import Seal
+from service.smart.session_store import SessionStore
+from service.smart.sessions import Session
 from service.store.faults import StoreError
+from service.store.pseudonyms import derive_key
+from service.store.smart_sessions import SmartSessions
 from service.store.store import Store
 from service.wording import Wording
 
@@ -61,6 +65,7 @@ def add_smart_app(
     clock: Clock,
     *,
     calculator: Calculator,
+    store: Store,
     replays: ReplayStore | None,
 ) -> None:
     """
@@ -78,6 +83,8 @@ def add_smart_app(
         The time, with its zone.
     calculator : Calculator
         Scores what is entered.
+    store : Store
+        Whose database keeps sessions.
     replays : ReplayStore or None
         Remembers launches that were used.
 
@@ -95,7 +102,10 @@ def add_smart_app(
         register=parts.clients,
         open_client=open_client,
         access=access,
-        seal=Seal(settings.secret_key),
+        seal=Seal(derive_key(settings.secret_key.encode(), b"scnen-cds smart: launch")),
+        sessions=SessionStore(
+            SmartSessions(lambda: store.database), settings.secret_key
+        ),
         replays=replays,
         clock=clock,
         public_url=settings.public_url,

@@ -27,6 +27,8 @@ _ASSERTION: Final = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
 _RANDOM_BYTES: Final = 32
 #: RFC 6749, appendix A.12, without the space that would end a header's value.
 _BEARER: Final = re.compile(r"[!-~]+")
+#: Signed tokens have some kilobytes; no server takes a header of this length.
+_LONGEST_TOKEN: Final = 65_536
 _LEAST_LIFE_S: Final = 1
 
 
@@ -218,6 +220,8 @@ def _token(said: Mapping[str, Any]) -> str:
     token, kind = said.get("access_token"), said.get("token_type")
     is_bearer = isinstance(kind, str) and kind.lower() == "bearer"
     if not (is_bearer and isinstance(token, str) and _BEARER.fullmatch(token)):
+        raise Refused(Why.TOKEN)
+    if len(token) > _LONGEST_TOKEN:
         raise Refused(Why.TOKEN)
     return token
 

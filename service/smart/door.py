@@ -1,46 +1,27 @@
-"""Who is let in: sessions and launches of a request, and what is answered to others."""
+"""Who is let in: the session or launch that a request belongs to."""
 
 import hmac
-import logging
 from collections.abc import Callable
-from contextlib import suppress
 from dataclasses import asdict, dataclass
 from datetime import datetime
-from http import HTTPStatus
 
 from flask import Response, request
 
 from cds_hooks import Client, ClientRegister
+from cds_hooks.addresses import origin_of
 from cds_hooks.trust import ReplayStore
 from service.clients import language_of
 from service.fhir.client import FHIRAccess
-from service.pages import expect, gettext, render_page
-from service.smart.cookies import (
-    LAUNCH,
-    MOST_CHARS,
-    SESSION,
-    drop_cookie,
-    put_cookie,
-    read_cookie,
-)
+from service.pages import expect
+from service.smart.cookies import LAUNCH, MOST_CHARS, SESSION, put_cookie, read_cookie
 from service.smart.launches import EHR, find_ehr
 from service.smart.refusals import Refused, Why
-from service.smart.sessions import IDLE_S, LAUNCH_S, Pending, Seal, Session
+from service.smart.seals import Seal
+from service.smart.session_store import SessionStore
+from service.smart.sessions import LAUNCH_S, Pending, Session
 from service.switch import Order, Stop
 
-__all__ = ["Door", "protect_app", "refusal_page"]
-
-#: In the words of Content-Security-Policy.
-_NOBODY = "'none'"
-
-#: A session that is over is refused in the EHR's frame for so long.
-_DAY_S = 86_400
-
-#: The seal of a session in use is made anew after so long, not for each key that is
-#: pressed: an answer on its way would else undo *Close*.
-_RENEWED_S = 60
-
-_log = logging.getLogger(__name__)
+__all__ = ["Door"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +38,9 @@ class Door:
     access : FHIRAccess
         The way to FHIR and authorisation servers.
     seal : Seal
-        Seals cookies.
+        Seals launches on their way.
+    sessions : SessionStore
+        Keeps sessions, for all workers and replicas.
     replays : ReplayStore or None
         Remembers states that were used, for all workers.
     clock : callable
@@ -72,6 +55,7 @@ class Door:
     open_client: Client | None
     access: FHIRAccess
     seal: Seal
+    sessions: SessionStore
     replays: ReplayStore | None
     clock: Callable[[], datetime]
     public_url: str
@@ -133,6 +117,26 @@ class Door:
         expect(otherwise=language_of(found.client))
         return found
 
+    def named(self, name: str) -> EHR | None:
+        """
+        Find an EHR by its client's name, to be shown a refusal and nothing else.
+
+        Parameters
+        ----------
+        name : str
+            The name; nobody has proven that it is his.
+
+        Returns
+        -------
+        EHR or None
+            The EHR; None if there is none with the app.
+        """
+        client = self.register.by_name(name)
+        if client is None or client.smart is None:
+            return None
+        expect(otherwise=language_of(client))
+        return EHR(client, client.smart, "")
+
     def refuse_if_off(self) -> None:
         """
         Refuse while the advice is switched off.
@@ -160,41 +164,10 @@ class Door:
         Raises
         ------
         Refused
-            If there is none, or it is over.
+            If there is none, it is over, or that cannot be told.
         """
         self.refuse_if_off()
-        text = read_cookie(request.cookies, SESSION, is_secure=self.is_secure)
-        now_s = self.now_s()
-        found = self.seal.open(SESSION, text, now_s=now_s, life_s=IDLE_S)
-        if found is None or found["until"] <= now_s:
-            raise Refused(Why.EXPIRED)
-        session = Session(**{**found, "scopes": tuple(found["scopes"])})
-        return self.ehr(session.server), session
-
-    def renew(self, response: Response) -> Response:
-        """
-        Seal the session anew, since it is used: idle time begins again.
-
-        Parameters
-        ----------
-        response : flask.Response
-            What is answered. A refusal, and what sets a cookie already, stay so.
-
-        Returns
-        -------
-        flask.Response
-            The same.
-        """
-        if response.status_code >= HTTPStatus.BAD_REQUEST or (
-            "Set-Cookie" in response.headers
-        ):
-            return response
-        text = read_cookie(request.cookies, SESSION, is_secure=self.is_secure)
-        is_new = self.seal.open(SESSION, text, now_s=self.now_s(), life_s=_RENEWED_S)
-        if is_new is None:
-            with suppress(Refused):
-                self.keep(response, SESSION, self.session()[1])
-        return response
+        return self._found()
 
     def page_session(self) -> tuple[EHR, Session]:
         """
@@ -205,19 +178,46 @@ class Door:
         ehr : EHR
             Whose user it is.
         session : Session
-            The session.
+            The session; its idle time begins again.
 
         Raises
         ------
         Refused
-            If there is none, or the page's address is of an earlier one.
+            As for `session`, or if the page's address is of an earlier one.
         """
         ehr, session = self.session()
         if not hmac.compare_digest(
             request.args.get("tag", "").encode(), session.tag.encode()
         ):
             raise Refused(Why.OTHER_PATIENT)
+        self.sessions.renew(self._handle, session, now_s=self.now_s())
         return ehr, session
+
+    def own_session(self) -> tuple[EHR, Session]:
+        """
+        Find the session, and see that its own page sent this, of this patient.
+
+        Returns
+        -------
+        ehr : EHR
+            Whose user it is.
+        session : Session
+            The session; its idle time begins again.
+
+        Raises
+        ------
+        Refused
+            As for `session`, or if another page sent this.
+        """
+        self.refuse_if_off()
+        ehr, session = self._own()
+        self.sessions.renew(self._handle, session, now_s=self.now_s())
+        return ehr, session
+
+    @property
+    def window(self) -> EHR | None:  # numpydoc ignore=RT01
+        """In whose window a refusal is shown, even if the session there is over."""
+        return self.named(self._kept(SESSION).partition(".")[2])
 
     def pending(self) -> Pending:
         """
@@ -233,40 +233,80 @@ class Door:
         Refused
             If no launch was begun in this browser, or too long ago.
         """
-        text = read_cookie(request.cookies, LAUNCH, is_secure=self.is_secure)
-        found = self.seal.open(LAUNCH, text, now_s=self.now_s(), life_s=LAUNCH_S)
+        text = self._kept(LAUNCH)
+        found = self.seal.open(text, now_s=self.now_s(), life_s=LAUNCH_S)
         if found is None:
             raise Refused(Why.STATE)
         pending = Pending(**{**found, "scopes": tuple(found["scopes"])})
         expect(chosen=pending.language)
         return pending
 
-    def shown_in(self, *names: str) -> EHR | None:
+    def keep(self, response: Response, pending: Pending) -> None:
         """
-        Tell in whose window a refusal is shown, by what the browser kept.
+        Send a launch on its way, sealed into a cookie.
 
         Parameters
         ----------
-        *names : str
-            ``SESSION``, ``LAUNCH``: the first that is sealed by this service counts,
-            even if it is over.
+        response : flask.Response
+            The answer.
+        pending : Pending
+            The launch.
 
-        Returns
-        -------
-        EHR or None
-            The EHR; None if there is none.
+        Raises
+        ------
+        Refused
+            If the server's addresses are so long that it does not fit.
         """
-        for name in names:
-            text = read_cookie(request.cookies, name, is_secure=self.is_secure)
-            found = self.seal.open(name, text, now_s=self.now_s(), life_s=_DAY_S)
-            if found is not None:
-                with suppress(Refused):
-                    return self.ehr(found["server"])
-        return None
+        text = self.seal.close(asdict(pending), now_s=self.now_s())
+        if len(text) > MOST_CHARS:
+            raise Refused(Why.SETTINGS)
+        self._put(response, LAUNCH, text, self.ehr(pending.server))
 
-    def keep(self, response: Response, name: str, content: Pending | Session) -> None:
+    def begin(self, response: Response, session: Session) -> None:
         """
-        Seal something into a cookie of an answer.
+        Begin a session, in place of the one that this browser may have.
+
+        Parameters
+        ----------
+        response : flask.Response
+            The answer: the browser gets a handle, and the name of the client, by which
+            the EHR's window is known when the session is over.
+        session : Session
+            The session.
+
+        Raises
+        ------
+        Refused
+            If the database does not answer.
+        """
+        ehr = self.ehr(session.server)
+        handle = self.sessions.begin(
+            session, now_s=self.now_s(), instead_of=self._handle
+        )
+        self._put(response, SESSION, f"{handle}.{ehr.client.name}", ehr)
+        self.drop(response, LAUNCH, ehr)
+
+    def end(self, response: Response) -> None:
+        """
+        End the session of the request: here, and wherever its cookie was copied to.
+
+        Parameters
+        ----------
+        response : flask.Response
+            The answer.
+
+        Raises
+        ------
+        Refused
+            As for `own_session`, but not because the advice is switched off.
+        """
+        ehr, _ = self._own()
+        self.sessions.end(self._handle)
+        self.drop(response, SESSION, ehr)
+
+    def drop(self, response: Response, name: str, ehr: EHR | None) -> None:
+        """
+        Take a cookie back.
 
         Parameters
         ----------
@@ -274,74 +314,33 @@ class Door:
             The answer.
         name : str
             ``LAUNCH`` or ``SESSION``.
-        content : Pending or Session
-            What to keep.
-
-        Raises
-        ------
-        Refused
-            If it does not fit, because of a token of several kilobytes.
+        ehr : EHR or None
+            For whom it was put; None if that is not known.
         """
-        text = self.seal.close(name, asdict(content), now_s=self.now_s())
-        if len(text) > MOST_CHARS:
-            raise Refused(Why.TOKEN_TOO_LONG)
-        is_framed = self.ehr(content.server).app.is_framed
-        put_cookie(response, name, text, is_secure=self.is_secure, is_framed=is_framed)
+        self._put(response, name, "", ehr)
 
+    def _found(self) -> tuple[EHR, Session]:
+        session = self.sessions.find(self._handle, now_s=self.now_s())
+        if session is None:
+            raise Refused(Why.EXPIRED)
+        return self.ehr(session.server), session
 
-def refusal_page(door: Door, error: Refused, ehr: EHR | None) -> Response:
-    """
-    Say in plain words why something goes no further.
+    def _own(self) -> tuple[EHR, Session]:
+        ehr, session = self._found()
+        if request.headers.get("Origin", "") != origin_of(self.public_url):
+            raise Refused(Why.FOREIGN_PAGE)
+        sent = request.headers.get("X-CSRF-Token", "").encode()
+        if not hmac.compare_digest(sent, session.csrf.encode()):
+            raise Refused(Why.OTHER_PATIENT)
+        return ehr, session
 
-    Parameters
-    ----------
-    door : Door
-        Knows how cookies are put.
-    error : Refused
-        Why.
-    ehr : EHR or None
-        Who may show it in a frame; None if that is not known.
+    @property
+    def _handle(self) -> str:
+        return self._kept(SESSION).partition(".")[0]
 
-    Returns
-    -------
-    flask.Response
-        A page; the log gets the name of the reason and nothing else.
-    """
-    _log.warning("SMART app refused: %s", error.why.value)
-    kept = {name: request.args.get(name) for name in ("iss", "launch")}
-    response = render_page("smart_refused.html", words=gettext(error.words), kept=kept)
-    response.status_code = error.status
-    if error.why in {Why.REPLAYED, Why.DENIED, Why.TOKEN, Why.IDENTITY}:
+    def _kept(self, name: str) -> str:
+        return read_cookie(request.cookies, name, is_secure=self.is_secure)
+
+    def _put(self, response: Response, name: str, text: str, ehr: EHR | None) -> None:
         is_framed = ehr is not None and ehr.app.is_framed
-        drop_cookie(response, LAUNCH, is_secure=door.is_secure, is_framed=is_framed)
-    return protect_app(response, ehr)
-
-
-def protect_app(response: Response, ehr: EHR | None) -> Response:
-    """
-    Add the headers of a page that an EHR may show in a frame.
-
-    Parameters
-    ----------
-    response : flask.Response
-        What is answered.
-    ehr : EHR or None
-        Whose pages may frame it; None for nobody's.
-
-    Returns
-    -------
-    flask.Response
-        The same: nothing from elsewhere, kept nowhere, its address told to nobody.
-    """
-    ancestors = " ".join(ehr.app.frame_ancestors) if ehr is not None else ""
-    framed = f"frame-ancestors {ancestors or _NOBODY}"
-    response.headers.update(
-        {
-            "Content-Security-Policy": "default-src 'self'; base-uri 'none';"
-            f" form-action 'none'; {framed}",
-            "Referrer-Policy": "no-referrer",
-            "X-Content-Type-Options": "nosniff",
-            "Cache-Control": "no-store",
-        }
-    )
-    return response
+        put_cookie(response, name, text, is_secure=self.is_secure, is_framed=is_framed)

@@ -1,6 +1,5 @@
 """The forms in the browser: their pages, and what these send."""
 
-import hmac
 import logging
 from collections.abc import Mapping
 from typing import Any, Final
@@ -8,17 +7,17 @@ from typing import Any, Final
 import orjson
 from flask import Blueprint, Response, request, url_for
 
-from cds_hooks.addresses import origin_of
 from cds_hooks.bodies import read_json
 from service.clients import signs_at
 from service.fhir.findings import Missing, OperatedVertebra, Reason
 from service.languages import N_
 from service.pages import gettext, render_page, spoken
 from service.smart.charts import Chart
-from service.smart.cookies import SESSION, drop_cookie
+from service.smart.cookies import SESSION
 from service.smart.desk import Desk
-from service.smart.door import Door, protect_app, refusal_page
+from service.smart.door import Door
 from service.smart.entries import entries, left_out
+from service.smart.framing import protect_app, refusal_page
 from service.smart.launches import EHR
 from service.smart.marks import mark, meant
 from service.smart.refusals import Refused, Why
@@ -60,7 +59,7 @@ def create_smart_pages(door: Door, desk: Desk) -> Blueprint:
 
     @pages.post("/measurements/assess")
     def assess() -> Response:
-        ehr, _ = _own_session(door)
+        ehr, _ = door.own_session()
         said = desk.measurements.assess(read_json(request.environ, _MOST_BYTES))
         if not desk.is_shown(ehr.client):
             said = {"computed": said["computed"]}
@@ -68,7 +67,7 @@ def create_smart_pages(door: Door, desk: Desk) -> Blueprint:
 
     @pages.post("/measurements/save")
     def save_measurements() -> Response:
-        return _save_measurements(door, desk, *_own_session(door))
+        return _save_measurements(door, desk, *door.own_session())
 
     @pages.get("/follow-up")
     def follow_up() -> Response:
@@ -76,38 +75,30 @@ def create_smart_pages(door: Door, desk: Desk) -> Blueprint:
 
     @pages.post("/follow-up/save")
     def save_follow_up() -> Response:
-        return _save_follow_up(door, desk, *_own_session(door))
+        return _save_follow_up(door, desk, *door.own_session())
 
     @pages.post("/close")
     def close() -> Response:
-        ehr, _ = _own_session(door)
         response = _json({"closed": True})
-        drop_cookie(
-            response, SESSION, is_secure=door.is_secure, is_framed=ehr.app.is_framed
-        )
+        door.end(response)
         return response
-
-    pages.after_request(door.renew)
 
     @pages.errorhandler(Refused)
     def refused(error: Refused) -> Response:
-        if request.method == "GET":
-            return refusal_page(door, error, door.shown_in(SESSION))
-        told = {"refused": error.why.value, "words": gettext(error.words)}
-        return _json(told, error.status)
+        return _refusal(door, error)
 
     return pages
 
 
-def _own_session(door: Door) -> tuple[EHR, Session]:
-    """Find the session, and see that its own page sent this, of this patient."""
-    ehr, session = door.session()
-    if request.headers.get("Origin", "") != origin_of(door.public_url):
-        raise Refused(Why.FOREIGN_PAGE)
-    sent = request.headers.get("X-CSRF-Token", "").encode()
-    if not hmac.compare_digest(sent, session.csrf.encode()):
-        raise Refused(Why.OTHER_PATIENT)
-    return ehr, session
+def _refusal(door: Door, error: Refused) -> Response:
+    if request.method == "GET":
+        return refusal_page(door, error, door.window)
+    told = {"refused": error.why.value, "words": gettext(error.words)}
+    response = _json(told, error.status)
+    if request.endpoint == "smart.close" and error.why is Why.NO_SESSIONS:
+        # At least nobody at this desk has the handle; the row ends by itself.
+        door.drop(response, SESSION, door.window)
+    return response
 
 
 def _measurements_page(desk: Desk, ehr: EHR, session: Session) -> Response:

@@ -24,7 +24,6 @@ class Why(StrEnum):
     REPLAYED = "replayed"
     DENIED = "denied"
     TOKEN = "token"  # noqa: S105 a name
-    TOKEN_TOO_LONG = "token-too-long"  # noqa: S105 as above
     IDENTITY = "identity"
     NO_PATIENT = "no-patient"
     EXPIRED = "expired"
@@ -32,6 +31,7 @@ class Why(StrEnum):
     FOREIGN_PAGE = "foreign-page"
     NO_LEAVE = "no-leave"
     SWITCHED_OFF = "switched-off"
+    NO_SESSIONS = "no-sessions"
     RECORD = "record"
     CHANGED = "changed"
     NO_OPERATION = "no-operation"
@@ -112,13 +112,6 @@ REFUSALS: Final[Mapping[Why, tuple[HTTPStatus, str]]] = MappingProxyType(
                 " read or saved. Close this window and open the form again."
             ),
         ),
-        Why.TOKEN_TOO_LONG: (
-            HTTPStatus.BAD_GATEWAY,
-            N_(
-                "The record system’s token is longer than a session of this form"
-                " can hold. The administrator can look into it."
-            ),
-        ),
         Why.IDENTITY: (
             HTTPStatus.FORBIDDEN,
             N_(
@@ -165,6 +158,14 @@ REFUSALS: Final[Mapping[Why, tuple[HTTPStatus, str]]] = MappingProxyType(
             N_(
                 "The advice is switched off here: nobody is assessed, and nothing"
                 " is saved. No number does not mean no risk."
+            ),
+        ),
+        Why.NO_SESSIONS: (
+            HTTPStatus.SERVICE_UNAVAILABLE,
+            N_(
+                "The database of this service does not answer, so no session can be"
+                " begun or found. This time nothing was saved. Try again in a minute;"
+                " if the form is gone by then, open it again from the chart."
             ),
         ),
         Why.RECORD: (

@@ -8,9 +8,9 @@ from flask import Blueprint, Response, make_response, redirect, request, url_for
 
 from service.pages import asked
 from service.smart.authorisation import authorisation_url, begin, exchange_code
-from service.smart.cookies import LAUNCH, SESSION, drop_cookie
-from service.smart.door import Door, protect_app, refusal_page
-from service.smart.launches import EHR, read_configuration
+from service.smart.door import Door
+from service.smart.framing import protect_app, refusal_page
+from service.smart.launches import read_configuration
 from service.smart.refusals import Refused, Why
 from service.smart.sessions import LAUNCH_S, Pending, Session
 
@@ -51,9 +51,7 @@ def create_smart_routes(door: Door) -> Blueprint:
         # At the callback `iss` is the authorisation server (RFC 9207).
         name = (request.view_args or {}).get("client")
         if name is not None:  # where cookies are blocked, the name is all there is
-            return refusal_page(
-                door, error, door.shown_in(LAUNCH) or _named(door, name)
-            )
+            return refusal_page(door, error, door.named(name))
         ehr = None
         with suppress(Refused):
             ehr = door.ehr(request.args.get("iss"))
@@ -77,7 +75,7 @@ def _launch(door: Door) -> Response:
         redirect_uri=door.callback_url(ehr),
     )
     response = make_response(redirect(url, 302))
-    door.keep(response, LAUNCH, pending)
+    door.keep(response, pending)
     return protect_app(response, ehr)
 
 
@@ -120,17 +118,8 @@ def _callback(door: Door, client: str) -> Response:
     )
     address = url_for(_FORMS[form], tag=session.tag, lang=asked())
     response = make_response(redirect(address, 303))
-    door.keep(response, SESSION, session)
-    drop_cookie(response, LAUNCH, is_secure=door.is_secure, is_framed=ehr.app.is_framed)
+    door.begin(response, session)
     return protect_app(response, ehr)
-
-
-def _named(door: Door, name: str) -> EHR | None:
-    """Find an EHR by its client's name, to be shown a refusal and nothing else."""
-    client = door.register.by_name(name)
-    if client is None or client.smart is None:
-        return None
-    return EHR(client, client.smart, "")
 
 
 def _use_once(door: Door, pending: Pending) -> None:

@@ -19,7 +19,7 @@ def back_up(
     source: Path, target: Path, tell: Callable[[int, int], None] | None = None
 ) -> None:
     """
-    Copy the database while the service runs, and check the copy.
+    Copy the database while the service runs, without sessions, and check the copy.
 
     Parameters
     ----------
@@ -101,7 +101,17 @@ def _copy(source: Path, target: Path, tell: Callable[[int, int], None] | None) -
         target.chmod(0o600)
         original.backup(copy, pages=_PAGES, progress=progress)
         copy.execute("PRAGMA journal_mode=DELETE")
+        _forget_sessions(copy)
     _check(target)
+
+
+def _forget_sessions(copy: sqlite3.Connection) -> None:
+    """Take out what lasts for minutes: to restore it would bring ended ones back."""
+    there = "SELECT 1 FROM sqlite_master WHERE name = 'smart_sessions'"
+    if copy.execute(there).fetchone() is not None:
+        copy.execute("PRAGMA secure_delete=ON")
+        copy.execute("DELETE FROM smart_sessions")
+        copy.commit()
 
 
 def _check(path: Path) -> None:

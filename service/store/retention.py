@@ -7,7 +7,13 @@ from typing import Any, Final, NamedTuple
 from sqlalchemy import ColumnElement, Table, func, select
 
 from service.store.database import Database
-from service.store.schema import comments, decisions, feedback, gaps
+from service.store.schema import (
+    comments,
+    decisions,
+    feedback,
+    gaps,
+    smart_sessions,
+)
 from service.store.settings import StoreSettings
 
 __all__ = ["purge"]
@@ -51,7 +57,7 @@ def purge(
     -------
     dict of str to int
         Rows by table. With a decision go its cards and outcomes, with feedback its
-        comments.
+        comments. Sessions of the SMART app go once they are over.
     """
     kept, kept_comments = settings.keep_decisions_days, settings.keep_comments_days
     rules = (
@@ -64,6 +70,7 @@ def purge(
         _Rule(feedback, feedback.c.id, feedback.c.received_at, kept),
         _Rule(decisions, decisions.c.id, decisions.c.at, kept),
         _Rule(gaps, gaps.c.id, gaps.c.until, kept),
+        _Rule(smart_sessions, smart_sessions.c.id, smart_sessions.c.until, 0),
     )
     return {
         rule.table.name: _apply(database, rule, now, is_dry=is_dry, tell=tell)

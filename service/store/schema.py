@@ -32,10 +32,11 @@ __all__ = [
     "metadata",
     "outcomes",
     "replay_ids",
+    "smart_sessions",
 ]
 
 #: Every schema there has been, oldest first; the last is that of the tables below.
-REVISIONS: Final = ("0001", "0002")
+REVISIONS: Final = ("0001", "0002", "0003")
 
 
 class UTCTime(TypeDecorator[datetime]):
@@ -195,4 +196,15 @@ replay_ids = Table(
     Column("id", String(64), primary_key=True),
     _required("until", BigInteger),
     Index("replay_ids_until", "until"),
+)
+
+#: Sessions of the SMART app. Neither a row nor the secret key tells whose it is: what
+#: opens it is made of both and of a handle that only the browser has.
+smart_sessions = Table(
+    "smart_sessions",
+    metadata,
+    Column("id", String(64), primary_key=True),
+    _required("content", Text),
+    _required("until", UTCTime),
+    Index("smart_sessions_until", "until"),
 )

@@ -254,6 +254,25 @@ def test_closing_leaves_nothing_behind(launch):
     assert page.context.cookies() == []
 
 
+def test_after_closing_an_older_page_is_refused_in_words(launch, ehr):
+    """Another tab, answered by any worker, even with the cookie as it was before."""
+    page = launch("syn-05")
+    older = page.context.new_page()
+    older.goto(page.url)
+    expect(older.locator("#form")).to_be_visible()
+    copied = page.context.cookies()
+    page.click("#close")
+    expect(page.locator("main")).to_have_text(re.compile("Closed"))
+    page.context.add_cookies(copied)
+    older.fill("#film-postoperative", older.get_attribute("#film-postoperative", "max"))
+    older.fill("#cement-ratio-ap", "30")
+    older.click("button.main")
+    expect(older.locator("#account")).to_contain_text("The session is over")
+    page.goto(older.url)
+    expect(page.locator("[role=alert]")).to_contain_text("This time nothing was saved")
+    assert ehr.writes == []
+
+
 @pytest.mark.parametrize("form", ["measurements", "follow-up"])
 def test_both_forms_are_accessible(launch, form):
     """WCAG 2.2 AA by axe, light and dark, with everything open and a fault marked."""

@@ -1,6 +1,7 @@
 """A registered EHR: how the app proves itself, where it is framed, what is shown."""
 
 import json
+import re
 from base64 import b64decode
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -21,19 +22,22 @@ from cryptography.hazmat.primitives.serialization import (
 from flask import get_template_attribute
 
 from cds_hooks import Client
-from service.app import create_app
+from service.app import create_app, example_request_file
 from service.cli import main
 from service.config import VARIABLES, Settings, SettingsError
 from service.fhir.client import Reply
 from service.smart.assembly import _keeper
 from service.smart.measurements import Standing
 from service.smart.questionnaires import load_form
-from service.smart.sessions import Seal
+from service.smart.session_store import SessionStore
+from service.smart.sessions import Session
 from service.store.faults import StoreError
 from service.store.outcomes import OutcomeError
+from service.store.smart_sessions import SmartSessions
 
 ROOT = Path(__file__).parents[2]
 BASE, EHR = "https://cds.example.org", "https://ehr.example.org"
+COOKIE = "__Host-scnen-session"
 SECRET = "correct-horse-battery-staple-0001"  # noqa: S105 of a test
 NOW = datetime(2026, 3, 6, 10, tzinfo=UTC)
 SETTINGS = {
@@ -58,7 +62,7 @@ def start(monkeypatch, tmp_path):
     """Build the application for one client, with a network that is a script."""
     apps = []
 
-    def build(smart=None, clock=lambda: NOW, **fields):
+    def build(smart=None, clock=lambda: NOW, variables=None, **fields):
         for name in VARIABLES:
             monkeypatch.delenv(name, raising=False)
         client = {
@@ -76,6 +80,7 @@ def start(monkeypatch, tmp_path):
             "SCNEN_SECRET_KEY": SECRET,
             "SCNEN_DATA_DIR": str(tmp_path),
             "SCNEN_CLIENTS_FILE": str(file),
+            **(variables or {}),
         }.items():
             monkeypatch.setenv(name, value)
         app = create_app(Settings.from_env(), clock=clock)
@@ -238,7 +243,7 @@ def cookie(answer):
 def test_cookies_are_for_this_host_and_this_site(start):
     """Secure, out of reach of scripts, sent to no other site's frame."""
     name, attributes = cookie(launched(start({}))[1])
-    assert name == "__Host-scnen-launch-0"
+    assert name == "__Host-scnen-launch"
     assert attributes == {"Secure", "HttpOnly", "Path=/", "SameSite=Lax"}
 
 
@@ -247,6 +252,20 @@ def test_in_a_registered_frame_cookies_are_partitioned(start):
     _, answer = launched(start({"frame_ancestors": [EHR]}))
     _, attributes = cookie(answer)
     assert {"Secure", "HttpOnly", "SameSite=None", "Partitioned"} <= attributes
+
+
+def test_the_redirect_of_a_launch_passes_the_proxies_as_they_are_shipped(start):
+    """It repeats the EHR's handle, whatever its length, beside the sealed launch."""
+    answer = (
+        start({})
+        .test_client()
+        .get(f"/smart/launch?iss={EHR}/fhir&launch={'x' * 7900}", base_url=BASE)
+    )
+    assert answer.status_code == 302
+    assert 4096 < len(str(answer.headers)) < 16_384
+    for page in ("docs/operations.md", "deploy/nginx.conf"):
+        text = (ROOT / page).read_text("utf-8")
+        assert re.search(r"proxy_buffer_size +16k;", text)
 
 
 def test_only_registered_pages_frame_the_app(start):
@@ -287,22 +306,26 @@ def test_the_register_of_the_how_to_is_one(tmp_path):
 
 
 def with_session(app, **changes):
-    """A browser with a session, as another worker sealed it."""
-    session = {
-        "server": f"{EHR}/fhir",
-        "token": "t",
-        "until": NOW.timestamp() + 600,
-        "patient": "p1",
-        "encounter": None,
-        "user": "Practitioner/d1",
-        "scopes": ["patient/*.cruds"],
-        "csrf": "csrf",
-        "form": "measurements",
-        **changes,
-    }
+    """A browser with a session, as another worker began it."""
+    session = Session(
+        **{
+            "server": f"{EHR}/fhir",
+            "token": "t",
+            "until": NOW.timestamp() + 600,
+            "patient": "p1",
+            "encounter": None,
+            "user": "Practitioner/d1",
+            "scopes": ("patient/*.cruds",),
+            "csrf": "csrf",
+            "form": "measurements",
+            **changes,
+        }
+    )
+    store = app.extensions["scnen_cds"].store
+    sessions = SessionStore(SmartSessions(lambda: store.database), SECRET)
+    handle = sessions.begin(session, now_s=NOW.timestamp())
     browser = app.test_client()
-    sealed = Seal(SECRET).close("session", session, now_s=NOW.timestamp())
-    browser.set_cookie("__Host-scnen-session-0", sealed, domain="cds.example.org")
+    browser.set_cookie(COOKIE, f"{handle}.north", domain="cds.example.org")
     return browser
 
 
@@ -322,8 +345,102 @@ def assessed(browser):
 
 
 def test_every_worker_knows_a_session(start):
-    """It is in the cookie, under the key that all of them have."""
+    """It is in the database, under a key that only the browser completes."""
     assert assessed(with_session(start({}))).status_code == 200
+
+
+def test_a_restarted_service_knows_a_session(start):
+    """Another application on the same folder, with the same secret key."""
+    browser = with_session(start({}))
+    browser.application = start({})
+    assert assessed(browser).status_code == 200
+
+
+def test_closing_in_one_worker_ends_the_session_in_all(start):
+    """Two applications on one database, and a second browser with a copied cookie."""
+    one, other = start({}), start({})
+    browser, copied = with_session(one), one.test_client()
+    kept = browser.get_cookie(COOKIE, domain="cds.example.org").value
+    copied.set_cookie(COOKIE, kept, domain="cds.example.org")
+    copied.application = other
+    assert assessed(copied).status_code == 200
+    headers = {"X-CSRF-Token": "csrf", "Origin": BASE}
+    closed = browser.post("/smart/close", headers=headers, base_url=BASE)
+    assert closed.json == {"closed": True}
+    answer = assessed(copied)
+    assert (answer.status_code, answer.json["refused"]) == (401, "expired")
+    assert answer.json["words"].startswith("The session is over")
+
+
+def test_while_the_advice_is_off_a_session_can_be_ended(start, tmp_path):
+    """Nothing else can be done with it."""
+    (tmp_path / "stop").write_text("off\n")
+    app = start({}, variables={"SCNEN_STOP_FILE": str(tmp_path / "stop")})
+    browser = with_session(app)
+    kept = browser.get_cookie(COOKIE, domain="cds.example.org").value
+    assert assessed(browser).json["refused"] == "switched-off"
+    headers = {"X-CSRF-Token": "csrf", "Origin": BASE}
+    closed = browser.post("/smart/close", headers=headers, base_url=BASE)
+    assert closed.json == {"closed": True}
+    browser.set_cookie(COOKIE, kept, domain="cds.example.org")
+    browser.application = start({})
+    assert assessed(browser).json["refused"] == "expired"
+
+
+def test_a_database_that_is_away_is_told_in_plain_words(start, tmp_path, caplog):
+    """In the EHR's frame, with what to do; the form of before may be sent again."""
+    app = start({"frame_ancestors": [EHR]}, variables=no_database(tmp_path))
+    browser = app.test_client()
+    browser.set_cookie(COOKIE, f"{'A' * 43}.north", domain="cds.example.org")
+    page = browser.get("/smart/measurements?tag=x", base_url=BASE)
+    assert page.status_code == 503
+    assert "The database of this service does not answer" in page.text
+    assert f"frame-ancestors {EHR}" in page.headers["Content-Security-Policy"]
+    answer = assessed(browser)
+    assert (answer.status_code, answer.json["refused"]) == (503, "no-sessions")
+    assert "Try again in a minute" in answer.json["words"]
+    alarms = [r for r in caplog.records if "does not give sessions" in r.getMessage()]
+    assert [alarm.levelname for alarm in alarms] == ["ERROR"]
+    assert "A" * 43 not in caplog.text
+
+
+def test_closing_without_a_database_takes_the_cookie_back(start, tmp_path):
+    """The next one at this desk has no handle, when the database is there again."""
+    browser = start({}, variables=no_database(tmp_path)).test_client()
+    browser.set_cookie(COOKIE, f"{'A' * 43}.north", domain="cds.example.org")
+    headers = {"X-CSRF-Token": "csrf", "Origin": BASE}
+    closed = browser.post("/smart/close", headers=headers, base_url=BASE)
+    assert (closed.status_code, closed.json["refused"]) == (503, "no-sessions")
+    assert browser.get_cookie(COOKIE, domain="cds.example.org") is None
+
+
+def test_cards_are_given_while_the_database_is_away(start, tmp_path):
+    """Only the app needs it at once."""
+    variables = no_database(tmp_path) | {"SCNEN_OPEN": "true"}
+    app = start({}, variables=variables | {"SCNEN_PUBLIC_URL": "http://127.0.0.1:8080"})
+    body = json.loads(example_request_file().read_bytes())
+    answer = app.test_client().post("/cds-services/scnen-discharge", json=body)
+    assert answer.status_code == 200
+    assert answer.json["cards"]
+
+
+def no_database(folder):
+    """The address of a PostgreSQL that is not there."""
+    return {"SCNEN_DATABASE_URL": f"postgresql://scnen@/scnen?host={folder}"}
+
+
+def test_another_secret_key_ends_every_session(start, tmp_path):
+    """Also where the earlier one is named: that is for look-ups of decisions."""
+    browser = with_session(start({}))
+    (tmp_path / "previous").write_text(SECRET)
+    browser.application = start(
+        {},
+        variables={
+            "SCNEN_SECRET_KEY": "correct-horse-battery-staple-0002",
+            "SCNEN_PREVIOUS_SECRET_KEYS_FILE": str(tmp_path / "previous"),
+        },
+    )
+    assert assessed(browser).status_code == 401
 
 
 def test_a_session_that_is_not_used_ends(start):
@@ -341,14 +458,16 @@ def test_a_session_that_is_not_used_ends(start):
 
 
 def test_a_session_that_was_changed_is_none(start):
-    """Nor one that something else was sealed as."""
+    """Nor a handle that nobody gave."""
     app = start({})
     browser = with_session(app)
-    kept = browser.get_cookie("__Host-scnen-session-0", domain="cds.example.org").value
-    other = Seal(SECRET).close("launch", {}, now_s=NOW.timestamp())
-    for value in (kept[:-2] + "xx", other, "", "é"):
-        browser.set_cookie("__Host-scnen-session-0", value, domain="cds.example.org")
+    kept = browser.get_cookie(COOKIE, domain="cds.example.org").value
+    other = "A" if kept[0] != "A" else "B"
+    for value in (other + kept[1:], kept[1:], "", "é" * 43, "x" * 3000):
+        browser.set_cookie(COOKIE, value, domain="cds.example.org")
         assert assessed(browser).status_code == 401
+    browser.set_cookie(COOKIE, kept, domain="cds.example.org")
+    assert assessed(browser).status_code == 200
 
 
 def test_a_session_of_a_server_that_left_the_register_is_over(start):

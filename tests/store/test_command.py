@@ -94,9 +94,9 @@ def test_the_state_of_a_store(run, filled):
 
 def test_the_schema_can_be_brought_back_and_forth(run):
     """Before an older version is started."""
-    assert run("migrate").output == "schema 0002, was empty\n"
-    assert run("migrate", "--to", "0001").output == "schema 0001, was 0002\n"
-    assert run("migrate").output == "schema 0002, was 0001\n"
+    assert run("migrate").output == "schema 0003, was empty\n"
+    assert run("migrate", "--to", "0001").output == "schema 0001, was 0003\n"
+    assert run("migrate").output == "schema 0003, was 0001\n"
     refused = run("migrate", "--to", "7")
     assert refused.exit_code == 1
     assert "there is no schema 7" in refused.output
@@ -140,9 +140,9 @@ def test_cards_are_exported_as_json_lines(run, filled):
 def test_a_purge_counts_before_it_takes(run, filled, monkeypatch):
     """The dry run says what would go."""
     monkeypatch.setenv("SCNEN_KEEP_DECISIONS_DAYS", "1")
-    assert "decisions  2  would go" in run("purge", "--dry-run").output
-    assert "decisions  2  gone" in run("purge").output
-    assert "decisions  0  gone" in run("purge").output
+    assert "decisions       2  would go" in run("purge", "--dry-run").output
+    assert "decisions       2  gone" in run("purge").output
+    assert "decisions       0  gone" in run("purge").output
 
 
 def test_backup_and_restore(run, filled, tmp_path, folder):

@@ -80,7 +80,13 @@ def test_what_is_old_goes_with_all_that_hangs_on_it(filled, rows):
     gone = purge(
         filled, settings, now, is_dry=False, tell=lambda *each: told.append(each)
     )
-    assert gone == {"comments": 2, "feedback": 1, "decisions": 1, "gaps": 0}
+    assert gone == {
+        "comments": 2,
+        "feedback": 1,
+        "decisions": 1,
+        "gaps": 0,
+        "smart_sessions": 0,
+    }
     assert sizes(filled) == [1, 1, 1, 0, 0]
     assert ("comments", 2) in told
 

@@ -60,8 +60,8 @@ def test_data_survive_the_way_forwards_and_back(database, rows):
         connection.execute(insert(decisions), [rows.a_decision()])
         connection.execute(insert(gaps), [rows.a_gap()])
         connection.execute(insert(feedback), [rows.a_feedback()])
-    assert database.migrate("0001") == ("0002", "0001")
-    assert database.migrate() == ("0001", "0002")
+    assert database.migrate("0001") == ("0003", "0001")
+    assert database.migrate() == ("0001", "0003")
     with database.reading() as connection:
         kept = connection.execute(select(decisions)).mappings().one()
         assert {key: kept[key] for key in rows.a_decision()} == rows.a_decision()
@@ -102,7 +102,7 @@ def test_processes_that_start_together_migrate_once(url):
     with ThreadPoolExecutor(4) as pool:
         results = list(pool.map(start, range(4)))
     assert [each.stderr for each in results if each.returncode] == []
-    assert sorted(each.stdout.strip() for each in results) == ["0001", *["0002"] * 3]
+    assert sorted(each.stdout.strip() for each in results) == ["0001", *["0003"] * 3]
 
 
 def test_every_revision_of_the_folder_is_known():
