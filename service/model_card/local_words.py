@@ -1,6 +1,7 @@
 """The hospital's own figures as words and rows of the card."""
 
 from collections.abc import Mapping
+from gettext import NullTranslations
 from typing import Any
 
 from service.model.calibration import Calibration
@@ -12,7 +13,9 @@ _FIGURES = ("auc", "observed_expected", "slope", "intercept", "ici")
 
 
 def local_facts(
-    local: LocalValidation | None, calibration: Calibration | None
+    local: LocalValidation | None,
+    calibration: Calibration | None,
+    words: NullTranslations,
 ) -> Mapping[str, str]:
     """
     Give the local numbers that a text may name.
@@ -23,6 +26,8 @@ def local_facts(
         What a validation found.
     calibration : Calibration or None
         What a recalibration rests on.
+    words : gettext.NullTranslations
+        The words of the language in which it is said.
 
     Returns
     -------
@@ -34,8 +39,11 @@ def local_facts(
         found |= {
             "local_n": str(local.n),
             "local_events": str(local.events),
-            "local_groupings": ", ".join(local.groupings),
-            **{f"local_{name}": in_words(getattr(local, name)) for name in _FIGURES},
+            "local_groupings": words.gettext(", ").join(local.groupings),
+            **{
+                f"local_{name}": in_words(getattr(local, name), words)
+                for name in _FIGURES
+            },
         }
     if calibration is not None:
         found |= {
@@ -47,7 +55,7 @@ def local_facts(
     return found
 
 
-def in_words(figure: Figure) -> str:
+def in_words(figure: Figure, words: NullTranslations) -> str:
     """
     Write a figure with its interval.
 
@@ -55,6 +63,8 @@ def in_words(figure: Figure) -> str:
     ----------
     figure : tuple of float or None
         Value, low and high end.
+    words : gettext.NullTranslations
+        The words of the language.
 
     Returns
     -------
@@ -63,11 +73,12 @@ def in_words(figure: Figure) -> str:
 
     Examples
     --------
-    >>> in_words((0.7612, 0.7, None))
+    >>> in_words((0.7612, 0.7, None), NullTranslations())
     '0.761 (95 % interval 0.700 to –)'
     """
     value, low, high = ("–" if each is None else f"{each:.3f}" for each in figure)
-    return f"{value} (95 % interval {low} to {high})"
+    said = {"value": value, "low": low, "high": high}
+    return words.gettext("%(value)s (95 %% interval %(low)s to %(high)s)") % said
 
 
 def validation_rows(local: LocalValidation) -> dict[str, Any]:
