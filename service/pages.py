@@ -42,7 +42,7 @@ _SIMPLIFIED: Final = frozenset({"zh", "zh-cn", "zh-sg", "zh-my"})
 _SETTING: Final = "PAGES_LANGUAGE"
 
 #: Three words and more in Latin letters, with what may stand between two.
-_LATIN: Final = re.compile(r"([A-Za-z]+(?:[\d\s.,;:/&()'’_+\-]+[A-Za-z]+){2,})")
+_LATIN: Final = re.compile(r"([A-Za-z]+(?:[\s.,;:/&()'’_+={}\-]+[A-Za-z]+){2,})")
 _IN_ENGLISH: Final = Markup('<span lang="en">{}</span>')
 
 
@@ -237,4 +237,6 @@ def _marked(text: str) -> str:
     if spoken() == ENGLISH:
         return text
     pieces = enumerate(_LATIN.split(text))
-    return Markup().join(_IN_ENGLISH.format(each) if i % 2 else each for i, each in pieces)
+    return Markup().join(
+        _IN_ENGLISH.format(each) if i % 2 else each for i, each in pieces
+    )

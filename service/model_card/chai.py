@@ -106,7 +106,9 @@ def _results(
 ) -> list[dict[str, str]]:
     gettext = words.gettext
     if which == "fairness":
-        return [_single(gettext("Performance by group of patients: not reported"), None)]
+        return [
+            _single(gettext("Performance by group of patients: not reported"), None)
+        ]
     auc, error, local_auc, ratio = (
         gettext("AUC, %(cohort)s cohort of the study"),
         gettext("Mean absolute calibration error, %(cohort)s cohort of the study"),

@@ -46,7 +46,10 @@ def facts_of(
         for each in model.predictors
     )
     outcome = model.outcome
-    definition, condition = tell(words, outcome.definition), tell(words, outcome.condition)
+    definition, condition = (
+        tell(words, outcome.definition),
+        tell(words, outcome.condition),
+    )
     counts = {
         "n": n,
         "events": events,
@@ -75,7 +78,9 @@ def facts_of(
         "predictors_capital": _capital(predictors),
         "citation": CITATION,
         "bibtex": _bibtex(),
-        "not_for": join_sentences(words, (tell(words, each) for each in content.not_for)),
+        "not_for": join_sentences(
+            words, (tell(words, each) for each in content.not_for)
+        ),
     }
 
 

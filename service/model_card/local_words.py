@@ -4,11 +4,23 @@ from collections.abc import Mapping
 from gettext import NullTranslations
 from typing import Any
 
+from service.languages import N_, tell
 from service.model.calibration import Calibration
 from service.model_card.local import Figure, LocalGroup, LocalValidation
 
-__all__ = ["group_rows", "in_words", "local_facts", "validation_rows"]
+__all__ = ["COMMON", "group_rows", "in_words", "local_facts", "validation_rows"]
 
+#: What a file of results says in other languages, too: common columns and values, and
+#: why a group is hidden. What is a hospital's own stays as it is.
+COMMON = (
+    N_("age"),
+    N_("sex"),
+    N_("female"),
+    N_("male"),
+    N_("segment"),
+    N_("method"),
+    N_("hidden: fewer than 10 patients with the outcome, or without it"),
+)
 _FIGURES = ("auc", "observed_expected", "slope", "intercept", "ici")
 
 
@@ -39,7 +51,9 @@ def local_facts(
         found |= {
             "local_n": str(local.n),
             "local_events": str(local.events),
-            "local_groupings": words.gettext(", ").join(local.groupings),
+            "local_groupings": words.gettext(", ").join(
+                tell(words, each) for each in local.groupings
+            ),
             **{
                 f"local_{name}": in_words(getattr(local, name), words)
                 for name in _FIGURES

@@ -38,9 +38,7 @@ class Cells:
     ('<5', '3')
     """
 
-    def __init__(
-        self, *, hides: bool, words: NullTranslations | None = None
-    ) -> None:
+    def __init__(self, *, hides: bool, words: NullTranslations | None = None) -> None:
         self.hides = hides
         self._words = words or NullTranslations()
         self.gettext = self._words.gettext

@@ -80,7 +80,9 @@ def _rules(verdicts: Sequence[Verdict], cells: Cells) -> Section:
     gettext = cells.gettext
     title = gettext("Stopping rules")
     if not verdicts:
-        return Section(title, (gettext("No card was answered: no rule can be judged."),))
+        return Section(
+            title, (gettext("No card was answered: no rule can be judged."),)
+        )
     words = {
         True: gettext("MET"),
         False: gettext("not met"),
@@ -307,7 +309,8 @@ def _follow_up(found: Sequence[FollowUp], cells: Cells) -> Section:
             gettext(
                 "Eligible discharges by band. If those without a card are examined less"
                 " often, what is found says little about the model. Who was not"
-                ' examined is no "no". A yes by the study\'s criteria has had the block.'
+                ' examined is no "no".'
+                " A yes by the study's criteria has had the block."
             ),
         ),
         tuple(rows),
