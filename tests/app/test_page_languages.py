@@ -1,5 +1,6 @@
 """The pages in each language: chosen as asked for, and nothing of them left out."""
 
+import html
 import re
 from collections import Counter
 from gettext import GNUTranslations
@@ -206,8 +207,8 @@ def test_every_number_of_a_message_stands_in_its_translation(language, domain):
 def test_the_chinese_page_has_the_numbers_of_the_english_one(client, path):
     """What is filled in is the same model's, each as often."""
     english_page, chinese_page = (
-        Counter(NUMBER.findall(re.sub(r"<[^>]+>", " ", client.get(address).text)))
-        for address in (f"{path}?lang=en", f"{path}?lang=zh-Hans")
+        Counter(NUMBER.findall(html.unescape(re.sub(r"<[^>]+>", " ", page.text))))
+        for page in (client.get(f"{path}?lang={each}") for each in PAGE_LANGUAGES)
     )
     assert english_page == chinese_page
 
@@ -299,4 +300,4 @@ def test_a_page_weighs_under_150_kb_with_all_it_loads(client, path, language):
     for address in set(re.findall(r'(?:href|src)="(/static/[^"]+)"', text)):
         with client.get(address) as answer:
             size += len(answer.data)
-    assert 10_000 < size < 150_000
+    assert 5_000 < size < 150_000
