@@ -2,6 +2,7 @@
 
 import re
 from collections import Counter
+from html import unescape
 from html.parser import HTMLParser
 
 import pytest
@@ -222,7 +223,7 @@ def test_the_page_is_chinese_for_a_chinese_committee(busy):
     assert '<html lang="zh-Hans">' in page
     assert {word for word, _ in english(page)} <= {"north", "OSError", "discharge"}
     chinese, original = (
-        Counter(re.findall(r"\d+(?:\.\d+)?", re.sub(r"<[^>]+>", " ", text)))
+        Counter(re.findall(r"\d+(?:\.\d+)?", unescape(re.sub(r"<[^>]+>", " ", text))))
         for text in (page, render(sections(busy, hides=True)))
     )
     assert chinese == original
