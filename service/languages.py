@@ -1,6 +1,7 @@
 """The languages of cards and pages: how they are named, and where their words are."""
 
 from collections.abc import Callable, Iterable, Mapping
+from functools import cache
 from gettext import GNUTranslations, NullTranslations
 from pathlib import Path
 from typing import Final, TypeVar
@@ -43,9 +44,10 @@ def languages() -> tuple[str, ...]:
     return (ENGLISH, *sorted(folder.replace("_", "-") for folder in folders))
 
 
+@cache
 def catalogue(language: str, domain: str = "cards") -> NullTranslations:
     """
-    Read the words of a language.
+    Read the words of a language, once.
 
     Parameters
     ----------

@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Callable
-from functools import cache, partial
+from functools import partial
 from gettext import NullTranslations
 from typing import Final
 
@@ -179,7 +179,7 @@ def words() -> NullTranslations:
     gettext.NullTranslations
         Those of pages, read when they are first asked for.
     """
-    return _catalogue(spoken())
+    return catalogue(spoken(), "pages")
 
 
 def render_page(template: str, **values: object) -> Response:
@@ -217,11 +217,6 @@ def _page_url() -> Callable[..., str]:
     if asked():
         return partial(url_for, lang=spoken())
     return url_for
-
-
-@cache
-def _catalogue(language: str) -> NullTranslations:
-    return catalogue(language, "pages")
 
 
 def _told(text: str) -> str:

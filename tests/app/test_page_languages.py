@@ -3,6 +3,7 @@
 import html
 import re
 from collections import Counter
+from dataclasses import replace
 from gettext import GNUTranslations
 from io import BytesIO
 from pathlib import Path
@@ -15,7 +16,7 @@ from babel.messages.pofile import read_po
 from werkzeug.datastructures import LanguageAccept
 from werkzeug.http import parse_accept_header
 
-from service.app import create_app
+from service.app import create_app, example_request_file
 from service.config import VARIABLES, Settings
 from service.languages import CATALOGUES, ENGLISH, catalogue, languages
 from service.pages import PAGE_LANGUAGES, preferred
@@ -240,6 +241,23 @@ def test_a_chinese_refusal_of_the_smart_app_is_chinese(client):
     assert answer.headers["Content-Language"] == CHINESE
     assert 'href="/smart/launch?lang=en&amp;iss=x&amp;launch=%22y"' in answer.text
     assert english(answer.text) == set()
+
+
+def test_words_of_pages_are_read_at_the_first_chinese_page(client, monkeypatch):
+    """They are no part of a start, nor of a card in Chinese."""
+    for name in VARIABLES:
+        monkeypatch.delenv(name, raising=False)
+    catalogue.cache_clear()
+    settings = replace(Settings.from_env(is_open=True), locale=CHINESE)
+    app = create_app(settings)
+    request = example_request_file().read_bytes()
+    answer = app.test_client().post(
+        "/cds-services/scnen-discharge", data=request, content_type="application/json"
+    )
+    assert "臀上皮神经" in answer.json["cards"][0]["summary"]
+    before = catalogue.cache_info().currsize
+    app.test_client().get("/model")
+    assert catalogue.cache_info().currsize == before + 1
 
 
 def test_most_of_a_chinese_page_is_chinese(client):
