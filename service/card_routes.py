@@ -3,10 +3,11 @@
 from collections.abc import Callable
 
 import orjson
-from flask import Blueprint, Response, render_template, url_for
+from flask import Blueprint, Response
 
 from service.model_card.card import ModelCard, Now
 from service.model_card.chai import as_xml
+from service.pages import render_page, words
 from service.web import protect
 
 __all__ = ["create_card_routes"]
@@ -36,13 +37,9 @@ def create_card_routes(card: ModelCard, now: Callable[[], Now]) -> Blueprint:
         return Response(text, content_type="application/json")
 
     @routes.get("/model/facts")
-    def facts() -> str:
-        return render_template(
-            "facts.html",
-            card=card.document(now()),
-            stylesheet=url_for("pages.static", filename="page.css"),
-            own_stylesheet=url_for("pages.static", filename="model.css"),
-        )
+    def facts() -> Response:
+        told = card.told_in(words()).document(now())
+        return render_page("facts.html", card=told, own_stylesheet="model.css")
 
     @routes.get("/model/chai.xml")
     def chai() -> Response:

@@ -1,11 +1,21 @@
 """The languages of cards and pages: how they are named, and where their words are."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
+from functools import cache
 from gettext import GNUTranslations, NullTranslations
 from pathlib import Path
 from typing import Final, TypeVar
 
-__all__ = ["CATALOGUES", "ENGLISH", "N_", "ByLanguage", "catalogue", "languages"]
+__all__ = [
+    "CATALOGUES",
+    "ENGLISH",
+    "N_",
+    "ByLanguage",
+    "catalogue",
+    "join_sentences",
+    "languages",
+    "tell",
+]
 
 Made = TypeVar("Made")
 
@@ -34,9 +44,10 @@ def languages() -> tuple[str, ...]:
     return (ENGLISH, *sorted(folder.replace("_", "-") for folder in folders))
 
 
+@cache
 def catalogue(language: str, domain: str = "cards") -> NullTranslations:
     """
-    Read the words of a language.
+    Read the words of a language, once.
 
     Parameters
     ----------
@@ -62,6 +73,56 @@ def catalogue(language: str, domain: str = "cards") -> NullTranslations:
     folder = CATALOGUES / language.replace("-", "_")
     with (folder / "LC_MESSAGES" / f"{domain}.mo").open("rb") as file:
         return GNUTranslations(file)
+
+
+def tell(words: NullTranslations, text: str) -> str:
+    """
+    Say a text that is data.
+
+    Parameters
+    ----------
+    words : gettext.NullTranslations
+        The words of a language.
+    text : str
+        In English, as the data has it.
+
+    Returns
+    -------
+    str
+        In the language; as it is, where it has no translation.
+
+    Examples
+    --------
+    >>> tell(catalogue("zh-Hans", "pages"), "United States")
+    '美国'
+    """
+    # Catalogues double the per cent signs of data, as those of all messages.
+    return words.gettext(text.replace("%", "%%")) % () if text else text
+
+
+def join_sentences(words: NullTranslations, sentences: Iterable[str]) -> str:
+    """
+    Put sentences one after another.
+
+    Parameters
+    ----------
+    words : gettext.NullTranslations
+        The words of their language.
+    sentences : iterable of str
+        What is said; an empty one is left out.
+
+    Returns
+    -------
+    str
+        With a space between two, where the language has one there.
+
+    Examples
+    --------
+    >>> join_sentences(NullTranslations(), ["One.", "", "Another."])
+    'One. Another.'
+    """
+    between = words.pgettext("two sentences", "{one} {other}")
+    return between.format(one="", other="").join(filter(None, sentences))
 
 
 def N_(text: str) -> str:  # noqa: N802 the name by which gettext's tools know it

@@ -1,7 +1,8 @@
 """Pages in the language of their reader, which the answer names and the address may."""
 
+import re
 from collections.abc import Callable
-from functools import cache, partial
+from functools import partial
 from gettext import NullTranslations
 from typing import Final
 
@@ -18,7 +19,7 @@ from flask import (
 from markupsafe import Markup
 from werkzeug.datastructures import LanguageAccept
 
-from service.languages import ENGLISH, catalogue
+from service.languages import ENGLISH, catalogue, tell
 
 __all__ = [
     "PAGE_LANGUAGES",
@@ -29,6 +30,7 @@ __all__ = [
     "render_page",
     "speak",
     "spoken",
+    "words",
 ]
 
 #: What each language of the pages calls itself.
@@ -38,6 +40,10 @@ PAGE_LANGUAGES: Final = {ENGLISH: "English", "zh-Hans": "简体中文"}
 #: written in the other one.
 _SIMPLIFIED: Final = frozenset({"zh", "zh-cn", "zh-sg", "zh-my"})
 _SETTING: Final = "PAGES_LANGUAGE"
+
+#: Three words and more in Latin letters, with what may stand between two.
+_LATIN: Final = re.compile(r"([A-Za-z]+(?:[\s.,;:/&()'’_+={}\-]+[A-Za-z]+){2,})")
+_IN_ENGLISH: Final = Markup('<span lang="en">{}</span>')
 
 
 def speak(app: Flask, language: str, is_approved: Callable[[str], bool]) -> None:
@@ -58,12 +64,13 @@ def speak(app: Flask, language: str, is_approved: Callable[[str], bool]) -> None
     app.jinja_env.globals["is_approved"] = is_approved
     app.jinja_env.add_extension("jinja2.ext.i18n")
     app.jinja_env.install_gettext_callables(  # type: ignore[attr-defined] # the extension's
-        lambda text: _words().gettext(text),
-        lambda one, many, n: _words().ngettext(one, many, n),
+        lambda text: words().gettext(text),
+        lambda one, many, n: words().ngettext(one, many, n),
         newstyle=True,
-        pgettext=lambda context, text: _words().pgettext(context, text),
+        pgettext=lambda context, text: words().pgettext(context, text),
     )
     app.jinja_env.filters["told"] = _told
+    app.jinja_env.filters["marked"] = _marked
 
 
 def preferred(accepted: LanguageAccept, otherwise: str) -> str:
@@ -160,7 +167,19 @@ def gettext(text: str) -> str:
     str
         The text.
     """
-    return _words().gettext(text)
+    return words().gettext(text)
+
+
+def words() -> NullTranslations:
+    """
+    Give the words of the language of the current request's reader.
+
+    Returns
+    -------
+    gettext.NullTranslations
+        Those of pages, read when they are first asked for.
+    """
+    return catalogue(spoken(), "pages")
 
 
 def render_page(template: str, **values: object) -> Response:
@@ -200,18 +219,19 @@ def _page_url() -> Callable[..., str]:
     return url_for
 
 
-@cache
-def _catalogue(language: str) -> NullTranslations:
-    return catalogue(language, "pages")
-
-
-def _words() -> NullTranslations:
-    return _catalogue(spoken())
-
-
 def _told(text: str) -> str:
     """Say a text that is data; what has no translation is marked as English."""
-    told = _words().gettext(text.replace("%", "%%")) % () if text else text
+    told = tell(words(), text)
     if told != text or spoken() == ENGLISH:
-        return told
-    return Markup('<span lang="en">{}</span>').format(text)
+        return _marked(told)
+    return _IN_ENGLISH.format(text)
+
+
+def _marked(text: str) -> str:
+    """Mark titles, addresses and commands that stand in English in another language."""
+    if spoken() == ENGLISH:
+        return text
+    pieces = enumerate(_LATIN.split(text))
+    return Markup().join(
+        _IN_ENGLISH.format(each) if i % 2 else each for i, each in pieces
+    )

@@ -9,7 +9,7 @@ from flask import Blueprint, Response
 from service.assessment import OutputMode
 from service.model.artifact import RiskModel
 from service.model_card.card import ModelCard, Now
-from service.pages import render_page
+from service.pages import render_page, words
 from service.policy import Policy
 from service.switch import Order
 
@@ -93,7 +93,7 @@ def create_pages(
 
     @pages.get("/model")
     def model_page() -> Response:
-        at = now()
+        at, told = now(), card.told_in(words())
         return render_page(
             "model.html",
             model=model,
@@ -104,9 +104,9 @@ def create_pages(
             safety_contact=safety_contact,
             is_expired=(days := days_left()) is not None and days < 0,
             rows=rows,
-            card=card.document(at),
+            card=told.document(at),
             help=card.content.help,
-            derived=card.derived(at),
+            derived=told.derived(at),
             own_stylesheet="model.css",
         )
 

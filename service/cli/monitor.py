@@ -10,6 +10,7 @@ from service.cli.monitor_text import capacity_text, report_text
 from service.cli.store_period import selecting, selection_of
 from service.cli.store_place import open_place
 from service.config import Settings
+from service.languages import catalogue, languages
 from service.model.artifact import (
     ArtifactError,
     RiskModel,
@@ -19,8 +20,9 @@ from service.model.artifact import (
 from service.monitor.calls import discharges
 from service.monitor.capacity import TooFewError, estimate
 from service.monitor.page import render
-from service.monitor.report import summarise
+from service.monitor.report import Report, summarise
 from service.monitor.sections import sections
+from service.policy import Policy
 from service.store.monitoring import observed
 
 __all__ = ["monitor"]
@@ -55,6 +57,11 @@ def monitor() -> None:
     type=click.Path(path_type=Path, dir_okay=False),
     help="Write an HTML page, with small counts hidden, to this file.",
 )
+@click.option(
+    "--lang",
+    type=click.Choice(languages()),
+    help="Language of the page. [default: SCNEN_LOCALE]",
+)
 @click.option("--check", is_flag=True, help="Exit with 3 if a stopping rule is met.")
 @click.pass_context
 def report(
@@ -63,6 +70,7 @@ def report(
     *,
     is_json: bool,
     out: Path | None,
+    lang: str | None,
     check: bool,
     **which: Any,  # noqa: ANN401 the options of `selecting`
 ) -> None:  # numpydoc ignore=PR01
@@ -70,25 +78,27 @@ def report(
     Say how the service was used, on whom, and whether a stopping rule is met.
 
     The text and the JSON hold all counts: they are for the hospital. The page of --out
-    hides counts from 1 to 4.
+    hides counts from 1 to 4; it is in the language of SCNEN_LOCALE, or of --lang.
 
     \b
     Examples:
       scnen-cds monitor report --since 2026-01-01 --out report.html
+      scnen-cds monitor report --lang zh-Hans --out report.html
       scnen-cds monitor report --check || page-the-committee
     """  # noqa: D301 as above
     selection = selection_of(**which, days=_DAYS)
     with open_place() as place:
+        language, policy = lang or place.settings.locale, place.policy()
         found = summarise(
             observed(place.database, selection),
             (selection.since, selection.until),
             _model(place.settings),
-            place.policy(),
+            policy,
             client=selection.client,
             tenant=selection.tenant,
         )
     if out is not None:
-        _write(out, render(sections(found, hides=True)))
+        _write(out, _page(found, language, policy))
     if is_json:
         click.echo(orjson.dumps(found, option=orjson.OPT_INDENT_2))
     elif out is None:
@@ -137,6 +147,14 @@ def _model(settings: Settings) -> RiskModel:
         return load_model(path, may_be_expired=True)
     except ArtifactError as error:
         raise click.ClickException(f"SCNEN_MODEL: {error}") from error
+
+
+def _page(found: Report, language: str, policy: Policy) -> str:
+    """Write the page of a committee: small counts are hidden."""
+    words = catalogue(language, "pages")
+    said = sections(found, hides=True, words=words)
+    is_approved = policy.approval.is_of(language)
+    return render(said, language, is_approved=is_approved)
 
 
 def _write(file: Path, text: str) -> None:

@@ -3,8 +3,10 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date
+from gettext import NullTranslations
 from typing import Any
 
+from service.languages import join_sentences, tell
 from service.model.published import CITATION, PERFORMANCES
 from service.model.risk_model import RiskModel
 from service.model_card.chai import applied_model_card
@@ -53,7 +55,9 @@ class ModelCard:
     local : LocalValidation, optional
         Its validation on the hospital's own patients.
     content : Content, optional
-        The words; those that ship if not given.
+        What is said; what ships if not given.
+    words : gettext.NullTranslations, optional
+        The words of the language in which it is said; English if not given.
     """
 
     def __init__(
@@ -61,14 +65,32 @@ class ModelCard:
         model: RiskModel,
         local: LocalValidation | None = None,
         content: Content | None = None,
+        words: NullTranslations | None = None,
     ) -> None:
         self.model = model
         self.content = content or read_content()
         self._local = local
+        self._words = words or NullTranslations()
         self._facts = {
-            **facts_of(model, self.content),
-            **local_facts(local, model.calibration),
+            **facts_of(model, self.content, self._words),
+            **local_facts(local, model.calibration, self._words),
         }
+
+    def told_in(self, words: NullTranslations) -> "ModelCard":
+        """
+        Give the same card in another language.
+
+        Parameters
+        ----------
+        words : gettext.NullTranslations
+            The words of the language.
+
+        Returns
+        -------
+        ModelCard
+            The card; its numbers are the same.
+        """
+        return ModelCard(self.model, self._local, self.content, words)
 
     @property
     def is_written_for_model(self) -> bool:  # numpydoc ignore=RT01
@@ -96,6 +118,7 @@ class ModelCard:
         found = read_derived(self.model)
         if found is None:
             return None
+        found = found.told_in(self._words)
         return found.without_intercept() if now.mode == "relative" else found
 
     def document(self, now: Now) -> dict[str, Any]:
@@ -122,7 +145,7 @@ class ModelCard:
             "last_reviewed": review.reviewed_on.isoformat(),
             "review_by": review.review_by.isoformat(),
             "is_review_overdue": review.is_overdue(now.today),
-            "reviewed_by_role": review.role,
+            "reviewed_by_role": self._tell(review.role),
         }
         return {
             "card": {
@@ -135,13 +158,13 @@ class ModelCard:
                 "id": self.model.id,
                 "version": self.model.version,
                 "digest": self.model.digest,
-                "label": self.model.label,
+                "label": self._tell(self.model.label),
                 "parent": self.model.parent,
             },
             "mode": now.mode,
             "stopped": now.stopped,
             "is_calibration_expired": now.is_expired,
-            "not_for": list(content.not_for),
+            "not_for": [self._tell(each) for each in content.not_for],
             "source_attributes": [
                 {"number": place, **said, **reviewed}
                 for place, said in enumerate(attributes.values(), 1)
@@ -154,15 +177,26 @@ class ModelCard:
                 self._part("chai", attributes, now.mode),
                 PERFORMANCES if self.is_written_for_model else (),
                 self._local,
+                words=self._words,
             ),
             "tripod_ai": self._checklist("tripod-ai", attributes, now.mode),
             "probast_ai": {
-                **content.rating,
+                **self._told(content.rating),
                 "domains": self._checklist("probast-ai", attributes, now.mode),
             },
-            "stop_using": [dict(each) for each in content.stop_using],
-            "regulatory": [dict(each) for each in content.regulatory],
+            "stop_using": [self._told(each) for each in content.stop_using],
+            "regulatory": [self._told(each) for each in content.regulatory],
         }
+
+    def _tell(self, text: str) -> str:
+        return tell(self._words, text)
+
+    def _told(self, texts: Mapping[str, str]) -> dict[str, str]:
+        return {name: self._tell(text) for name, text in texts.items()}
+
+    def _filled(self, text: str) -> str:
+        """Say a text with its numbers."""
+        return self._tell(text).format_map(self._facts)
 
     def _part(
         self, part: str, attributes: Mapping[str, Any], mode: str
@@ -172,7 +206,7 @@ class ModelCard:
         for each in self.content.parts[part]:
             if each.same_as:
                 told = dict(attributes[each.same_as])
-                told |= {"id": each.id, "name": each.name, "category": each.category}
+                told |= {"id": each.id, **self._headed(each)}
             else:
                 told = self._said(each, mode)
             found.append(told)
@@ -207,31 +241,34 @@ class ModelCard:
             note = self._local_note(entry.local)
         return {
             "id": entry.id,
-            "category": entry.category,
-            "name": entry.name,
+            **self._headed(entry),
             "status": "available" if value is not None else "not_available",
             "value": value,
             "reason": None if value is not None else reason or None,
-            "words": value or self._words(reason, note),
-            "source": entry.source,
+            "words": value or self._missing(reason, note),
+            "source": self._tell(entry.source),
         }
 
-    def _words(self, reason: str, note: str) -> str:
-        why = self.content.reasons.get(reason, "")
-        told = f"Not available: {why}." if why else ""
-        return f"{told} {note.format_map(self._facts)}".strip()
+    def _headed(self, entry: Entry) -> dict[str, str]:
+        return self._told({"category": entry.category, "name": entry.name})
+
+    def _missing(self, reason: str, note: str) -> str:
+        why = self._tell(self.content.reasons.get(reason, ""))
+        told = self._words.gettext("Not available: %(why)s.") % {"why": why}
+        return join_sentences(self._words, (told if why else "", self._filled(note)))
 
     def _value(self, entry: Entry, mode: str) -> str | None:
         texts = self.content.local_texts
         if entry.local == "validity" and self._local is not None:
-            told = [texts["synthetic"]] if self._local.is_synthetic else []
-            return " ".join([*told, texts["validation"].format_map(self._facts)])
+            told = self._tell(texts["synthetic"]) if self._local.is_synthetic else ""
+            figures = self._filled(texts["validation"])
+            return join_sentences(self._words, (told, figures))
         has_groups = self._local is not None and self._local.groupings
         if entry.local == "fairness" and has_groups:
-            return texts["fairness"].format_map(self._facts)
+            return self._filled(texts["fairness"])
         if not self.is_written_for_model or mode not in entry.by_mode:
             return None
-        return entry.by_mode[mode].format_map(self._facts)
+        return self._filled(entry.by_mode[mode])
 
     def _local_note(self, local: str) -> str:
         texts = self.content.local_texts

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Mapping, Sequence
+from gettext import NullTranslations
 from typing import Any
 from xml.etree.ElementTree import Element, SubElement, indent, register_namespace
 from xml.etree.ElementTree import tostring as xml_bytes
@@ -23,6 +24,8 @@ def applied_model_card(
     told: Sequence[Mapping[str, Any]],
     performances: Sequence[Performance],
     local: LocalValidation | None,
+    *,
+    words: NullTranslations,
 ) -> dict[str, Any]:
     """
     Arrange what is said by the elements of the schema.
@@ -37,6 +40,8 @@ def applied_model_card(
         The study's figures, if it is the study's model.
     local : LocalValidation or None
         Local figures, which join them.
+    words : gettext.NullTranslations
+        The words of the language in which it is said.
 
     Returns
     -------
@@ -50,9 +55,9 @@ def applied_model_card(
         for step in way:
             node = node.setdefault(step, {})
         if entry.results:
-            node[last] = _results(entry.results, performances, local)
+            node[last] = _results(entry.results, performances, local, words)
         elif last in _REPEATED:
-            node[last] = said["words"].split("; ")
+            node[last] = said["words"].split(words.gettext("; "))
         else:
             node[last] = said["words"]
     return root
@@ -94,24 +99,34 @@ def _fill(parent: Element, content: Mapping[str, Any]) -> None:
 
 
 def _results(
-    which: str, performances: Sequence[Performance], local: LocalValidation | None
+    which: str,
+    performances: Sequence[Performance],
+    local: LocalValidation | None,
+    words: NullTranslations,
 ) -> list[dict[str, str]]:
+    gettext = words.gettext
     if which == "fairness":
-        return [_single("Performance by group of patients: not reported", None)]
+        return [
+            _single(gettext("Performance by group of patients: not reported"), None)
+        ]
+    auc, error, local_auc, ratio = (
+        gettext("AUC, %(cohort)s cohort of the study"),
+        gettext("Mean absolute calibration error, %(cohort)s cohort of the study"),
+        gettext("AUC, local patients"),
+        gettext("Observed over expected, local patients"),
+    )
     found = []
     for each in performances:
+        cohort = {"cohort": gettext(each.cohort)}
         if which == "discrimination":
-            found.append(_estimate(f"AUC, {each.cohort} cohort of the study", each.auc))
+            found.append(_estimate(auc % cohort, each.auc))
         else:
-            label = (
-                f"Mean absolute calibration error, {each.cohort} cohort of the study"
-            )
-            found.append(_single(label, each.mean_absolute_error))
-    if local is not None:
-        name = "AUC" if which == "discrimination" else "Observed over expected"
-        value = local.auc if which == "discrimination" else local.observed_expected
-        found.append(_estimate(f"{name}, local patients", value))
-    return found or [_single("Not available", None)]
+            found.append(_single(error % cohort, each.mean_absolute_error))
+    if local is not None and which == "discrimination":
+        found.append(_estimate(local_auc, local.auc))
+    elif local is not None:
+        found.append(_estimate(ratio, local.observed_expected))
+    return found or [_single(gettext("Not available"), None)]
 
 
 def _estimate(label: str, figure: Figure) -> dict[str, str]:

@@ -1,11 +1,14 @@
 """How an intercept was rebuilt: numbers and pictures that a kept script has made."""
 
+import re
 from dataclasses import dataclass, replace
 from functools import cache
+from gettext import NullTranslations
 from pathlib import Path
 from typing import Any
 
 from service import fields
+from service.languages import tell
 from service.model.risk_model import RiskModel
 
 __all__ = ["Derived", "Picture", "read_derived"]
@@ -20,6 +23,8 @@ _PICTURES = (
     ("anchor", True),
     ("sensitivity", True),
 )
+#: What is read or heard of a picture.
+_WORDS = re.compile(r"(?<=>)[^<>]*[A-Za-z][^<>]*(?=</)")
 _OF_INTERCEPTS = ("intercepts", "shrinkage", "nodes", "dependence", "method_coding")
 
 
@@ -58,6 +63,26 @@ class Derived:
 
     numbers: dict[str, Any]
     pictures: tuple[Picture, ...]
+
+    def told_in(self, words: NullTranslations) -> "Derived":
+        """
+        Give the pictures in another language.
+
+        Parameters
+        ----------
+        words : gettext.NullTranslations
+            The words of the language.
+
+        Returns
+        -------
+        Derived
+            The same numbers.
+        """
+        pictures = tuple(
+            replace(each, svg=_WORDS.sub(lambda found: tell(words, found[0]), each.svg))
+            for each in self.pictures
+        )
+        return replace(self, pictures=pictures)
 
     def without_intercept(self) -> "Derived":
         """

@@ -1,7 +1,9 @@
 """The numbers in the words of the card: from the artifact and the published tables."""
 
 from collections.abc import Mapping
+from gettext import NullTranslations
 
+from service.languages import join_sentences, tell
 from service.model.published import CITATION, INCIDENCES, PERFORMANCES
 from service.model.risk_model import RiskModel
 from service.model_card.content import Content
@@ -14,8 +16,13 @@ _BIBTEX = (
     " journal = {{{journal}}}}}"
 )
 
+#: Predictors are listed between semicolons, so that none holds one.
+_NO_SEMICOLON = str.maketrans(";；", ",，")
 
-def facts_of(model: RiskModel, content: Content) -> Mapping[str, str]:
+
+def facts_of(
+    model: RiskModel, content: Content, words: NullTranslations
+) -> Mapping[str, str]:
     """
     Give every number that a text of the card may name.
 
@@ -24,7 +31,9 @@ def facts_of(model: RiskModel, content: Content) -> Mapping[str, str]:
     model : RiskModel
         The model.
     content : Content
-        The words, for what is in neither artifact nor tables.
+        What is said, for what is in neither artifact nor tables.
+    words : gettext.NullTranslations
+        The words of the language in which it is said.
 
     Returns
     -------
@@ -32,8 +41,14 @@ def facts_of(model: RiskModel, content: Content) -> Mapping[str, str]:
         Numbers as they are printed, and words of the artifact.
     """
     (events, n), (both_events, both_n), (other_events, other_n) = INCIDENCES
-    predictors = "; ".join(
-        each.description.replace(";", ",") for each in model.predictors
+    predictors = words.gettext("; ").join(
+        tell(words, each.description).translate(_NO_SEMICOLON)
+        for each in model.predictors
+    )
+    outcome = model.outcome
+    definition, condition = (
+        tell(words, outcome.definition),
+        tell(words, outcome.condition),
     )
     counts = {
         "n": n,
@@ -48,35 +63,38 @@ def facts_of(model: RiskModel, content: Content) -> Mapping[str, str]:
     }
     return {
         **{name: str(count) for name, count in counts.items()},
-        **_performances(),
-        **content.numbers,
+        **_performances(words),
+        **{name: tell(words, value) for name, value in content.numbers.items()},
         "model_id": model.id,
         "version": model.version,
         "digest": model.digest,
-        "label": model.label,
-        "outcome": model.outcome.name,
-        "definition": model.outcome.definition,
-        "definition_capital": _capital(model.outcome.definition),
-        "horizon": model.outcome.horizon,
-        "condition_capital": _capital(model.outcome.condition),
+        "label": tell(words, model.label),
+        "outcome": tell(words, outcome.name),
+        "definition": definition,
+        "definition_capital": _capital(definition),
+        "horizon": tell(words, outcome.horizon),
+        "condition_capital": _capital(condition),
         "predictors": predictors,
         "predictors_capital": _capital(predictors),
         "citation": CITATION,
         "bibtex": _bibtex(),
-        "not_for": " ".join(content.not_for),
+        "not_for": join_sentences(
+            words, (tell(words, each) for each in content.not_for)
+        ),
     }
 
 
-def _performances() -> Mapping[str, str]:
+def _performances(words: NullTranslations) -> Mapping[str, str]:
     found: dict[str, str] = {}
     for each in PERFORMANCES:
         value, low, high = each.auc
         start, end = each.useful
         found |= {
-            f"auc_{each.cohort}": in_words((value, low, high)),
+            f"auc_{each.cohort}": in_words((value, low, high), words),
             f"mae_{each.cohort}": f"{each.mean_absolute_error:.3f}",
             f"hl_{each.cohort}": f"{each.hosmer_lemeshow_p:.4f}",
-            f"useful_{each.cohort}": f"{100 * start:g} to {100 * end:g} %",
+            f"useful_{each.cohort}": words.gettext("%(low)s to %(high)s %%")
+            % {"low": f"{100 * start:g}", "high": f"{100 * end:g}"},
         }
     return found
 

@@ -1,18 +1,33 @@
 """The hospital's own figures as words and rows of the card."""
 
 from collections.abc import Mapping
+from gettext import NullTranslations
 from typing import Any
 
+from service.languages import N_, tell
 from service.model.calibration import Calibration
 from service.model_card.local import Figure, LocalGroup, LocalValidation
 
-__all__ = ["group_rows", "in_words", "local_facts", "validation_rows"]
+__all__ = ["COMMON", "group_rows", "in_words", "local_facts", "validation_rows"]
 
+#: What a file of results says in other languages, too: common columns and values, and
+#: why a group is hidden. What is a hospital's own stays as it is.
+COMMON = (
+    N_("age"),
+    N_("sex"),
+    N_("female"),
+    N_("male"),
+    N_("segment"),
+    N_("method"),
+    N_("hidden: fewer than 10 patients with the outcome, or without it"),
+)
 _FIGURES = ("auc", "observed_expected", "slope", "intercept", "ici")
 
 
 def local_facts(
-    local: LocalValidation | None, calibration: Calibration | None
+    local: LocalValidation | None,
+    calibration: Calibration | None,
+    words: NullTranslations,
 ) -> Mapping[str, str]:
     """
     Give the local numbers that a text may name.
@@ -23,6 +38,8 @@ def local_facts(
         What a validation found.
     calibration : Calibration or None
         What a recalibration rests on.
+    words : gettext.NullTranslations
+        The words of the language in which it is said.
 
     Returns
     -------
@@ -34,8 +51,13 @@ def local_facts(
         found |= {
             "local_n": str(local.n),
             "local_events": str(local.events),
-            "local_groupings": ", ".join(local.groupings),
-            **{f"local_{name}": in_words(getattr(local, name)) for name in _FIGURES},
+            "local_groupings": words.gettext(", ").join(
+                tell(words, each) for each in local.groupings
+            ),
+            **{
+                f"local_{name}": in_words(getattr(local, name), words)
+                for name in _FIGURES
+            },
         }
     if calibration is not None:
         found |= {
@@ -47,7 +69,7 @@ def local_facts(
     return found
 
 
-def in_words(figure: Figure) -> str:
+def in_words(figure: Figure, words: NullTranslations) -> str:
     """
     Write a figure with its interval.
 
@@ -55,6 +77,8 @@ def in_words(figure: Figure) -> str:
     ----------
     figure : tuple of float or None
         Value, low and high end.
+    words : gettext.NullTranslations
+        The words of the language.
 
     Returns
     -------
@@ -63,11 +87,12 @@ def in_words(figure: Figure) -> str:
 
     Examples
     --------
-    >>> in_words((0.7612, 0.7, None))
+    >>> in_words((0.7612, 0.7, None), NullTranslations())
     '0.761 (95 % interval 0.700 to –)'
     """
     value, low, high = ("–" if each is None else f"{each:.3f}" for each in figure)
-    return f"{value} (95 % interval {low} to {high})"
+    said = {"value": value, "low": low, "high": high}
+    return words.gettext("%(value)s (95 %% interval %(low)s to %(high)s)") % said
 
 
 def validation_rows(local: LocalValidation) -> dict[str, Any]:

@@ -1,7 +1,10 @@
 """Counts as they are printed; in what leaves the hospital small ones are hidden."""
 
 from collections.abc import Mapping
+from gettext import NullTranslations
 from typing import Final
+
+from service.languages import join_sentences, tell
 
 __all__ = ["FEW", "Cells"]
 
@@ -13,12 +16,21 @@ _NONE: Final = "–"
 
 class Cells:
     """
-    Print counts and shares.
+    Print counts and shares, in one language.
 
     Parameters
     ----------
     hides : bool
         Whether counts from 1 to 4 are hidden, and what they could be told from.
+    words : gettext.NullTranslations, optional
+        The words of the language; English if not given.
+
+    Attributes
+    ----------
+    gettext : callable
+        Says a text of the report.
+    hidden : str
+        What stands in place of a count that would give a small one away.
 
     Examples
     --------
@@ -26,8 +38,43 @@ class Cells:
     ('<5', '3')
     """
 
-    def __init__(self, *, hides: bool) -> None:
+    def __init__(self, *, hides: bool, words: NullTranslations | None = None) -> None:
         self.hides = hides
+        self._words = words or NullTranslations()
+        self.gettext = self._words.gettext
+        self.hidden = self.gettext("hidden")
+
+    def tell(self, code: str) -> str:
+        """
+        Say what the report calls by a code: `service.monitor.names`.
+
+        Parameters
+        ----------
+        code : str
+            The code; a name of the hospital's own stays what it is.
+
+        Returns
+        -------
+        str
+            The code itself in English.
+        """
+        return tell(self._words, code)
+
+    def joined(self, *sentences: str) -> str:
+        """
+        Put sentences one after another.
+
+        Parameters
+        ----------
+        *sentences : str
+            What is said.
+
+        Returns
+        -------
+        str
+            As the language does it.
+        """
+        return join_sentences(self._words, sentences)
 
     def count(self, n: int) -> str:
         """
@@ -73,7 +120,7 @@ class Cells:
         Returns
         -------
         dict of str to str
-            Each count, ``<5``, or ``hidden`` where it would give a small one away.
+            Each count, ``<5``, or `hidden` where it would give a small one away.
         """
         printed = {name: self.count(n) for name, n in counts.items()}
         small = [n for n in counts.values() if self.is_small(n)]
@@ -84,7 +131,7 @@ class Cells:
         for n, name in others:
             if hidden >= _TWO and total >= FEW:
                 break
-            printed[name] = "hidden"
+            printed[name] = self.hidden
             hidden, total = hidden + 1, total + n
         return printed
 

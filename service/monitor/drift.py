@@ -82,11 +82,15 @@ class Bin:
         Share of the study's patients, in (0, 1).
     count : int
         Vertebrae here.
+    low, high : float or None
+        From where on, and up to where; None of a category, and at the ends.
     """
 
     label: str
     expected: float
     count: int
+    low: float | None = None
+    high: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -213,8 +217,10 @@ def stabilities(vertebrae: Iterable[Mapping[str, Any]]) -> list[Stability]:
         )
         share = 1 / (len(edges) + 1)
         bins = [
-            Bin(label, share, int(count))
-            for label, count in zip(_labels(edges), counts, strict=True)
+            Bin(label, share, int(count), *ends)
+            for label, count, ends in zip(
+                _labels(edges), counts, pairwise((None, *edges, None)), strict=True
+            )
         ]
         found.append(_stability(name, bins))
     for name, shares in _shares().items():

@@ -93,4 +93,5 @@ def _each_bar(
     for name, n in counts.items():
         is_told = said[name] == str(n) and whole > 0
         text = f"{n} ({n / whole:.0%})" if is_told else said[name]
-        yield Bar(name, text, n / whole if is_told else 0.0, expected.get(name))
+        share = n / whole if is_told else 0.0
+        yield Bar(cells.tell(name), text, share, expected.get(name))

@@ -2,13 +2,15 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import timedelta
+from gettext import NullTranslations
 from typing import Final
 
 from service.monitor.cells import Cells
 from service.monitor.inputs import against_table_1, distribution, missing
 from service.monitor.parts import Section, bars
-from service.monitor.report import FollowUp, Report
+from service.monitor.report import FollowUp, MeanRisk, Report
 from service.monitor.rules import Verdict
+from service.monitor.usage import Usage
 
 __all__ = ["sections"]
 
@@ -16,7 +18,9 @@ _NONE: Final = "–"
 _OUTCOMES: Final = ("yes", "no", "not-examined", "nothing recorded", "not yet due")
 
 
-def sections(report: Report, *, hides: bool = False) -> list[Section]:
+def sections(
+    report: Report, *, hides: bool = False, words: NullTranslations | None = None
+) -> list[Section]:
     """
     Put a report into words.
 
@@ -26,15 +30,17 @@ def sections(report: Report, *, hides: bool = False) -> list[Section]:
         The report.
     hides : bool, optional
         Whether small counts are hidden: for what leaves the hospital.
+    words : gettext.NullTranslations, optional
+        The words of its language; English if not given.
 
     Returns
     -------
     list of Section
         The stopping rules first.
     """
-    cells = Cells(hides=hides)
+    cells = Cells(hides=hides, words=words)
     return [
-        _period(report),
+        _period(report, cells),
         _rules(report.verdicts, cells),
         _usage(report, cells),
         _silence(report, cells),
@@ -48,92 +54,142 @@ def sections(report: Report, *, hides: bool = False) -> list[Section]:
     ]
 
 
-def _period(report: Report) -> Section:
+def _period(report: Report, cells: Cells) -> Section:
+    gettext = cells.gettext
     last = report.until - timedelta(microseconds=1)
-    whose = " and ".join(
-        f"{kind} {name}"
-        for kind, name in (("client", report.client), ("tenant", report.tenant))
+    whose = gettext(" and ").join(
+        said % {"name": name}
+        for said, name in (
+            (gettext("client %(name)s"), report.client),
+            (gettext("tenant %(name)s"), report.tenant),
+        )
         if name is not None
     )
+    said = {
+        "first": f"{report.since:%Y-%m-%d}",
+        "last": f"{last:%Y-%m-%d}",
+        "whose": whose or gettext("all clients"),
+    }
     return Section(
-        "Period",
-        (
-            f"{report.since:%Y-%m-%d} to {last:%Y-%m-%d} (UTC),"
-            f" {whose or 'all clients'}.",
-        ),
+        gettext("Period"),
+        (gettext("%(first)s to %(last)s (UTC), %(whose)s.") % said,),
     )
 
 
 def _rules(verdicts: Sequence[Verdict], cells: Cells) -> Section:
-    title = "Stopping rules"
+    gettext = cells.gettext
+    title = gettext("Stopping rules")
     if not verdicts:
-        return Section(title, ("No card was answered: no rule can be judged.",))
-    words = {True: "MET", False: "not met", None: "too few answers"}
-    rows = [("client", "rule", "verdict", "cards", "answered", "share", "limit")]
+        return Section(
+            title, (gettext("No card was answered: no rule can be judged."),)
+        )
+    words = {
+        True: gettext("MET"),
+        False: gettext("not met"),
+        None: gettext("too few answers"),
+    }
+    rows: list[tuple[str, ...]] = [_rules_head(cells)]
     for each in verdicts:
         rest = each.answered - each.count
         is_hidden = cells.is_small(each.count) or cells.is_small(rest)
+        answered = {"n": cells.count(each.answered), "needed": each.needed}
         rows.append(
             (
                 each.client,
-                each.rule,
+                cells.tell(each.rule),
                 words[each.is_met],
-                "hidden" if is_hidden else str(each.count),
-                f"{cells.count(each.answered)} of {each.needed} needed",
+                cells.hidden if is_hidden else str(each.count),
+                gettext("%(n)s of %(needed)s needed") % answered,
                 cells.share(each.count, each.answered),
-                f"over {each.limit:.0%}",
+                gettext("over %(limit)s") % {"limit": f"{each.limit:.0%}"},
             )
         )
     is_alarm = any(each.is_met for each in verdicts)
-    return Section(title, (_advice(verdicts),), tuple(rows), is_alarm=is_alarm)
+    advice = _advice(verdicts, cells)
+    return Section(title, (advice,), tuple(rows), is_alarm=is_alarm)
 
 
-def _advice(verdicts: Sequence[Verdict]) -> str:
+def _rules_head(cells: Cells) -> tuple[str, ...]:
+    gettext = cells.gettext
+    return (
+        gettext("client"),
+        gettext("rule"),
+        gettext("verdict"),
+        gettext("cards"),
+        gettext("answered"),
+        gettext("share"),
+        gettext("limit"),
+    )
+
+
+def _advice(verdicts: Sequence[Verdict], cells: Cells) -> str:
     """Say what to do; a rule that cannot be judged yet is no all-clear."""
+    gettext = cells.gettext
     if any(each.is_met for each in verdicts):
-        return (
+        return gettext(
             "A rule is met: switch the advice off now (the kill switch,"
             " docs/safety.md), tell those who approved the policy, and look at the"
             " charts behind it."
         )
     if unjudged := sum(each.is_met is None for each in verdicts):
-        return (
-            f"No verdict on {unjudged} of {len(verdicts)}: too few cards were answered."
-            " That is no all-clear: look at charts behind the cards."
-        )
-    return "No rule is met. Look at charts behind overrides nevertheless."
+        return gettext(
+            "No verdict on %(n)s of %(all)s: too few cards were answered. That is no"
+            " all-clear: look at charts behind the cards."
+        ) % {"n": unjudged, "all": len(verdicts)}
+    return gettext("No rule is met. Look at charts behind overrides nevertheless.")
 
 
 def _usage(report: Report, cells: Cells) -> Section:
-    usage = report.usage
-    parts = cells.parts(usage.states)
-    rows = [("discharges", "count", "share")]
-    for name, n in usage.states.items():
-        share = cells.share(n, usage.discharges) if parts[name] == str(n) else _NONE
-        rows.append((name, parts[name], share))
+    usage, gettext = report.usage, cells.gettext
     cards = sum(usage.cards.values())
     per_100 = _NONE
     if usage.cards_per_100 is not None and not cells.is_small(cards):
         per_100 = f"{usage.cards_per_100:.1f}"
+    calls = {
+        "calls": cells.count(usage.calls),
+        "charts": cells.count(usage.chart_calls),
+        "discharges": cells.count(usage.discharges),
+    }
+    shown = {"n": cells.count(cards), "per_100": per_100}
+    return Section(
+        gettext("Calls and cards"),
+        (
+            gettext(
+                "%(calls)s calls, of which %(charts)s opened a chart. They asked about"
+                " %(discharges)s discharges; repeated calls about one count once."
+            )
+            % calls,
+            gettext(
+                "%(n)s cards were shown at discharge: %(per_100)s for each 100"
+                " discharges."
+            )
+            % shown,
+        ),
+        (
+            (gettext("discharges"), gettext("count"), gettext("share")),
+            *_states(usage, cells),
+            *_kinds(usage, cells),
+        ),
+    )
+
+
+def _states(usage: Usage, cells: Cells) -> Iterator[tuple[str, str, str]]:
+    parts = cells.parts(usage.states)
+    for name, n in usage.states.items():
+        share = cells.share(n, usage.discharges) if parts[name] == str(n) else _NONE
+        yield cells.tell(name), parts[name], share
+
+
+def _kinds(usage: Usage, cells: Cells) -> Iterator[tuple[str, str, str]]:
+    gettext = cells.gettext
     for kind, counts in (
-        ("cards", usage.cards),
-        ("cards in the chart", usage.chart_cards),
-        ("calls refused with", usage.refused),
+        (gettext("cards: %(name)s"), usage.cards),
+        (gettext("cards in the chart: %(name)s"), usage.chart_cards),
+        (gettext("calls refused with: %(name)s"), usage.refused),
     ):
         said = cells.parts(counts)
-        rows += [(f"{kind}: {name}", said[name], "") for name in counts]
-    return Section(
-        "Calls and cards",
-        (
-            f"{cells.count(usage.calls)} calls, of which"
-            f" {cells.count(usage.chart_calls)} opened a chart. They asked about"
-            f" {cells.count(usage.discharges)} discharges; repeated calls about one"
-            " count once.",
-            f"{cells.count(cards)} cards were shown at discharge: {per_100} for each"
-            " 100 discharges.",
-        ),
-        tuple(rows),
-    )
+        for name in counts:
+            yield kind % {"name": cells.tell(name)}, said[name], ""
 
 
 def _silence(report: Report, cells: Cells) -> Section:
@@ -141,24 +197,30 @@ def _silence(report: Report, cells: Cells) -> Section:
     # With the rest of the whole, so that no small one can be told from what is hidden.
     parts = {"a card was shown": whole - sum(silence.values()), **silence}
     return Section(
-        "Why discharges got no card",
-        ("A card that is not shown does not say that there is no risk.",),
+        cells.gettext("Why discharges got no card"),
+        (
+            cells.gettext(
+                "A card that is not shown does not say that there is no risk."
+            ),
+        ),
         bars=bars(parts, whole, cells) if whole else (),
     )
 
 
 def _answers(report: Report, cells: Cells) -> Section:
-    found = report.answers
-    rows = [("suggestions taken", "count")]
-    rows += [(name, cells.count(n)) for name, n in found.taken.items()]
+    found, gettext = report.answers, cells.gettext
+    rows = [(gettext("suggestions taken"), gettext("count"))]
+    rows += [(cells.tell(name), cells.count(n)) for name, n in found.taken.items()]
     overridden = found.outcomes["overridden"]
     return Section(
-        "What users did with the cards",
+        gettext("What users did with the cards"),
         (
-            "A card without an answer was ignored, or its client sends none: it counts"
-            " for neither side.",
-            f"{cells.count(found.elsewhere)} answers are about cards that are not of"
-            " this selection.",
+            gettext(
+                "A card without an answer was ignored, or its client sends none: it"
+                " counts for neither side."
+            ),
+            gettext("%(n)s answers are about cards that are not of this selection.")
+            % {"n": cells.count(found.elsewhere)},
             *_reasons(found.reasons, overridden, cells),
         ),
         tuple(rows) if found.taken else (),
@@ -171,75 +233,106 @@ def _reasons(
 ) -> Iterator[str]:
     if reasons:
         said = cells.parts(reasons)
-        listed = ", ".join(f"{name} {said[name]}" for name in reasons)
+        listed = (f"{cells.tell(name)} {said[name]}" for name in reasons)
         yield (
-            f"Reasons of {cells.count(overridden)} overridden cards (one may have"
-            f" several): {listed}."
+            cells.gettext(
+                "Reasons of %(n)s overridden cards (one may have several): %(reasons)s."
+            )
+            % {
+                "n": cells.count(overridden),
+                "reasons": cells.gettext(", ").join(listed),
+            }
         )
 
 
 def _risk(report: Report, cells: Cells) -> Section:
-    risk = report.risk
-    said = f"The model is anchored to {risk.incidence:.1%}."
-    if risk.mean is None or risk.interval is None or cells.is_small(risk.n):
-        said += f" {cells.count(risk.n)} discharges have a risk: too few for a mean."
-    else:
-        low, high = risk.interval
-        said += (
-            f" The mean risk of {risk.n} discharges is {risk.mean:.1%} (95 % interval"
-            f" {low:.1%} to {high:.1%}): {risk.mean / risk.incidence:.2f} times as"
-            " much."
-        )
+    risk, gettext = report.risk, cells.gettext
     return Section(
-        "Mean risk",
+        gettext("Mean risk"),
         (
-            said,
-            f"{cells.count(risk.other_models)} discharges were scored by another"
-            " model.",
-            "A mean like the study's says that patients are alike, not that the risk is"
-            " right here: that takes outcomes.",
+            cells.joined(
+                gettext("The model is anchored to %(incidence)s.")
+                % {"incidence": f"{risk.incidence:.1%}"},
+                _mean(risk, cells),
+            ),
+            gettext("%(n)s discharges were scored by another model.")
+            % {"n": cells.count(risk.other_models)},
+            gettext(
+                "A mean like the study's says that patients are alike, not that the"
+                " risk is right here: that takes outcomes."
+            ),
         ),
     )
 
 
+def _mean(risk: MeanRisk, cells: Cells) -> str:
+    if risk.mean is None or risk.interval is None or cells.is_small(risk.n):
+        said = cells.gettext("%(n)s discharges have a risk: too few for a mean.")
+        return said % {"n": cells.count(risk.n)}
+    low, high = risk.interval
+    return cells.gettext(
+        "The mean risk of %(n)s discharges is %(mean)s (95 %% interval %(low)s to"
+        " %(high)s): %(times)s times as much."
+    ) % {
+        "n": risk.n,
+        "mean": f"{risk.mean:.1%}",
+        "low": f"{low:.1%}",
+        "high": f"{high:.1%}",
+        "times": f"{risk.mean / risk.incidence:.2f}",
+    }
+
+
 def _follow_up(found: Sequence[FollowUp], cells: Cells) -> Section:
+    gettext = cells.gettext
     rows: list[tuple[str, ...]] = [
-        ("band", "examined", *_OUTCOMES, "yes by the study's criteria")
+        (
+            gettext("band"),
+            gettext("examined"),
+            *map(cells.tell, _OUTCOMES),
+            gettext("yes by the study's criteria"),
+        )
     ]
     for each in found:
         counts = {name: each.outcomes.get(name, 0) for name in _OUTCOMES}
         said = cells.parts(counts)
         examined = counts["yes"] + counts["no"]
         share = cells.share(examined, sum(counts.values()))
-        if "hidden" in said.values() or any(map(cells.is_small, counts.values())):
+        if cells.hidden in said.values() or any(map(cells.is_small, counts.values())):
             share = _NONE
         study = cells.count(each.by_study_criteria)
         if cells.is_small(counts["yes"] - each.by_study_criteria):
-            study = "hidden"
-        rows.append((each.band, share, *said.values(), study))
+            study = cells.hidden
+        rows.append((cells.tell(each.band), share, *said.values(), study))
     return Section(
-        "Balance of the follow-up",
+        gettext("Balance of the follow-up"),
         (
-            "Eligible discharges by band. If those without a card are examined less"
-            " often, what is found says little about the model. Who was not examined is"
-            ' no "no". A yes by the study\'s criteria has had the block.',
+            gettext(
+                "Eligible discharges by band. If those without a card are examined less"
+                " often, what is found says little about the model. Who was not"
+                ' examined is no "no".'
+                " A yes by the study's criteria has had the block."
+            ),
         ),
         tuple(rows),
     )
 
 
 def _running(report: Report, cells: Cells) -> Section:
-    rows: list[tuple[str, ...]] = [("service", "median ms", "95 %", "99 %")]
+    gettext = cells.gettext
+    rows: list[tuple[str, ...]] = [
+        (gettext("service"), gettext("median ms"), "95 %", "99 %")
+    ]
     rows += [
         (service, *(f"{each:.1f}" for each in latency))
         for service, latency in report.latency_ms.items()
     ]
     lost = [
-        f"{cells.count(n)} decisions of all clients could not be recorded: {cause}."
+        gettext("%(n)s decisions of all clients could not be recorded: %(cause)s.")
+        % {"n": cells.count(n), "cause": cause}
         for cause, n in report.lost.items()
     ]
     return Section(
-        "Latency and gaps",
-        tuple(lost or ("No decision of the period was lost.",)),
+        gettext("Latency and gaps"),
+        tuple(lost or (gettext("No decision of the period was lost."),)),
         tuple(rows) if report.latency_ms else (),
     )

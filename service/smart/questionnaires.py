@@ -3,7 +3,6 @@
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cache
-from gettext import NullTranslations
 from importlib.resources import files
 from typing import Any, Final
 
@@ -84,8 +83,8 @@ class Form:
         For people.
     items : tuple of Item
         Its groups.
-    words : gettext.NullTranslations
-        What is said about answers, in the language of the form.
+    language : str
+        Of the form, and of what is said about answers.
     """
 
     name: str
@@ -93,7 +92,7 @@ class Form:
     title: str
     description: str
     items: tuple[Item, ...]
-    words: NullTranslations = field(repr=False, compare=False)
+    language: str
 
     def gettext(self, text: str) -> str:
         """
@@ -109,7 +108,7 @@ class Form:
         str
             The text.
         """
-        return self.words.gettext(text)
+        return catalogue(self.language, "pages").gettext(text)
 
     def line(self, label: str, *said: str) -> str:
         """
@@ -202,7 +201,7 @@ def load_form(name: str, language: str = ENGLISH) -> Form:
         _said(document, "title", language),
         _said(document, "description", language),
         tuple(_item(each, language) for each in document["item"]),
-        catalogue(language, "pages"),
+        language,
     )
 
 

@@ -20,6 +20,9 @@ LATIN = {
     *("ICD", "PCS", "OID", "patient", "view", "null", "ms", "mL", "log", "docs", "md"),
     *("generic", "MRI", "model", "safety", "recalibrate", "monitoring"),
     *("PKCE", "Cookie", "Provenance", "final", "pvp", "pkp", "cm"),
+    *("logistic", "LASSO", "bootstrap", "Hosmer", "Lemeshow", "AUC", "PSI", "Austin"),
+    *("API", "ASVS", "BMI", "kg", "JSTJ", "Heng", "Yin", "SECURITY", "security"),
+    *("decisions",),
 }  # fmt: skip
 
 

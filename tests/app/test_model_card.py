@@ -26,7 +26,9 @@ from service.model_card.card import ModelCard, Now
 from service.model_card.chai import NAMESPACE
 from service.model_card.content import read_content
 from service.model_card.local import ValidationFileError, read_validation
+from service.model_card.local_words import COMMON
 from service.parts import build_parts
+from tests.app.page_words import english
 
 ROOT = Path(__file__).parents[2]
 DATA = ROOT / "service/data/model_card"
@@ -478,6 +480,39 @@ def test_a_local_validation_stands_beside_the_studys_figures(settings, write):
     assert "not shown: fewer than 10 events" in page
     xml = client.get("/model/chai.xml").text
     assert "AUC, local patients" in xml
+
+
+@pytest.mark.parametrize("mode", ["anchored", "relative"])
+def test_local_figures_are_told_in_chinese(settings, write, mode):
+    """With the numbers of the file; what is hidden says why."""
+    content = results(load_bundled("liu-nomogram"))
+    content["subgroups"][0]["note"] = COMMON[-1]
+    here = replace(settings, validation_file=write(content), output_mode=mode)
+    client = create_app(here).test_client()
+    page = client.get("/model?lang=zh-Hans").text
+    assert "已在本院 412 名患者中验证，其中 57 例发生结局" in page
+    assert "ROC 曲线下面积 0.731（95% 区间 0.660 至 0.800）" in page
+    assert "按性别分组" in page
+    assert "未显示：已隐藏：发生或未发生结局的患者少于 10 名" in page
+    assert english(page) == set()
+    assert english(client.get("/model/facts?lang=zh-Hans").text) == set()
+
+
+def test_a_recalibrated_model_is_told_in_chinese(settings, tmp_path):
+    """What its artifact says in English is marked so."""
+    recalibrated(tmp_path, variants=[])
+    own = replace(
+        settings, model=str(tmp_path / "north.json"), output_mode="calibrated"
+    )
+    page = create_app(own).test_client().get("/model?lang=zh-Hans").text
+    assert "已用 412 名本院患者重新校准，其中 57 例发生结局" in page
+    assert "这不是验证" in page
+
+
+def test_why_a_group_is_hidden_is_what_the_validation_says():
+    """Word for word, or it has no translation."""
+    subgroups = pytest.importorskip("service.validation.subgroups")
+    assert COMMON[-1] == subgroups._HIDDEN
 
 
 def test_groups_by_inputs_are_no_fairness(write):

@@ -18,6 +18,7 @@ pytestmark = [
     pytest.mark.skipif(CHROMIUM is None, reason="needs Debian's chromium"),
 ]
 PAGES = ["/model", "/model/facts"]
+CHINESE = [f"{path}?lang=zh-Hans" for path in PAGES]
 WCAG = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"]
 
 
@@ -89,9 +90,10 @@ def test_no_width_needs_scrolling_to_the_side(opened, path, width):
     assert page.evaluate("document.documentElement.scrollWidth") <= width
 
 
-def test_no_picture_is_cut_off(opened):
+@pytest.mark.parametrize("path", ["/model", "/model?lang=zh-Hans"])
+def test_no_picture_is_cut_off(opened, path):
     """Every word of a picture lies within it."""
-    outside = opened("/model").evaluate(
+    outside = opened(path).evaluate(
         "[...document.querySelectorAll('.figure text')].filter(text => {"
         " const box = text.getBBox(), all = text.ownerSVGElement.viewBox.baseVal;"
         " return box.x < 0 || box.x + box.width > all.width + 1; })"
@@ -100,10 +102,20 @@ def test_no_picture_is_cut_off(opened):
     assert outside == []
 
 
+@pytest.mark.parametrize("path", CHINESE)
+def test_a_chinese_page_is_as_readable(opened, path):
+    """WCAG 2.2 AA in dark, and no scrolling to the side on the smallest telephone."""
+    page = opened(path, width=320, scheme="dark")
+    assert page.evaluate("document.documentElement.scrollWidth") <= 320
+    found = Axe().run(page, options={"runOnly": WCAG}).response
+    assert [each["id"] for each in found["violations"]] == []
+
+
+@pytest.mark.parametrize("path", ["/model/facts", "/model/facts?lang=zh-Hans"])
 @pytest.mark.parametrize("paper", ["A4", "Letter"])
-def test_model_facts_fit_on_one_printed_page(opened, paper):
-    """A label is one page, on paper of either world."""
-    pdf = opened("/model/facts").pdf(format=paper)
+def test_model_facts_fit_on_one_printed_page(opened, paper, path):
+    """A label is one page, on paper of either world, in either language."""
+    pdf = opened(path).pdf(format=paper)
     assert len(re.findall(rb"/Type\s*/Page\b(?!s)", pdf)) == 1
 
 

@@ -135,6 +135,20 @@ def test_the_report_as_a_page(run, filled, tmp_path):
     assert "<svg" in file.read_text("utf-8")
 
 
+def test_the_page_is_in_the_language_of_the_service_or_as_asked(
+    run, filled, tmp_path, monkeypatch
+):
+    """SCNEN_LOCALE, else --lang; it says that nobody approved it."""
+    monkeypatch.setenv("SCNEN_LOCALE", "zh-Hans")
+    file = tmp_path / "report.html"
+    for options, language in ([], "zh-Hans"), (["--lang", "en"], "en"):
+        run("report", "--out", file, *options)
+        text = file.read_text("utf-8")
+        assert f'<html lang="{language}">' in text
+        assert ("本译文尚未经临床医师批准" in text) is (language == "zh-Hans")
+    assert "Stopping rules" in run("report").output
+
+
 def test_a_page_that_cannot_be_written_is_said_so(run, tmp_path):
     """Without a traceback."""
     result = run("report", "--out", tmp_path / "nowhere" / "report.html")

@@ -1,17 +1,29 @@
 """The report in words, as a page and as text; and what is hidden in the page."""
 
 import re
+from collections import Counter
+from html import unescape
 from html.parser import HTMLParser
 
 import pytest
 
+from service.assessment import Band
+from service.cards import TOPICS
 from service.cli.monitor_text import capacity_text, report_text
+from service.fhir.findings import Reason
+from service.followup_cards import CHART_TOPICS
+from service.languages import catalogue
+from service.model.predictors import INPUTS
 from service.monitor.calls import discharges
 from service.monitor.capacity import estimate
 from service.monitor.cells import Cells
+from service.monitor.names import NAMES
 from service.monitor.page import render
 from service.monitor.sections import sections
+from service.notice import OFF_TOPIC
 from service.policy import default_policy
+from service.wording import load_words
+from tests.app.page_words import english
 
 
 class Page(HTMLParser):
@@ -202,6 +214,46 @@ def test_every_picture_says_in_words_what_it_shows(busy):
     labels = [attrs["aria-label"] for tag, attrs in page.tags if tag == "svg"]
     assert all(labels)
     assert "What users did with the cards: accepted 0 (0%)" in labels[1]
+
+
+def test_the_page_is_chinese_for_a_chinese_committee(busy):
+    """No English but names, the same numbers, and who has not approved it."""
+    said = sections(busy, hides=True, words=catalogue("zh-Hans", "pages"))
+    page = render(said, "zh-Hans", is_approved=False)
+    assert '<html lang="zh-Hans">' in page
+    assert {word for word, _ in english(page)} <= {"north", "OSError", "discharge"}
+    chinese, original = (
+        Counter(re.findall(r"\d+(?:\.\d+)?", unescape(re.sub(r"<[^>]+>", " ", text))))
+        for text in (page, render(sections(busy, hides=True)))
+    )
+    assert chinese == original
+    assert "本译文尚未经临床医师批准" in page
+    assert "尚未经" not in render(said, "zh-Hans", is_approved=True)
+
+
+def test_the_same_counts_are_hidden_in_every_language(busy):
+    """The word for it is no part of the rule."""
+    english_cells, chinese_cells = (
+        [
+            cell
+            for part in sections(busy, hides=True, words=words)
+            for row in part.rows
+            for cell in row
+        ]
+        for words in (None, catalogue("zh-Hans", "pages"))
+    )
+    hidden = [cell == "hidden" for cell in english_cells]
+    assert any(hidden)
+    assert hidden == [cell == "已隐藏" for cell in chinese_cells]
+
+
+def test_what_the_report_calls_by_a_code_is_listed_for_translation():
+    """Reasons, topics, bands, inputs, reasons of overrides: as others name them."""
+    overrides = load_words("words.j2", "en").override
+    codes = {*TOPICS, *CHART_TOPICS.values(), OFF_TOPIC, *INPUTS, *overrides}
+    codes |= {*map(str, Reason), *map(str, Band)}
+    codes |= {code for kind in INPUTS.values() for code in kind.codes or ()}
+    assert codes - NAMES == set()
 
 
 def test_names_are_escaped_in_the_page(make):
