@@ -3,6 +3,7 @@
 import json
 import re
 import socket
+from dataclasses import replace
 
 import pytest
 
@@ -85,6 +86,17 @@ class TestWhoMayTry:
         assert answer.status_code == 200
         assert answer.headers["Cache-Control"] == "no-store"
         assert "default-src 'self'" in answer.headers["Content-Security-Policy"]
+
+    @pytest.mark.parametrize(
+        ("said", "told"),
+        [("off", "no patient is assessed"), ("relative", "only points and percentile")],
+    )
+    def test_the_page_says_what_is_switched_off(self, tmp_path, said, told):
+        """Else the card that says so would look like the patient's."""
+        stop = tmp_path / "stop"
+        stop.write_text(said)
+        settings = replace(Settings.from_env(is_open=True), stop_file=stop)
+        assert told in create_app(settings).test_client().get("/try").text
 
     def test_the_page_has_no_script_or_style_in_it(self, client):
         """They are files; what the script says are words of the page."""
