@@ -159,6 +159,9 @@ class ModelCard:
             "probast_ai": {
                 **content.rating,
                 "domains": self._checklist("probast-ai", attributes, now.mode),
+                "questions": self._checklist(
+                    "probast-ai-questions", attributes, now.mode
+                ),
             },
             "stop_using": [dict(each) for each in content.stop_using],
             "regulatory": [dict(each) for each in content.regulatory],

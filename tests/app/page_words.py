@@ -20,6 +20,7 @@ LATIN = {
     *("ICD", "PCS", "OID", "patient", "view", "null", "ms", "mL", "log", "docs", "md"),
     *("generic", "MRI", "model", "safety", "recalibrate", "monitoring"),
     *("PKCE", "Cookie", "Provenance", "final", "pvp", "pkp", "cm"),
+    *("LASSO", "AUC", "Hosmer", "Lemeshow", "bootstrap"),
 }  # fmt: skip
 
 
