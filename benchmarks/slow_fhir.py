@@ -1,6 +1,6 @@
-"""A played FHIR server that thinks before it answers: for `bench_slow_fhir.py` only.
+"""A played FHIR server that thinks before it answers, as long as it is told.
 
-    python benchmarks/slow_fhir.py --delay-ms 300
+    python benchmarks/slow_fhir.py --delay-ms 300 [--patients 05 24]
 
 Serves the patients of the benchmark on a free loopback port, http, no token, no paging;
 prints its base URL. It waits without working, so that it takes little of the machine.
@@ -9,7 +9,7 @@ prints its base URL. It waits without working, so that it takes little of the ma
 import argparse
 import asyncio
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from datetime import UTC, datetime
 from functools import partial
 from typing import Any
@@ -22,19 +22,44 @@ from service.patients import bundled_patients
 
 _LENGTH = re.compile(r"^content-length: *(\d+)\r$", re.IGNORECASE | re.MULTILINE)
 
+_DICTATED = (
+    "Vertebra filled with cement in its anterior half, no leak into the canal."
+    " Endplates parallel within a few degrees, height restored in part."
+    " Neighbours unchanged."
+)
+
 Charts = Mapping[str, Mapping[str, Any]]
 
 
-def charts() -> dict[str, dict[str, Any]]:
-    """Every resource by reference, dates moved up to now."""
+def charts(names: Collection[str] = SCORED) -> dict[str, dict[str, Any]]:
+    """Every resource of some patients by reference, dates moved up to now."""
     now = datetime.now(UTC)
-    return {
+    found = {
         f"{entry['resource']['resourceType']}/{entry['resource']['id']}": entry[
             "resource"
         ]
         for patient in bundled_patients()
-        if patient.name.split("-")[0] in SCORED
+        if patient.name.split("-")[0] in names
         for entry in patient.bundle_at(now)["entry"]
+    }
+    people = [name for name in found if name.startswith("Patient/")]
+    return {
+        **found,
+        **{f"DiagnosticReport/{each[8:]}": report(each) for each in people},
+    }
+
+
+def report(patient: str) -> dict[str, Any]:
+    """Dictate what a radiologist would of two films, at about the length of one."""
+    return {
+        "resourceType": "DiagnosticReport",
+        "id": patient.removeprefix("Patient/"),
+        "status": "final",
+        "category": [{"coding": [{"code": "RAD"}]}],
+        "code": {"text": "XR spine, two views"},
+        "subject": {"reference": patient},
+        "effectiveDateTime": datetime.now(UTC).date().isoformat(),
+        "conclusion": " ".join([_DICTATED] * 4),
     }
 
 
@@ -84,9 +109,9 @@ async def talk(
         writer.close()
 
 
-async def serve(delay_s: float) -> None:
+async def serve(delay_s: float, names: Collection[str]) -> None:
     """Serve until somebody stops it."""
-    handler = partial(talk, charts(), delay_s)
+    handler = partial(talk, charts(names), delay_s)
     server = await asyncio.start_server(handler, "127.0.0.1", 0, backlog=1024)
     port = server.sockets[0].getsockname()[1]
     print(f"FHIR server http://127.0.0.1:{port}/fhir", flush=True)
@@ -97,4 +122,6 @@ async def serve(delay_s: float) -> None:
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n")[0])
     parser.add_argument("--delay-ms", type=float, default=300)
-    asyncio.run(serve(parser.parse_args().delay_ms / 1e3))
+    parser.add_argument("--patients", nargs="+", default=SCORED)
+    options = parser.parse_args()
+    asyncio.run(serve(options.delay_ms / 1e3, options.patients))

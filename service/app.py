@@ -164,6 +164,7 @@ def create_app(
                 parts.registry,
                 parts.clients,
                 now,
+                order=parts.switch.order,
                 open_client=parts.open_client,
                 language=parts.open_client.language or settings.locale,
                 stays_away=parts.policy.overridden.stays_away,

@@ -9,6 +9,7 @@ from flask import Blueprint, Response, request
 
 from cds_hooks.errors import BadRequest, CDSHooksError, NotFound
 from service.assessment import OutputMode
+from service.switch import SwitchedOffError, is_off
 from service.web import protect
 
 if TYPE_CHECKING:
@@ -26,6 +27,9 @@ _FORMATS: Final = frozenset(
     {_JSON, "application/fhir json", "application/json", "json"}
 )
 _SEARCHED: Final = frozenset({"url", "version"})
+#: What offers the advice or its number. Codes and forms are read on: records that
+#: hold them stay, and must stay readable.
+_ADVICE: Final = frozenset({"ActivityDefinition", "Library", "PlanDefinition"})
 
 
 class _NotAcceptableError(CDSHooksError):
@@ -63,6 +67,10 @@ def create_knowledge_routes(parts: "Parts", settings: "Settings") -> Blueprint:
     def collection() -> "Collection":
         return collected(parts.advice.mode_now())
 
+    def refuse_if_off(resource_type: str) -> None:
+        if resource_type in _ADVICE and is_off(parts.switch.order()):
+            raise SwitchedOffError
+
     @routes.get("/fhir/metadata")
     def metadata() -> Response:
         _check(request.args, frozenset())
@@ -71,11 +79,13 @@ def create_knowledge_routes(parts: "Parts", settings: "Settings") -> Blueprint:
     @routes.get("/fhir/<resource_type>")
     def search(resource_type: str) -> Response:
         asked = _check(request.args, _SEARCHED)
+        refuse_if_off(resource_type)
         return _answer(collection().search(resource_type, asked))
 
     @routes.get("/fhir/<resource_type>/<resource_id>")
     def read(resource_type: str, resource_id: str) -> Response:
         _check(request.args, frozenset())
+        refuse_if_off(resource_type)
         return _answer(collection().read(resource_type, resource_id))
 
     routes.after_request(_as_fhir)

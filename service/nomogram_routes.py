@@ -7,7 +7,6 @@ from typing import Any, Final
 import orjson
 from flask import Blueprint, Response, request, url_for
 
-from cds_hooks import Unavailable
 from cds_hooks.bodies import read_json
 from service.assessment import PREDICTORS
 from service.calculator import Calculator
@@ -15,7 +14,7 @@ from service.calculator_answer import CalculatorAnswer
 from service.drawings import draw_model
 from service.model.predictors import INPUTS
 from service.pages import PAGE_LANGUAGES, render_page, spoken
-from service.switch import Order, Stop
+from service.switch import Order, SwitchedOffError, is_off
 from service.web import protect
 from service.wording import load_words
 
@@ -75,14 +74,12 @@ def create_nomogram_routes(
 
     @routes.get("/nomogram")
     def page() -> Response:
-        return _page(calculator, fields[spoken()], is_off=_is_off(order()))
+        return _page(calculator, fields[spoken()], is_switched_off=is_off(order()))
 
     @routes.post("/nomogram/score")
     def score() -> Response:
-        if _is_off(order()):
-            raise Unavailable(
-                note="The advice is switched off here: nobody is assessed."
-            )
+        if is_off(order()):
+            raise SwitchedOffError
         found = calculator.calculate(read_json(request.environ, _MOST_BYTES))
         body = orjson.dumps(answers[spoken()].write(found))
         return _kept_nowhere(Response(body, content_type="application/json"))
@@ -90,8 +87,10 @@ def create_nomogram_routes(
     return routes
 
 
-def _page(calculator: Calculator, fields: list[_Field], *, is_off: bool) -> Response:
-    models = () if is_off else tuple(calculator.models.values())
+def _page(
+    calculator: Calculator, fields: list[_Field], *, is_switched_off: bool
+) -> Response:
+    models = () if is_switched_off else tuple(calculator.models.values())
     drawings = [
         _Drawing(model.id, mode, draw_model(model, mode, spoken()))
         for model in models
@@ -99,7 +98,7 @@ def _page(calculator: Calculator, fields: list[_Field], *, is_off: bool) -> Resp
     ]
     page = render_page(
         "nomogram.html",
-        is_off=is_off,
+        is_off=is_switched_off,
         is_relative=all(each.mode == "relative" for each in drawings),
         models=models,
         drawings=drawings,
@@ -108,10 +107,6 @@ def _page(calculator: Calculator, fields: list[_Field], *, is_off: bool) -> Resp
         own_stylesheet="nomogram.css",
     )
     return _kept_nowhere(page)
-
-
-def _is_off(order: Order | None) -> bool:
-    return order is not None and order.stop is Stop.OFF
 
 
 def _kept_nowhere(response: Response) -> Response:

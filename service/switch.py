@@ -9,7 +9,9 @@ from tempfile import NamedTemporaryFile
 from threading import Lock
 from time import monotonic
 
-__all__ = ["Order", "Stop", "StopSwitch", "stop_now"]
+from cds_hooks.errors import Unavailable
+
+__all__ = ["Order", "Stop", "StopSwitch", "SwitchedOffError", "is_off", "stop_now"]
 
 _log = logging.getLogger(__name__)
 
@@ -43,6 +45,15 @@ class Order:
 
     stop: Stop
     reason: str = ""
+
+
+class SwitchedOffError(Unavailable):
+    """Nobody is assessed, so the advice is not offered either."""
+
+    description = (
+        "The advice is switched off here: nobody is assessed. No answer does not mean"
+        " no risk."
+    )
 
 
 class StopSwitch:
@@ -111,6 +122,23 @@ class StopSwitch:
             self._seen = seen
             if before != self._order:
                 _tell(self._order)
+
+
+def is_off(order: Order | None) -> bool:
+    """
+    Tell whether everything is switched off.
+
+    Parameters
+    ----------
+    order : Order or None
+        What is switched off.
+
+    Returns
+    -------
+    bool
+        Whether nobody is assessed.
+    """
+    return order is not None and order.stop is Stop.OFF
 
 
 def stop_now(path: Path, order: Order) -> None:

@@ -13,6 +13,7 @@ from cds_hooks.bodies import read_json
 from cds_hooks.services import Service
 from service.console import card_blocks, choices, patients, written_request
 from service.pages import render_page
+from service.switch import Order
 from service.web import protect
 
 __all__ = ["create_try_routes"]
@@ -25,6 +26,7 @@ def create_try_routes(
     register: ClientRegister,
     clock: Callable[[], datetime],
     *,
+    order: Callable[[], Order | None],
     open_client: Client,
     language: str,
     stays_away: bool,
@@ -41,6 +43,8 @@ def create_try_routes(
         The registered clients.
     clock : callable
         Gives the time, with its zone.
+    order : callable
+        Tells what is switched off.
     open_client : Client
         Whom a caller is taken for whose FHIR server is not known.
     language : str
@@ -67,6 +71,7 @@ def create_try_routes(
     def page() -> Response:
         answer = render_page(
             "try.html",
+            order=order(),
             patients=patients().values(),
             services=services.values(),
             ids=ids,

@@ -183,6 +183,9 @@ class ModelCard:
             "probast_ai": {
                 **self._told(content.rating),
                 "domains": self._checklist("probast-ai", attributes, now.mode),
+                "questions": self._checklist(
+                    "probast-ai-questions", attributes, now.mode
+                ),
             },
             "stop_using": [self._told(each) for each in content.stop_using],
             "regulatory": [self._told(each) for each in content.regulatory],

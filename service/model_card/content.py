@@ -18,10 +18,17 @@ _ITEMS = _FOLDER.parent / "tripod-ai.json"
 
 #: Output modes; what depends on them is said for each.
 _MODES = ("anchored", "calibrated", "relative")
-_PARTS = ("source-attributes", "model-facts", "chai", "tripod-ai", "probast-ai")
+_PARTS = (
+    *("source-attributes", "model-facts", "chai", "tripod-ai"),
+    *("probast-ai", "probast-ai-questions"),
+)
 _VERDICTS = {
     "tripod-ai": {"reported", "partly", "not_reported", "not_applicable"},
-    "probast-ai": {"low", "some", "high", "unclear"},
+    "probast-ai": {"low", "high", "unclear"},
+    "probast-ai-questions": {
+        *("yes", "probably_yes", "probably_no", "no"),
+        *("no_information", "not_applicable"),
+    },
 }
 _SAID = ("text", "by_mode", "not_available", "same_as", "results")
 _BESIDE = ("category", "name", "source", "note", "local", "verdict")

@@ -137,6 +137,26 @@ def client(app):
     return app.test_client()
 
 
+@pytest.fixture
+def closed(monkeypatch, tmp_path):
+    """Settings of a hospital, in the environment as well: everybody is asked."""
+    for name in VARIABLES:
+        monkeypatch.delenv(name, raising=False)
+    file = tmp_path / "clients.yaml"
+    file.write_text(
+        "clients:\n  - name: north\n    issuer: https://ehr.example.org\n"
+        "    keys: {jwks_url: https://ehr.example.org/jwks}\n"
+    )
+    for name, value in {
+        "SCNEN_PUBLIC_URL": "https://cds.example.org",
+        "SCNEN_SECRET_KEY": "correct-horse-battery-staple-0001",
+        "SCNEN_CLIENTS_FILE": str(file),
+        "SCNEN_DATA_DIR": str(tmp_path),
+    }.items():
+        monkeypatch.setenv(name, value)
+    return Settings.from_env()
+
+
 @pytest.fixture(scope="session")
 def example_request():
     """The hook request that ships with the service."""

@@ -380,6 +380,50 @@ def test_the_kill_switch_withholds_the_number_here_too(settings, tmp_path):
     assert "content" not in client.get("/fhir/Library/liu-nomogram").json
 
 
+@pytest.fixture
+def switched_off(settings, tmp_path):
+    """A client of an installation whose kill switch says ``off``."""
+    stop = tmp_path / "stop"
+    stop.write_text("off in doubt", "utf-8")
+    return create_app(replace(settings, stop_file=stop)).test_client()
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "PlanDefinition",
+        "PlanDefinition/scnen-discharge",
+        "ActivityDefinition?url=http://x.example",
+        "ActivityDefinition/scn-diagnostic-block",
+        "Library",
+        "Library/liu-nomogram",
+    ],
+)
+def test_while_the_advice_is_switched_off_nothing_offers_it(switched_off, path):
+    """A repository that asks is told why: silence would look like no such rule."""
+    answer = switched_off.get(f"/fhir/{path}")
+    assert (answer.status_code, answer.content_type) == (503, FHIR_JSON)
+    assert answer.json["resourceType"] == "OperationOutcome"
+    assert "The advice is switched off here" in answer.text
+    assert "in doubt" not in answer.text
+
+
+def test_who_has_a_copy_and_asks_again_hears_of_the_switch(client, switched_off):
+    """Not changed would be a leave to go on."""
+    path = "/fhir/PlanDefinition/scnen-discharge"
+    had = {"If-None-Match": client.get(path).headers["ETag"]}
+    assert client.get(path, headers=had).status_code == 304
+    assert switched_off.get(path, headers=had).status_code == 503
+
+
+@pytest.mark.parametrize(
+    "path", ["metadata", "CodeSystem", "ValueSet", "ConceptMap", "Questionnaire"]
+)
+def test_codes_and_forms_stay_readable_while_it_is_switched_off(switched_off, path):
+    """Records hold them; they offer nothing."""
+    assert switched_off.get(f"/fhir/{path}").status_code == 200
+
+
 @pytest.mark.parametrize("change", ["other content", "no file", "no artifact"])
 def test_a_file_that_is_not_the_running_model_is_not_attached(
     gather, settings, tmp_path, change

@@ -335,6 +335,42 @@ def test_probast_rates_four_domains_twice_and_says_who_has_not_yet():
     assert "second, independent rater is missing" in found["note"]
 
 
+#: Moons et al., BMJ 2025: signalling questions by domain, sixteen and eighteen.
+QUESTIONS = {"development": [3, 4, 4, 5], "evaluation": [3, 4, 4, 7]}
+#: The only ones that may not apply.
+CONDITIONAL = {"development_4_4", "evaluation_4_4", "evaluation_4_5", "evaluation_4_6"}
+
+
+def test_probast_answers_every_signalling_question_with_a_reason_and_its_place():
+    """In the order of the tool, in its words for an answer."""
+    answers = card_of()["probast_ai"]["questions"]
+    assert [each["id"] for each in answers] == [
+        f"{part}_{domain}_{number}"
+        for part, counts in QUESTIONS.items()
+        for domain, count in enumerate(counts, 1)
+        for number in range(1, count + 1)
+    ]
+    for each in answers:
+        assert each["name"].endswith("?")
+        assert each["text"]
+        assert each["source"].startswith("paper: ")
+        assert each["verdict"] != "not_applicable" or each["id"] in CONDITIONAL
+
+
+def test_no_domain_is_rated_better_than_its_questions_are_answered():
+    """A no is a high concern, and what is not known is not low."""
+    found = card_of()["probast_ai"]
+    said = {each["id"]: each["verdict"] for each in found["domains"]}
+    domains = ("participants", "predictors", "outcome", "analysis")
+    for each in found["questions"]:
+        part, domain, _ = each["id"].split("_")
+        verdict = said[f"{part}_{domains[int(domain) - 1]}"]
+        if each["verdict"] in {"no", "probably_no"}:
+            assert verdict == "high", each["id"]
+        if each["verdict"] == "no_information":
+            assert verdict != "low", each["id"]
+
+
 def children(name):
     """Elements of the schema below one, with the sign of how often."""
     return [re.fullmatch(r"(\w+)([?*]?)", each).groups() for each in CHAI[name].split()]

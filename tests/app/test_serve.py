@@ -67,23 +67,6 @@ def test_an_unknown_subcommand_is_refused(run):
     assert "No such command 'sevre'" in result.output
 
 
-@pytest.fixture
-def closed(monkeypatch, tmp_path):
-    """Settings of an installation that asks who calls."""
-    file = tmp_path / "clients.yaml"
-    file.write_text(
-        "clients:\n  - name: north\n    issuer: https://ehr.example.org\n"
-        "    keys: {jwks_url: https://ehr.example.org/jwks}\n"
-    )
-    for name, value in {
-        "SCNEN_PUBLIC_URL": "https://cds.example.org",
-        "SCNEN_SECRET_KEY": "correct-horse-battery-staple-0001",
-        "SCNEN_CLIENTS_FILE": str(file),
-        "SCNEN_DATA_DIR": str(tmp_path),
-    }.items():
-        monkeypatch.setenv(name, value)
-
-
 def test_without_open_the_settings_of_a_hospital_are_needed(run):
     """Nobody serves by mistake."""
     result = run("serve", "--port", "0")

@@ -2,6 +2,8 @@
 
 import json
 import re
+import socket
+from dataclasses import replace
 
 import pytest
 
@@ -26,23 +28,21 @@ def client():
 
 
 @pytest.fixture
-def closed(monkeypatch, tmp_path):
-    """The application of a hospital: everybody is asked who he is."""
-    for name in VARIABLES:
-        monkeypatch.delenv(name, raising=False)
-    file = tmp_path / "clients.yaml"
-    file.write_text(
-        "clients:\n  - name: north\n    issuer: https://ehr.example.org\n"
-        "    keys: {jwks_url: https://ehr.example.org/jwks}\n"
-    )
-    for name, value in {
-        "SCNEN_PUBLIC_URL": "https://cds.example.org",
-        "SCNEN_SECRET_KEY": "correct-horse-battery-staple-0001",
-        "SCNEN_CLIENTS_FILE": str(file),
-        "SCNEN_DATA_DIR": str(tmp_path),
-    }.items():
-        monkeypatch.setenv(name, value)
-    return Settings.from_env()
+def asked(monkeypatch):
+    """Where anybody looked for a host or connected to one; nothing goes out."""
+    found = []
+
+    def refuse(_, address):
+        found.append(address[:2])
+        raise ConnectionRefusedError
+
+    def unknown(host, port, **_):
+        found.append((host, port))
+        raise socket.gaierror
+
+    monkeypatch.setattr(socket, "getaddrinfo", unknown)
+    monkeypatch.setattr(socket.socket, "connect", refuse)
+    return found
 
 
 def written(client, patient="01-high-vertebroplasty", service="scnen-discharge"):
@@ -51,6 +51,21 @@ def written(client, patient="01-high-vertebroplasty", service="scnen-discharge")
     assert answer.status_code == 200
     assert answer.headers["Cache-Control"] == "no-store"
     return answer.json
+
+
+def fired(client, server):
+    """The answer to a call that lacks what the server would give for its token."""
+    body = written(client)
+    del body["prefetch"]["observations"]
+    body["fhirServer"] = server
+    body["fhirAuthorization"] = {
+        "access_token": "t",
+        "token_type": "Bearer",
+        "expires_in": 300,
+        "scope": "user/Observation.read",
+        "subject": "scnen-cds",
+    }
+    return client.post("/cds-services/scnen-discharge", json=body)
 
 
 class TestWhoMayTry:
@@ -71,6 +86,17 @@ class TestWhoMayTry:
         assert answer.status_code == 200
         assert answer.headers["Cache-Control"] == "no-store"
         assert "default-src 'self'" in answer.headers["Content-Security-Policy"]
+
+    @pytest.mark.parametrize(
+        ("said", "told"),
+        [("off", "no patient is assessed"), ("relative", "only points and percentile")],
+    )
+    def test_the_page_says_what_is_switched_off(self, tmp_path, said, told):
+        """Else the card that says so would look like the patient's."""
+        stop = tmp_path / "stop"
+        stop.write_text(said)
+        settings = replace(Settings.from_env(is_open=True), stop_file=stop)
+        assert told in create_app(settings).test_client().get("/try").text
 
     def test_the_page_has_no_script_or_style_in_it(self, client):
         """They are files; what the script says are words of the page."""
@@ -153,20 +179,16 @@ class TestPlayedClients:
         assert "**" not in cards["oracle-health"]["detail"]
         assert cards["oracle-health"]["summary"].startswith("臀上皮神经卡压")
 
-    def test_nothing_is_read_at_a_played_server(self, client):
+    def test_nothing_is_read_at_a_played_server(self, client, asked):
         """A token for it goes nowhere: what is missing stays missing."""
-        body = written(client)
-        del body["prefetch"]["observations"]
-        body["fhirServer"] = played_server("epic", "en", "R4")
-        body["fhirAuthorization"] = {
-            "access_token": "t",
-            "token_type": "Bearer",
-            "expires_in": 300,
-            "scope": "user/Observation.read",
-            "subject": "scnen-cds",
-        }
-        answer = client.post("/cds-services/scnen-discharge", json=body)
-        assert answer.status_code == 412 or "risk not given" in answer.text
+        answer = fired(client, played_server("epic", "en", "R4"))
+        assert asked == []
+        assert answer.status_code == 412
+
+    def test_a_server_on_this_machine_is_read(self, client, asked):
+        """As in a sandbox: so it would be seen if a played one were."""
+        fired(client, "http://127.0.0.1:9/fhir")
+        assert set(asked) == {("127.0.0.1", 9)}
 
     def test_registered_clients_can_be_chosen_by_their_server(self):
         """Those that a server tells apart, after the presets."""

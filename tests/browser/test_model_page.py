@@ -19,6 +19,10 @@ pytestmark = [
 ]
 PAGES = ["/model", "/model/facts"]
 CHINESE = [f"{path}?lang=zh-Hans" for path in PAGES]
+ALL_PAGES = [*PAGES, "/nomogram", "/try"]
+#: What a reader may set by success criterion 1.4.12 of WCAG.
+SPACED = """* { line-height: 1.5 !important; letter-spacing: .12em !important;
+  word-spacing: .16em !important } p { margin-bottom: 2em !important }"""
 WCAG = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"]
 
 
@@ -117,6 +121,49 @@ def test_model_facts_fit_on_one_printed_page(opened, paper, path):
     """A label is one page, on paper of either world, in either language."""
     pdf = opened(path).pdf(format=paper)
     assert len(re.findall(rb"/Type\s*/Page\b(?!s)", pdf)) == 1
+
+
+@pytest.mark.parametrize("path", ALL_PAGES)
+def test_paper_is_white_however_dark_the_screen(opened, path):
+    """Colours follow: nothing pale is left on it."""
+    page = opened(path, scheme="dark")
+    page.emulate_media(media="print", color_scheme="dark")
+    styles = "(({ backgroundColor, color }) => [backgroundColor, color])"
+    found = page.evaluate(f"{styles}(getComputedStyle(document.body))")
+    assert found == ["rgb(255, 255, 255)", "rgb(0, 0, 0)"]
+    marks = page.locator("a, summary").evaluate_all(
+        "(all) => all.map((each) => getComputedStyle(each).color)"
+    )
+    assert {color for color in marks if color != "rgb(0, 0, 0)"} <= {"rgb(11, 87, 164)"}
+
+
+def test_the_folded_questions_are_on_paper_too(opened):
+    """Folded on the screen, for who reads further; a committee reads paper."""
+    page = opened("/model")
+    shown = "(each) => each.checkVisibility({ contentVisibilityAuto: true })"
+    table = page.locator("details table")
+    assert not table.evaluate(shown)
+    page.emulate_media(media="print")
+    assert table.evaluate(shown)
+
+
+@pytest.mark.parametrize("path", ALL_PAGES)
+def test_more_space_between_letters_and_lines_hides_nothing(chromium, url, path):
+    """On a small phone, too."""
+    size = {"width": 320, "height": 640}
+    context = chromium.new_context(viewport=size, bypass_csp=True)
+    page = context.new_page()
+    page.goto(url + path)
+    page.add_style_tag(content=SPACED)
+    assert page.evaluate("document.documentElement.scrollWidth") <= 320
+    cut = page.locator("button, label, td, th, p, li").evaluate_all(
+        """(all) => all.filter((each) => each.checkVisibility()
+          && getComputedStyle(each).overflowX !== "visible"
+          && !each.matches(".unseen") && each.scrollWidth > each.clientWidth + 1)
+        .map((each) => each.textContent)"""
+    )
+    assert cut == []
+    context.close()
 
 
 def test_the_overview_is_seen_without_scrolling(opened):

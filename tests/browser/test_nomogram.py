@@ -164,7 +164,7 @@ def test_relative_shows_neither_risk_nor_odds(page):
     """Points and percentile; the drawing ends with percentiles."""
     enter(page)
     page.select_option("#mode", "relative")
-    expect(number(page)).to_have_text("score above 93 of 100")
+    expect(number(page)).to_have_text("score above 93 of 100 simulated patients")
     result = page.locator("#result")
     assert "Odds" not in result.inner_text()
     assert "%" not in re.sub(r"ratio computed.*?%", "", result.inner_text())

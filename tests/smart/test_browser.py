@@ -299,3 +299,15 @@ def test_both_forms_fit_a_small_phone_and_load_nothing_from_elsewhere(
     assert page.evaluate("document.documentElement.scrollWidth") <= 320
     page_loads = [each for each in page.asked if not each.startswith(ehr.base)]
     assert all(each.startswith(f"{url}/") for each in page_loads)
+
+
+@pytest.mark.parametrize("form", ["measurements", "follow-up"])
+def test_both_forms_are_light(launch, form):
+    """Under 150 kB with all they load, before any compression."""
+    page = launch("syn-18", appContext=form)
+    size = page.evaluate(
+        """() => performance.getEntriesByType("resource")
+        .concat(performance.getEntriesByType("navigation"))
+        .reduce((sum, each) => sum + each.decodedBodySize, 0)"""
+    )
+    assert 0 < size < 150_000
