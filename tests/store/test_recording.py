@@ -126,7 +126,7 @@ def test_the_hospital_finds_the_patient_again(site, body):
     ],
 )
 def test_whether_the_patient_is_test_data_is_recorded(site, body, patient, noted):
-    """A cohort of the store must not count a rehearsal; without the Patient: unknown."""
+    """A cohort must not count a rehearsal; without the Patient nobody knows."""
     body["prefetch"]["patient"] |= patient
     site.post(body)
     assert site.rows()[0]["vertebrae"][0]["is_test"] is noted
