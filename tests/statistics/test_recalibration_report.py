@@ -129,7 +129,7 @@ def test_an_artifact_is_told_with_who_answers_for_it_and_its_last_day(tmp_path):
     run(COHORT, Options("liu-nomogram", TODAY, report=tmp_path / "report"), target)
     text = report(tmp_path / "report")
     assert "north-1.json, approved by A. Surgeon on 2026-11-30" in text
-    assert "<dt>From 2028-12-01</dt>" in text
+    assert "<dt>From the day after, 2028-12-01</dt>" in text
     assert results(tmp_path / "report")["valid_until"] == "2028-11-30"
 
 
