@@ -234,7 +234,7 @@ def _share(part: Count, place: int) -> str:
 
 def _measure(found: Performance, field: str) -> str:
     value = float(getattr(found, field))
-    return _NONE if math.isnan(value) else f"{value:.3f}"
+    return _NONE if math.isnan(value) else f"{value:z.3f}"
 
 
 def _end(value: float) -> str:
@@ -242,4 +242,4 @@ def _end(value: float) -> str:
 
 
 def _two(value: float) -> str:
-    return _NONE if math.isnan(value) else f"{value:.2f}"
+    return _NONE if math.isnan(value) else f"{value:z.2f}"
