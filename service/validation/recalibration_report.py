@@ -113,6 +113,8 @@ def recalibration_json(case: Case, run: Run) -> dict[str, Any]:
         "refused": case.refusal or None,
         "recalibration": None if found is None else _found_json(model, found),
         "artifact": case.file or None,
+        "made_on": str(case.today),
+        "approved_on": str(case.approved_on) if case.file else None,
         "valid_until": str(case.valid_until) if case.file else None,
         "signed_angles": run.signed_angles,
         "seed": run.seed,

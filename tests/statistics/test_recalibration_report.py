@@ -130,7 +130,14 @@ def test_an_artifact_is_told_with_who_answers_for_it_and_its_last_day(tmp_path):
     text = report(tmp_path / "report")
     assert "north-1.json, approved by A. Surgeon on 2026-11-30" in text
     assert "<dt>From the day after, 2028-12-01</dt>" in text
-    assert results(tmp_path / "report")["valid_until"] == "2028-11-30"
+    told = results(tmp_path / "report")
+    days = [told[name] for name in ("made_on", "approved_on", "valid_until")]
+    assert days == ["2026-11-30", "2026-11-30", "2028-11-30"]
+
+
+def test_the_report_says_on_which_day_it_was_made(intercept):
+    """What it says of old patients and of the last day of use depends on it."""
+    assert f"Made on {results(intercept)['made_on']}." in report(intercept)
 
 
 def approved(tmp_path, file="north-1.json"):
