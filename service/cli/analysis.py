@@ -1,12 +1,10 @@
-"""What the commands of the statistics share: patients and model in, a folder out."""
+"""What the commands of the statistics share: options, refusals, progress."""
 
-import shutil
 import sys
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from importlib import import_module
 from pathlib import Path
-from tempfile import TemporaryFile
 from types import ModuleType
 from typing import TYPE_CHECKING
 
@@ -20,14 +18,13 @@ if TYPE_CHECKING:
     from service.validation.resampling import Progress
 
 __all__ = [
-    "check_new_folder",
     "cohort_argument",
+    "jobs_option",
     "model_option",
     "needing_statistics",
     "refusing",
     "signed_angles_option",
     "telling",
-    "write_folder",
 ]
 
 cohort_argument = click.argument(
@@ -37,6 +34,13 @@ signed_angles_option = click.option(
     "--signed-angles",
     is_flag=True,
     help="As in `cohort check`: kyphosis has one sign here and lordosis the other.",
+)
+jobs_option = click.option(
+    "--jobs",
+    type=click.IntRange(1),
+    default=1,
+    show_default=True,
+    help="Processes for the resamples; results do not depend on it.",
 )
 
 
@@ -145,62 +149,3 @@ def telling(total: int, *, is_certain: bool = True) -> Iterator["Progress"]:
             bar.update(new)
 
         yield update
-
-
-def check_new_folder(out: Path, option: str = "--out") -> None:
-    """
-    Refuse a folder that could not be written, before anything is computed.
-
-    Parameters
-    ----------
-    out : pathlib.Path
-        The folder.
-    option : str, optional
-        By which it was named.
-
-    Raises
-    ------
-    ClickException
-        If something is there, or the folder above cannot be written to.
-    """
-    if out.exists() or out.is_symlink():
-        raise click.ClickException(f"{option}: {out} exists; name a new folder")
-    above = next(folder for folder in out.absolute().parents if folder.exists())
-    try:
-        TemporaryFile(dir=above).close()
-    except OSError as error:
-        raise _unwritable(option, out, error) from error
-
-
-def write_folder(out: Path, files: Mapping[str, bytes], option: str = "--out") -> None:
-    """
-    Write a new folder: all of it or nothing.
-
-    Parameters
-    ----------
-    out : pathlib.Path
-        The folder.
-    files : Mapping of str to bytes
-        Content by name.
-    option : str, optional
-        By which the folder was named.
-
-    Raises
-    ------
-    ClickException
-        If it exists by now, or cannot be written.
-    """
-    try:
-        out.mkdir(parents=True)
-    except OSError as error:
-        raise _unwritable(option, out, error) from error
-    try:
-        for name, content in files.items():
-            (out / name).write_bytes(content)
-    except OSError as error:
-        shutil.rmtree(out, ignore_errors=True)
-        raise _unwritable(option, out, error) from error
-
-
-def _unwritable(option: str, out: Path, error: OSError) -> click.ClickException:
-    return click.ClickException(f"{option}: {out} cannot be written: {error.strerror}")

@@ -167,7 +167,8 @@ def from_store(
 
     A row for each operation. Its outcome is the one recorded last; its predictors are
     those of the last decision that knew most, up to the day of the examination. Who was
-    not examined has no outcome; whose follow-up is not over is listed as refused.
+    not examined has no outcome; whose follow-up is not over is listed as refused, and
+    so are test patients among real ones.
 
     Run it with the environment of the service. The table is about patients: keep it as
     you keep the store.

@@ -165,7 +165,7 @@ def from_export(
         cohort, account = read_export(folder, reader, plan)
     cohort = replace(cohort, refused=(*cohort.refused, *refused))
     if cohort.source.is_synthetic:
-        click.echo("SYNTHETIC: all patients are test data by their tag", err=is_json)
+        click.echo("SYNTHETIC: all patients are test data by their mark", err=is_json)
     save_cohort(cohort, out)
     save_refused(cohort, None, out)
     click.echo(

@@ -1,6 +1,5 @@
 """What ``scnen-cds cohort readers`` does; apart, since this needs the statistics."""
 
-import math
 from pathlib import Path
 from typing import Final
 
@@ -13,7 +12,6 @@ from service.cohort.table import read_cohort
 from service.model.artifact import find_model, load_model
 from service.model.risk_model import RiskModel
 from service.policy import default_policy, load_policy
-from service.validation.estimates import Estimate
 from service.validation.two_readers import Reading, TwoReaders, compare_readers
 
 __all__ = ["run"]
@@ -129,11 +127,11 @@ def _row(found: Reading) -> tuple[object, ...]:
     return (
         found.name,
         differences.n,
-        _interval(found.correlation.agreement, 2),
-        _interval(found.correlation.consistency, 2),
-        _interval(differences.bias, 1),
+        found.correlation.agreement.words(2),
+        found.correlation.consistency.words(2),
+        differences.bias.words(1),
         f"{low:.1f} to {high:.1f}",
-        _interval(found.within_subject_sd, 1),
+        found.within_subject_sd.words(1),
     )
 
 
@@ -151,10 +149,3 @@ def _risk(model: RiskModel, found: TwoReaders) -> list[str]:
         f" {changed.value:.0%} of the patients ({changed.low:.0%} to"
         f" {changed.high:.0%}).",
     ]
-
-
-def _interval(found: Estimate, digits: int) -> str:
-    text = f"{found.value:.{digits}f}"
-    if math.isnan(found.low):
-        return text
-    return f"{text} ({found.low:.{digits}f} to {found.high:.{digits}f})"

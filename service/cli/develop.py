@@ -7,6 +7,7 @@ import click
 
 from service.cli.analysis import (
     cohort_argument,
+    jobs_option,
     needing_statistics,
     signed_angles_option,
 )
@@ -45,13 +46,7 @@ __all__ = ["develop"]
     "--bootstrap-only", is_flag=True, help="Derive from all patients: no 70/30 split."
 )
 @signed_angles_option
-@click.option(
-    "--jobs",
-    type=click.IntRange(1),
-    default=1,
-    show_default=True,
-    help="Processes; results do not depend on it.",
-)
+@jobs_option
 def develop(file: Path, out: Path, **options: Any) -> None:  # noqa: ANN401 the fields of `Options`; numpydoc ignore=PR01
     """
     Develop a new model from the cohort in FILE, as the study did.

@@ -5,11 +5,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-import orjson
-
 from service import __version__
-from service.cli.analysis import check_new_folder, refusing, telling, write_folder
+from service.cli.analysis import refusing, telling
 from service.cli.layout import printable
+from service.cli.report_folder import check_new_folder, report_files, write_folder
 from service.cohort.table import read_cohort
 from service.cohort.units import check_units
 from service.model.documents import render
@@ -130,13 +129,8 @@ def _files(
         answers=answers,
         reason=why_not(model),
     )
-    curves = development_curves(model, chosen)
-    return {
-        "report.html": report.encode(),
-        "results.json": orjson.dumps(results, option=orjson.OPT_INDENT_2) + b"\n",
-        "tripod-ai.md": checklist_text(answers).encode(),
-        **{f"{name}.csv": text.encode() for name, text in curves.items()},
-    }
+    files = report_files(report, results, development_curves(model, chosen))
+    return files | {"tripod-ai.md": checklist_text(answers).encode()}
 
 
 def _plan(options: Options) -> Plan:

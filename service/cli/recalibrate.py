@@ -8,6 +8,7 @@ import click
 
 from service.cli.analysis import (
     cohort_argument,
+    jobs_option,
     model_option,
     needing_statistics,
     signed_angles_option,
@@ -61,13 +62,7 @@ _OPTIONS = ("model_name", "signed_angles", "seed", "jobs", "report")
 @click.option(
     "--seed", default=1, show_default=True, help="Of the resamples of a refit."
 )
-@click.option(
-    "--jobs",
-    type=click.IntRange(1),
-    default=1,
-    show_default=True,
-    help="Processes for them; results do not depend on it.",
-)
+@jobs_option
 def recalibrate(
     *,
     file: Path,

@@ -5,14 +5,10 @@ from textwrap import fill
 
 from service.cli.layout import columns
 from service.model.risk_model import RiskModel
+from service.validation.estimates import p_words
 from service.validation.findings import Weight
 from service.validation.recalibration import Recalibration
-from service.validation.recalibration_case import (
-    Case,
-    case_findings,
-    case_steps,
-    told,
-)
+from service.validation.recalibration_case import Case, case_findings, case_steps
 from service.validation.updating import SIGNIFICANCE, Level
 
 __all__ = ["report_text"]
@@ -112,7 +108,7 @@ def _tested(found: Recalibration) -> str:
                 f"  {test.against}",
                 f"{test.statistic:.2f}",
                 test.df,
-                _p(test.p),
+                p_words(test.p),
                 "told, decides nothing: see below" if idle else "",
             )
         )
@@ -125,10 +121,6 @@ def _tested(found: Recalibration) -> str:
             "\n  first that decides."
         )
     return text
-
-
-def _p(value: float) -> str:
-    return "<0.0001" if value < 0.0001 else f"{value:.4f}"  # noqa: PLR2004 as printed
 
 
 def _chosen(model: RiskModel, found: Recalibration) -> Iterator[str]:
@@ -173,16 +165,16 @@ def _agreement(found: Recalibration) -> str:
         (
             "  observed / expected",
             1,
-            told(before.observed_expected),
-            told(after.observed_expected),
+            before.observed_expected.words(2),
+            after.observed_expected.words(2),
         ),
         (
             "  intercept in the large",
             0,
-            told(before.intercept),
-            told(after.intercept),
+            before.intercept.words(2),
+            after.intercept.words(2),
         ),
-        ("  slope", 1, told(before.slope), told(after.slope)),
+        ("  slope", 1, before.slope.words(2), after.slope.words(2)),
     ]
     return (
         "Calibration on these patients; after: by construction, no validation\n"

@@ -1,16 +1,17 @@
 """What ``scnen-cds recalibrate`` does; apart, since this needs the statistics."""
 
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, replace
 from datetime import date
 from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
-import orjson
 
 from service import __version__, fields
-from service.cli.analysis import check_new_folder, refusing, telling, write_folder
+from service.cli.analysis import refusing, telling
 from service.cli.recalibrate_text import report_text
+from service.cli.report_folder import check_new_folder, new_folder, report_files
 from service.cohort.independence import check_independent
 from service.cohort.patients import PatientCohort
 from service.cohort.table import read_cohort
@@ -142,13 +143,17 @@ def run(file: Path, options: Options, target: Target) -> str:
         try:
             found = _recalibrate(model, used, options)
         except (LevelRefusedError, NotEstimableError) as refusal:
-            _report(replace(case, refusal=str(refusal)), used, options)
+            with _report(replace(case, refusal=str(refusal)), used, options):
+                pass
             raise
-        case = replace(case, found=found)
+        case, document = replace(case, found=found), None
         if target.file is not None and found.update.level is not Level.AS_IS:
-            write_new(target.file, _document(path, found, used, (options, target)))
+            document = _document(path, found, used, (options, target))
             case = replace(case, file=str(target.file))
-        _report(case, used, options)
+        # No artifact without its report, and no report of one that was not written.
+        with _report(case, used, options):
+            if target.file is not None and document is not None:
+                write_new(target.file, document)
     text = report_text(case, found)
     if options.report is not None:
         text += f"\n\nwritten to {options.report}: report.html, results.json, curves"
@@ -195,9 +200,12 @@ def _case(
     )
 
 
-def _report(case: Case, used: PatientCohort, options: Options) -> None:
+def _report(
+    case: Case, used: PatientCohort, options: Options
+) -> AbstractContextManager[None]:
+    """Write the report, if it has a place, for as long as what follows succeeds."""
     if options.report is None:
-        return
+        return nullcontext()
     how = Run(options.seed, RESAMPLES, options.signed_angles, __version__)
     compared: BeforeAfter | None = None
     if case.found is not None:
@@ -205,14 +213,12 @@ def _report(case: Case, used: PatientCohort, options: Options) -> None:
         before = risk_of(linear_predictor(case.model, design))
         after = risk_of(case.found.update.linear_predictor(design))
         compared = before_after(before, after, used.scnen)
-    curves = {} if compared is None else recalibration_curves(compared)
-    results = recalibration_json(case, how)
-    files = {
-        "report.html": recalibration_page(case, how, compared).encode(),
-        "results.json": orjson.dumps(results, option=orjson.OPT_INDENT_2) + b"\n",
-    }
-    tables = {f"{name}.csv": text.encode() for name, text in curves.items()}
-    write_folder(options.report, files | tables, "--report")
+    files = report_files(
+        recalibration_page(case, how, compared),
+        recalibration_json(case, how),
+        {} if compared is None else recalibration_curves(compared),
+    )
+    return new_folder(options.report, files, "--report")
 
 
 def _check_patients(model: RiskModel, cohort: PatientCohort) -> None:

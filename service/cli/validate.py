@@ -7,6 +7,7 @@ import click
 
 from service.cli.analysis import (
     cohort_argument,
+    jobs_option,
     model_option,
     needing_statistics,
     signed_angles_option,
@@ -54,13 +55,7 @@ __all__ = ["validate"]
     help="Of the bootstrap.",
 )
 @click.option("--seed", default=1, show_default=True, help="Of the resamples.")
-@click.option(
-    "--jobs",
-    type=click.IntRange(1),
-    default=1,
-    show_default=True,
-    help="Processes; results do not depend on it.",
-)
+@jobs_option
 def validate(
     *,
     file: Path,

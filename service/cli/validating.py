@@ -6,11 +6,11 @@ from pathlib import Path
 from typing import Final
 
 import numpy as np
-import orjson
 
 from service import __version__
-from service.cli.analysis import check_new_folder, refusing, telling, write_folder
+from service.cli.analysis import refusing, telling
 from service.cli.layout import printable
+from service.cli.report_folder import check_new_folder, report_files, write_folder
 from service.cohort.independence import check_independent
 from service.cohort.patients import PatientCohort
 from service.cohort.table import read_cohort
@@ -115,14 +115,7 @@ def run(file: Path, out: Path, options: Options) -> str:
     enrolled = enrol(cohort, cohort.complete(model), effective)
     report = render(asked, enrolled, patients, found)
     results = {**_basis(asked, enrolled), **performance_json(found)}
-    files = {
-        "report.html": report.encode(),
-        "results.json": orjson.dumps(results, option=orjson.OPT_INDENT_2) + b"\n",
-    }
-    curves = curves_of(found)
-    write_folder(
-        out, files | {f"{name}.csv": text.encode() for name, text in curves.items()}
-    )
+    write_folder(out, report_files(report, results, curves_of(found)))
     return _told(enrolled, found, out)
 
 

@@ -4,12 +4,19 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
+from itertools import chain
 from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
 
-from service.cohort.patients import PatientCohort, Refusal, Source, digest
+from service.cohort.patients import (
+    TEST_PATIENT,
+    PatientCohort,
+    Refusal,
+    Source,
+    digest,
+)
 from service.cohort.rows import LABELS
 from service.cohort.timing import timing_warnings
 from service.model.predictors import INPUTS, check_inputs
@@ -95,6 +102,12 @@ class Decided:
         ages = [age for _, _, age in self.found.values() if age is not None]
         return self.day - timedelta(days=min(ages)) if ages else None
 
+    @property
+    def is_test(self) -> bool | None:  # numpydoc ignore=RT01
+        """Whether the patient was marked as test data; None if it was not noted."""
+        noted: bool | None = self.vertebrae[0].get("is_test")
+        return noted
+
 
 @dataclass(frozen=True, slots=True)
 class _Operation:
@@ -102,6 +115,8 @@ class _Operation:
 
     decision: Decided
     follow_up: FollowUp | None
+    #: Whether any decision about it noted if the patient is test data.
+    is_noted: bool
 
     @property
     def scnen(self) -> float:
@@ -145,21 +160,32 @@ def cohort_of(
     PatientCohort
         A row for each operation; id is that of the decision. Refused is whose follow-up
         is not over, also if the outcome is known by then, and who was only asked about
-        after the examination.
+        after the examination. Of test patients alone it is synthetic; among others
+        they are refused.
     """
     operations: dict[tuple[str, date | str], list[Decided]] = defaultdict(list)
     for each in sorted(decided, key=lambda each: each.at):
         operations[each.patient, each.operated or each.visit].append(each)
+    tests = {each.patient for each in chain(*operations.values()) if each.is_test}
+    is_synthetic = bool(tests) and tests == {patient for patient, _ in operations}
     taken, refused = [], []
-    for row, decisions in enumerate(operations.values(), 1):
-        found = _settled(decisions, today, horizon_days)
-        if isinstance(found, _Operation):
-            found = _checked(found) or found
+    for row, ((patient, _), decisions) in enumerate(operations.items(), 1):
+        found = _taken(decisions, today, horizon_days)
+        if patient in tests and not is_synthetic:
+            found = "patient", TEST_PATIENT
         if isinstance(found, _Operation):
             taken.append(found)
         else:
             refused.append(Refusal(row, decisions[-1].id, *found))
-    return _cohort(taken, refused, (name, horizon_days))
+    return _cohort(taken, refused, (name, is_synthetic), horizon_days)
+
+
+def _taken(
+    decisions: Sequence[Decided], today: date, horizon_days: int
+) -> _Operation | tuple[str, str]:
+    """Give the row of an operation, or say which field keeps it out, and why."""
+    found = _settled(decisions, today, horizon_days)
+    return _checked(found) or found if isinstance(found, _Operation) else found
 
 
 def _settled(
@@ -180,7 +206,8 @@ def _settled(
             " learned then predicts nothing"
         )
         return "predictors_date", reason
-    return _Operation(max(before, key=lambda each: (len(each.found), each.at)), last)
+    best = max(before, key=lambda each: (len(each.found), each.at))
+    return _Operation(best, last, any(each.is_test is not None for each in decisions))
 
 
 def _checked(operation: _Operation) -> tuple[str, str] | None:
@@ -196,9 +223,12 @@ def _checked(operation: _Operation) -> tuple[str, str] | None:
 
 
 def _cohort(
-    taken: Sequence[_Operation], refused: Sequence[Refusal], source: tuple[str, int]
+    taken: Sequence[_Operation],
+    refused: Sequence[Refusal],
+    source: tuple[str, bool],
+    horizon_days: int,
 ) -> PatientCohort:
-    name, horizon_days = source
+    name, is_synthetic = source
     ids = tuple(each.decision.id for each in taken)
     columns = {key: _column(key, taken) for key in INPUTS}
     operated = _days(each.decision.operated for each in taken)
@@ -215,7 +245,9 @@ def _cohort(
             )
         },
         refused=tuple(refused),
-        source=Source("store", name, digest(ids, *columns.values(), scnen)),
+        source=Source(
+            "store", name, digest(ids, *columns.values(), scnen), is_synthetic
+        ),
         dates={
             "operation_date": operated,
             "predictors_date": _days(each.decision.measured for each in taken),
@@ -223,6 +255,7 @@ def _cohort(
         },
         warnings=(
             *_lacking(columns),
+            *_unmarked(taken),
             *_several(taken),
             *_doubtful_outcomes(taken),
             *timing_warnings(scnen, operated, examined, horizon_days=horizon_days),
@@ -249,6 +282,18 @@ def _lacking(columns: Mapping[str, NDArray[Any]]) -> Iterator[str]:
                 f"{name}: the store has it of nobody; models that need it can score"
                 " nobody here"
             )
+
+
+def _unmarked(taken: Sequence[_Operation]) -> Iterator[str]:
+    """Tell of patients of whom the store does not know whether they are real."""
+    unknown = sum(not each.is_noted for each in taken)
+    if unknown:
+        yield (
+            f"of {unknown} operations the store does not tell whether the patient is"
+            " test data: recorded by a version that did not note it, or from a call"
+            " without the Patient; take out test patients that you know of (scnen-cds"
+            " store find-patient names their decisions, which are ids here)"
+        )
 
 
 def _several(taken: Sequence[_Operation]) -> Iterator[str]:

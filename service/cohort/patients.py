@@ -10,7 +10,15 @@ from numpy.typing import NDArray
 
 from service.model.risk_model import RiskModel
 
-__all__ = ["DATES", "SYNTHETIC_PREFIX", "PatientCohort", "Refusal", "Source", "digest"]
+__all__ = [
+    "DATES",
+    "SYNTHETIC_PREFIX",
+    "TEST_PATIENT",
+    "PatientCohort",
+    "Refusal",
+    "Source",
+    "digest",
+]
 
 _Array: TypeAlias = NDArray[np.float64]
 _Column: TypeAlias = NDArray[Any]
@@ -20,6 +28,8 @@ _Days: TypeAlias = NDArray[np.datetime64]
 DATES = ("operation_date", "predictors_date", "outcome_date")
 #: How the pseudonym of every patient begins who was drawn, not seen.
 SYNTHETIC_PREFIX = "SYN-"
+#: Why somebody is refused among real patients who is marked as test data.
+TEST_PATIENT = "test-patient; marked as test data (HTEST), nobody is a patient"
 
 
 @dataclass(frozen=True, slots=True)

@@ -22,6 +22,7 @@ from service.fhir.findings import (
     Reason,
 )
 from service.fhir.fractures import ConditionFact, read_conditions
+from service.fhir.labels import is_test_data
 from service.fhir.location import locate
 from service.fhir.measurements import Chosen, choose_readings
 from service.fhir.operations import ProcedureFact, read_period, read_procedures
@@ -153,7 +154,15 @@ def extract(
         only_others=bool(procedures.other_patient and not procedures.resources),
         operation=verdict.operation,
         elsewhere=record.elsewhere,
+        is_test=_is_test(record.patient, patient_id),
     )
+
+
+def _is_test(patient: Mapping[str, Any] | None, patient_id: str) -> bool | None:
+    """Read the mark of the patient of the call; another one's says nothing."""
+    if not isinstance(patient, dict) or patient.get("id") != patient_id:
+        return None
+    return is_test_data(patient)
 
 
 def _assess(record: PatientRecord, own: Owned, call: _Call) -> _Verdict:

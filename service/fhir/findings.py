@@ -270,6 +270,8 @@ class Extraction:
         Where the latest operation was asked for: when the last of it took place.
     elsewhere : Mapping of str to int
         As in the record.
+    is_test : bool or None
+        Whether the Patient is marked as data for tests; None without the Patient.
     """
 
     vertebrae: tuple[OperatedVertebra, ...]
@@ -282,3 +284,4 @@ class Extraction:
     only_others: bool = False
     operation: Operation | None = None
     elsewhere: Mapping[str, int] = field(default_factory=dict)
+    is_test: bool | None = None

@@ -133,6 +133,13 @@ def _check_model(root: Mapping[str, Any], model: RiskModel) -> None:
 
 
 def _validation(root: Mapping[str, Any]) -> LocalValidation:
+    if root.get("is_population_prevalence") is True:
+        raise FieldError(
+            "is_population_prevalence",
+            "these patients were sampled by outcome (--prevalence): how many are"
+            " affected here cannot be told from them; validate on patients who follow"
+            " one another",
+        )
     n = fields.whole(_at(root, "n"), "n", 1)
     events = fields.whole(_at(root, "events"), "events", 1)
     if events >= n:

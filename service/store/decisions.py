@@ -12,7 +12,7 @@ from typing import Any, Final, NamedTuple
 
 from cds_hooks import Action, Card, HookRequest
 from service.assessment import PREDICTORS, Assessment, OutputMode, VertebraAssessment
-from service.fhir.findings import Measurement
+from service.fhir.findings import Extraction, Measurement
 from service.model.scoring import Score
 from service.store.pseudonyms import Pseudonyms
 
@@ -133,8 +133,8 @@ def assessment_row(assessment: Assessment | None) -> dict[str, Any]:
     if assessment is None:
         return {"vertebrae": [], "flags": None}
     model, mode = assessment.model, assessment.mode
-    as_of = assessment.extraction.as_of
-    vertebrae = [_vertebra(item, mode, as_of) for item in assessment.vertebrae]
+    extraction = assessment.extraction
+    vertebrae = [_vertebra(item, mode, extraction) for item in assessment.vertebrae]
     top = vertebrae[0] if vertebrae else _NOTHING_SCORED
     return {
         "mode": mode.value,
@@ -191,10 +191,10 @@ def card_rows(
 
 
 def _vertebra(
-    item: VertebraAssessment, mode: OutputMode, as_of: datetime
+    item: VertebraAssessment, mode: OutputMode, extraction: Extraction
 ) -> dict[str, Any]:
     vertebra, score = item.vertebra, item.score
-    today = as_of.date()
+    today = extraction.as_of.date()
     found, missing = {}, {}
     for name in PREDICTORS:
         each = getattr(vertebra, name)
@@ -208,6 +208,8 @@ def _vertebra(
         **_NOTHING_SCORED,
         "level": vertebra.level,
         "operated_days_ago": operated and (today - operated).days,
+        # Of the patient; rows of before this was noted have no such key.
+        "is_test": extraction.is_test,
         "found": found,
         "missing": missing,
         "flags": [*vertebra.flags],

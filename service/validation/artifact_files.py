@@ -98,14 +98,19 @@ def write_new(path: Path, content: Mapping[str, Any]) -> None:
     FileExistsError
         As `check_free` does.
     OSError
-        If it cannot be written.
+        If it cannot be written; nothing of it is left then.
     """
     content_bytes = render(content)
     try:
-        with path.open("xb") as file:
-            file.write(content_bytes)
+        file = path.open("xb")
     except FileExistsError:
         check_free(path)
+        raise
+    try:
+        with file:
+            file.write(content_bytes)
+    except BaseException:
+        path.unlink()
         raise
 
 

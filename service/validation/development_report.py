@@ -208,9 +208,9 @@ def _slope(model: NewModel) -> Iterator[Finding]:
 
 def _precision(model: NewModel) -> Finding:
     told = (
-        f"Sample size: {model.derivation.n} patients with {model.derivation.events}"
-        f" cases are {model.verdict.words}, of a model that explains 15 % of what can"
-        f" be explained. Expected shrinkage of a model with all candidates:"
+        f"Sample size, for a model that explains 15 % of what can be explained:"
+        f" {model.derivation.n} patients with {model.derivation.events} cases are"
+        f" {model.verdict.words}. Expected shrinkage of a model with all candidates:"
         f" {model.shrinkage:.2f}; below {_SHRUNK} is overfitted."
     )
     weight = Weight.NOTE if model.verdict.is_enough else Weight.ACT

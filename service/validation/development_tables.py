@@ -7,6 +7,7 @@ from typing import Final, TypeAlias
 from service.model.nomogram import Mark
 from service.validation.baseline import Count, Counted, Measured, Moments
 from service.validation.coefficient_table import Coefficient
+from service.validation.estimates import p_words
 from service.validation.new_model import CandidateResult, NewModel
 from service.validation.optimism import Performance
 
@@ -23,7 +24,6 @@ __all__ = [
 _Rows: TypeAlias = list[tuple[str, ...]]
 
 _NONE: Final = "–"
-_LEAST_P: Final = 0.001
 
 
 def baseline_rows(variables: Iterable[Measured | Counted]) -> _Rows:
@@ -44,7 +44,7 @@ def baseline_rows(variables: Iterable[Measured | Counted]) -> _Rows:
     rows: _Rows = []
     for each in variables:
         last = (
-            f"{_p(each.p)} ({each.test})",
+            f"{p_words(each.p)} ({each.test})",
             _two(each.standardised_difference),
         )
         if isinstance(each, Measured):
@@ -111,7 +111,7 @@ def coefficient_rows(table: Sequence[Coefficient]) -> _Rows:
             _name(each.name),
             f"{each.value:.4f} ({each.standard_error:.4f})",
             f"{each.odds_ratio:.3f} ({_end(each.low)} to {_end(each.high)})",
-            _p(each.p),
+            p_words(each.p),
         )
         for each in table
     ]
@@ -132,7 +132,7 @@ def drop_rows(model: NewModel) -> _Rows:
         Candidate, its p before, Akaike's criterion afterwards.
     """
     return [
-        (_name(each.name), f"{each.p:.4f}", f"{each.aic:.2f}") for each in model.dropped
+        (_name(each.name), p_words(each.p), f"{each.aic:.2f}") for each in model.dropped
     ]
 
 
@@ -234,7 +234,7 @@ def _share(part: Count, place: int) -> str:
 
 def _measure(found: Performance, field: str) -> str:
     value = float(getattr(found, field))
-    return _NONE if math.isnan(value) else f"{value:.3f}"
+    return _NONE if math.isnan(value) else f"{value:z.3f}"
 
 
 def _end(value: float) -> str:
@@ -242,8 +242,4 @@ def _end(value: float) -> str:
 
 
 def _two(value: float) -> str:
-    return _NONE if math.isnan(value) else f"{value:.2f}"
-
-
-def _p(value: float) -> str:
-    return f"< {_LEAST_P}" if value < _LEAST_P else f"{value:.3f}"
+    return _NONE if math.isnan(value) else f"{value:z.2f}"

@@ -4,10 +4,11 @@ import math
 from dataclasses import dataclass
 from typing import Final
 
-__all__ = ["Z_95", "Estimate", "NotEstimableError", "unknown", "wald"]
+__all__ = ["Z_95", "Estimate", "NotEstimableError", "p_words", "unknown", "wald"]
 
 #: Quantile of the standard normal distribution that goes with 95 % intervals.
 Z_95: Final = 1.959963984540054
+_LEAST_P: Final = 0.001
 
 
 class NotEstimableError(ValueError):
@@ -39,6 +40,34 @@ class Estimate:
         """Whether there is a value."""
         return not math.isnan(self.value)
 
+    def words(self, digits: int) -> str:
+        """
+        Write the number with its interval.
+
+        Parameters
+        ----------
+        digits : int
+            Decimals.
+
+        Returns
+        -------
+        str
+            The note where a number or its interval is missing; 0 has no sign.
+
+        Examples
+        --------
+        >>> Estimate(0.8, 0.75, 0.85).words(2), unknown("one class only").words(2)
+        ('0.80 (0.75 to 0.85)', 'none: one class only')
+        """
+        if not self.is_known:
+            return f"none: {self.note}"
+        value, low, high = (
+            f"{each:z.{digits}f}" for each in (self.value, self.low, self.high)
+        )
+        if math.isnan(self.low):
+            return f"{value} ({self.note or 'no interval'})"
+        return f"{value} ({low} to {high})"
+
 
 def unknown(reason: str) -> Estimate:
     """
@@ -55,6 +84,30 @@ def unknown(reason: str) -> Estimate:
         NaN throughout, with the reason as its note.
     """
     return Estimate(math.nan, note=reason)
+
+
+def p_words(value: float) -> str:
+    """
+    Write a p value.
+
+    Parameters
+    ----------
+    value : float
+        In [0, 1]; NaN if there is none.
+
+    Returns
+    -------
+    str
+        Three decimals; smaller ones are not told apart.
+
+    Examples
+    --------
+    >>> p_words(0.0412), p_words(0.0002)
+    ('0.041', '<0.001')
+    """
+    if math.isnan(value):
+        return "–"
+    return f"<{_LEAST_P}" if value < _LEAST_P else f"{value:.3f}"
 
 
 def wald(value: float, standard_error: float) -> Estimate:

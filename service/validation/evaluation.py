@@ -91,7 +91,9 @@ def evaluate(
         for name, stream in streams
     }
     area, resampled = _areas(patients, draws["auc"])
-    required = _required(float(y.mean()), area.auc.value)
+    # The incidence of patients who were sampled by outcome is nobody's.
+    is_sampled = how.prevalence is not None
+    required = () if is_sampled else _required(float(y.mean()), area.auc.value)
     events = int(y.sum())
     return Performance(
         n=y.size,

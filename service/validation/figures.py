@@ -1,22 +1,23 @@
 """The tables of a validation report: each figure in words, beside the paper's own."""
 
 import math
-from typing import Final
+from typing import Final, TypeAlias
 
 from service.model.published import PERFORMANCES
-from service.validation.estimates import Estimate
-from service.validation.goodness_of_fit import FitTest
+from service.validation.estimates import Estimate, p_words
 from service.validation.performance import Performance
+from service.validation.subgroups import Subgroup
 from service.validation.utility import UsefulRange, useful_range
 
 __all__ = ["figure_rows", "predictor_rows", "required_rows", "subgroup_rows"]
 
+_Row: TypeAlias = tuple[str, str, str, str]
+
 _NONE: Final = "–"
 _HIDDEN: Final = "hidden: fewer than 10 with or without"
-_LEAST_P: Final = 0.001
 
 
-def figure_rows(found: Performance) -> list[tuple[str, str, str, str]]:
+def figure_rows(found: Performance) -> list[_Row]:
     """
     Give each figure.
 
@@ -28,13 +29,19 @@ def figure_rows(found: Performance) -> list[tuple[str, str, str, str]]:
     Returns
     -------
     list of (str, str, str, str)
-        Its name, here, in the paper (derivation; validation), and what it means.
+        Its name, here, in the paper (derivation; validation), and what it means. Of
+        patients who were sampled by outcome only what holds for a population, too.
     """
+    if found.decision.is_population:
+        return [*_ranking(found), _slope(found), _usefulness(found)]
     return [
         *_ranking(found),
-        *_calibration(found),
+        *_level(found),
+        _slope(found),
+        *_curve(found),
         *_accuracy(found),
-        *_usefulness(found),
+        _usefulness(found),
+        _hosmer_lemeshow(found),
     ]
 
 
@@ -50,13 +57,13 @@ def predictor_rows(found: Performance) -> list[tuple[str, str, str]]:
     Returns
     -------
     list of (str, str, str)
-        Predictor, its area, p value against the model.
+        Predictor, its area, p against the model.
     """
     return [
         (
             each.name.replace("_", " "),
             f"{each.against_model.first:.3f}",
-            _p_value(each.against_model.p_value),
+            _against(each.against_model.p_value),
         )
         for each in found.predictors
     ]
@@ -74,21 +81,21 @@ def subgroup_rows(found: Performance) -> list[tuple[str, ...]]:
     Returns
     -------
     list of tuple of str
-        Grouping, group, cases, observed over expected, area. Of a hidden group no
-        number.
+        Grouping, group, cases, area, observed over expected. Of a hidden group no
+        number; of patients who were sampled by outcome no ratio.
     """
-    return [
-        (each.grouping, each.label, _HIDDEN, "", "")
+    rows: list[tuple[str, ...]] = [
+        (*_names(each), _HIDDEN, "", "")
         if each.is_hidden
         else (
-            each.grouping,
-            each.label,
+            *_names(each),
             f"{each.events} of {each.n}",
-            _told(each.observed_expected, 2),
-            _told(each.auc, 3),
+            each.auc.words(3),
+            each.observed_expected.words(2),
         )
         for each in found.subgroups
     ]
+    return [row[:-1] for row in rows] if found.decision.is_population else rows
 
 
 def required_rows(found: Performance) -> list[tuple[str, int, int]]:
@@ -108,19 +115,14 @@ def required_rows(found: Performance) -> list[tuple[str, int, int]]:
     return [(each.criterion, each.n, each.events) for each in found.required]
 
 
-def _ranking(found: Performance) -> list[tuple[str, str, str, str]]:
-    paper = _both(
-        *(
-            f"{area:.3f} ({low:.3f} to {high:.3f})"
-            for area, low, high in (each.auc for each in PERFORMANCES)
-        )
-    )
-    rows = [("AUC", _told(found.auc.auc, 3), paper, "0.5 is chance, 1 is perfect")]
+def _ranking(found: Performance) -> list[_Row]:
+    paper = _both(*(Estimate(*each.auc).words(3) for each in PERFORMANCES))
+    rows = [("AUC", found.auc.auc.words(3), paper, "0.5 is chance, 1 is perfect")]
     if found.auc_resampled is not None:
         rows.append(
             (
                 "AUC, interval by bootstrap",
-                _told(found.auc_resampled.auc, 3),
+                found.auc_resampled.auc.words(3),
                 _NONE,
                 "beside DeLong's, since there are fewer than 50 cases",
             )
@@ -128,23 +130,38 @@ def _ranking(found: Performance) -> list[tuple[str, str, str, str]]:
     return rows
 
 
-def _calibration(found: Performance) -> list[tuple[str, str, str, str]]:
-    rows = (
+def _level(found: Performance) -> list[_Row]:
+    return [
         (
             "Calibration in the large",
-            _told(found.intercept_in_the_large, 2),
+            found.intercept_in_the_large.words(2),
+            _NONE,
             "0 is ideal; above 0 the risks are too low",
         ),
-        ("Observed over expected", _told(found.observed_expected, 2), "1 is ideal"),
         (
-            "Calibration slope",
-            _told(found.line.slope, 2),
-            "1 is ideal; below 1 the risks are too extreme",
+            "Observed over expected",
+            found.observed_expected.words(2),
+            _NONE,
+            "1 is ideal; above 1 the risks are too low",
         ),
-        ("ICI", _told(found.curve.ici, 3), "mean distance from the curve"),
-        ("E50", _told(found.curve.e50, 3), "median distance"),
-        ("E90", _told(found.curve.e90, 3), "distance that 90 % stay below"),
-        ("Emax", _told(found.curve.emax, 3), "largest distance"),
+    ]
+
+
+def _slope(found: Performance) -> _Row:
+    return (
+        "Calibration slope",
+        found.line.slope.words(2),
+        _NONE,
+        "1 is ideal; below 1 the risks are too extreme",
+    )
+
+
+def _curve(found: Performance) -> list[_Row]:
+    rows = (
+        ("ICI", found.curve.ici.words(3), "mean distance from the curve"),
+        ("E50", found.curve.e50.words(3), "median distance"),
+        ("E90", found.curve.e90.words(3), "distance that 90 % stay below"),
+        ("Emax", found.curve.emax.words(3), "largest distance"),
     )
     again = found.recalibrated
     return [
@@ -158,35 +175,36 @@ def _calibration(found: Performance) -> list[tuple[str, str, str, str]]:
     ]
 
 
-def _accuracy(found: Performance) -> list[tuple[str, str, str, str]]:
+def _accuracy(found: Performance) -> list[_Row]:
     return [
-        ("Brier score", _told(found.brier.score, 3), _NONE, "0 is perfect"),
+        ("Brier score", found.brier.score.words(3), _NONE, "0 is perfect"),
         (
             "Scaled Brier score",
-            _told(found.brier.scaled, 3),
+            found.brier.scaled.words(3),
             _NONE,
             "0: no better than the incidence; 1: perfect",
         ),
     ]
 
 
-def _usefulness(found: Performance) -> list[tuple[str, str, str, str]]:
-    useful = useful_range(found.decision)
-    return [
-        (
-            "Better than treating all or none",
-            _range(useful),
-            _both(*(_per_cent(each.useful) for each in PERFORMANCES)),
-            "thresholds of the decision curve; surely and possibly by the 95 % limits"
-            " of each threshold",
-        ),
-        (
-            "Hosmer-Lemeshow test, for comparison only",
-            _test(found.hosmer_lemeshow),
-            _both(*(f"p = {each.hosmer_lemeshow_p:.2f}" for each in PERFORMANCES)),
-            "says nothing of size or direction; no verdict rests on it",
-        ),
-    ]
+def _usefulness(found: Performance) -> _Row:
+    return (
+        "Better than treating all or none",
+        _range(useful_range(found.decision)),
+        _both(*(_per_cent(each.useful) for each in PERFORMANCES)),
+        "the longest run of thresholds where the decision curve says so; surely and"
+        " possibly: by the lower and upper 95 % limits of each threshold",
+    )
+
+
+def _hosmer_lemeshow(found: Performance) -> _Row:
+    test = found.hosmer_lemeshow
+    return (
+        "Hosmer-Lemeshow test, p, for comparison only",
+        _NONE if test is None else p_words(test.p_value),
+        _both(*(f"{each.hosmer_lemeshow_p:.2f}" for each in PERFORMANCES)),
+        "says nothing of size or direction; no verdict rests on it",
+    )
 
 
 def _both(derivation: str, validation: str) -> str:
@@ -208,22 +226,9 @@ def _per_cent(ends: tuple[float, float]) -> str:
     return f"{100 * low:.3g} to {100 * high:.3g} %"
 
 
-def _told(found: Estimate, digits: int) -> str:
-    if not found.is_known:
-        return f"none: {found.note}"
-    text = f"{found.value:.{digits}f}"
-    if math.isnan(found.low):
-        return f"{text} ({found.note or 'no interval'})"
-    return f"{text} ({found.low:.{digits}f} to {found.high:.{digits}f})"
+def _names(group: Subgroup) -> tuple[str, str]:
+    return group.grouping.replace("_", " "), group.label.replace("_", " ")
 
 
-def _test(found: FitTest | None) -> str:
-    if found is None or math.isnan(found.p_value):
-        return _NONE
-    return _p_value(found.p_value)
-
-
-def _p_value(value: float) -> str:
-    if math.isnan(value):
-        return "the same"
-    return f"p < {_LEAST_P}" if value < _LEAST_P else f"p = {value:.3f}"
+def _against(p: float) -> str:
+    return "the same" if math.isnan(p) else p_words(p)

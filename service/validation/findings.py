@@ -178,7 +178,7 @@ def _sampled() -> Finding:
 
 
 def _in_the_large(ratio: Estimate) -> Finding:
-    told = f"{ratio.value:.2f} ({ratio.low:.2f} to {ratio.high:.2f})"
+    told = ratio.words(2)
     if ratio.low <= 1 <= ratio.high:
         return Finding(
             Topic.CALIBRATION,
@@ -200,7 +200,7 @@ def _slope(slope: Estimate, *, is_sampled: bool) -> Finding:
         return Finding(
             Topic.CALIBRATION, Weight.ACT, f"Calibration slope: none. {slope.note}."
         )
-    told = f"calibration slope {slope.value:.2f} ({slope.low:.2f} to {slope.high:.2f})"
+    told = f"calibration slope {slope.words(2)}"
     if slope.value <= 0:
         return Finding(
             Topic.CALIBRATION,

@@ -50,7 +50,7 @@ def draw_all(
     -------
     Mapping[str, str]
         SVG elements by name: ``roc``, ``calibration``, ``decision``, ``points``,
-        ``predictors``.
+        ``predictors``; no ``calibration`` of patients who were sampled by outcome.
     """
     pictures: dict[str, tuple[str, Draw]] = {
         "roc": ("ROC curve", partial(_roc, found=found)),
@@ -68,6 +68,8 @@ def draw_all(
             partial(_predictors, found=found),
         ),
     }
+    if found.decision.is_population:
+        del pictures["calibration"]
     return draw_pictures(pictures, is_synthetic=is_synthetic)
 
 

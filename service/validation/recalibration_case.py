@@ -7,13 +7,12 @@ from typing import Final
 
 from service.model.risk_model import RiskModel
 from service.validation.enrolment import Enrolled
-from service.validation.estimates import Estimate
 from service.validation.findings import Finding, Topic, Weight
 from service.validation.gates import Gate, highest_open
 from service.validation.recalibration import Recalibration
 from service.validation.updating import Level
 
-__all__ = ["Case", "case_findings", "case_steps", "told"]
+__all__ = ["Case", "case_findings", "case_steps"]
 
 _ORDER: Final = tuple(Level)
 #: Years after which patients are looked at twice: decision 63.
@@ -115,30 +114,11 @@ def case_steps(case: Case) -> tuple[str, ...]:
     return (*steps, *_synthetic(case))
 
 
-def told(found: Estimate) -> str:
-    """
-    Write an estimate with its interval.
-
-    Parameters
-    ----------
-    found : Estimate
-        The estimate.
-
-    Returns
-    -------
-    str
-        Two decimals; never -0.00.
-    """
-    value = found.value + 0.0 if abs(found.value) >= 0.005 else 0.0  # noqa: PLR2004 rounds to 0
-    return f"{value:.2f} ({found.low:.2f} to {found.high:.2f})"
-
-
 def _decided(found: Recalibration) -> Iterator[str]:
-    before = found.before
+    ratio, slope = found.before.observed_expected, found.before.slope
     yield (
-        f"With the model as it is, observed over expected is"
-        f" {told(before.observed_expected)} and the slope {told(before.slope)}; 1 is"
-        " ideal for both."
+        f"With the model as it is, observed over expected is {ratio.words(2)} and the"
+        f" slope {slope.words(2)}; 1 is ideal for both."
     )
     yield f"Level: {found.update.level}: {found.why}."
     if found.update.level is not Level.AS_IS:
@@ -153,12 +133,12 @@ def _doubts(found: Recalibration) -> Iterator[str]:
     expected = found.before.observed_expected
     if found.update.level is Level.AS_IS and not expected.low <= 1 <= expected.high:
         yield (
-            f"Observed over expected is {told(expected)}, not 1, although the closed"
+            f"Observed over expected is {expected.words(2)}, not 1, although the closed"
             " test leaves the model as it is: discuss --level intercept."
         )
     if _hides_slope(found):
         yield (
-            f"The slope before is {told(found.before.slope)}, not 1. The closed test"
+            f"The slope before is {found.before.slope.words(2)}, not 1. The closed test"
             " looks at all coefficients at once and did not see it. Discuss --level"
             " slope: it is one coefficient, and there are enough patients for it."
         )

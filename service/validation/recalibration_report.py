@@ -10,14 +10,9 @@ import numpy as np
 from service.model.risk_model import RiskModel
 from service.validation.curve_csv import curve_csv, interval_or_none, number_or_none
 from service.validation.enrolment import basis_json
-from service.validation.estimates import Z_95
+from service.validation.estimates import Z_95, p_words
 from service.validation.recalibration import Agreement, Recalibration
-from service.validation.recalibration_case import (
-    Case,
-    case_findings,
-    case_steps,
-    told,
-)
+from service.validation.recalibration_case import Case, case_findings, case_steps
 from service.validation.recalibration_pictures import BeforeAfter, draw_recalibration
 from service.validation.report import page
 from service.validation.updating import SIGNIFICANCE, Level
@@ -26,7 +21,6 @@ __all__ = ["Run", "recalibration_curves", "recalibration_json", "recalibration_p
 
 #: Risks whose fate is told, by the original.
 _RISKS: Final = (0.05, 0.1, 0.2, 0.3, 0.4, 0.6)
-_LEAST_P: Final = 1e-4
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,6 +113,8 @@ def recalibration_json(case: Case, run: Run) -> dict[str, Any]:
         "refused": case.refusal or None,
         "recalibration": None if found is None else _found_json(model, found),
         "artifact": case.file or None,
+        "made_on": str(case.today),
+        "approved_on": str(case.approved_on) if case.file else None,
         "valid_until": str(case.valid_until) if case.file else None,
         "signed_angles": run.signed_angles,
         "seed": run.seed,
@@ -162,7 +158,7 @@ def _gates(case: Case) -> list[tuple[str, ...]]:
         (
             level,
             "yes" if gate.is_open else "no",
-            f"needs {gate.needs}",
+            gate.needs,
             ""
             if gate.is_open
             else f"about {gate.missing_patients} patients"
@@ -173,17 +169,18 @@ def _gates(case: Case) -> list[tuple[str, ...]]:
 
 
 def _tests(found: Recalibration) -> list[tuple[str, ...]]:
+    chosen = found.test.chosen
     return [
         (
             f"refit against {test.against}",
             f"{test.statistic:.2f}",
             str(test.df),
-            "<0.0001" if test.p < _LEAST_P else f"{test.p:.4f}",
+            p_words(test.p),
             "told, decides nothing"
             if test.against is Level.AS_IS and not found.test.can_stay
-            else f"{test.against} is enough"
-            if test.p >= SIGNIFICANCE
-            else "more must change",
+            else "significantly worse"
+            if test.p < SIGNIFICANCE
+            else "not significantly worse" + ", taken" * (test.against is chosen),
         )
         for test in found.test.tests
     ]
@@ -246,7 +243,7 @@ def _agreement(found: Recalibration) -> list[tuple[str, ...]]:
         ("Intercept in the large", "0", before.intercept, after.intercept),
         ("Slope", "1", before.slope, after.slope),
     )
-    return [(name, ideal, told(old), told(new)) for name, ideal, old, new in rows]
+    return [(name, ideal, old.words(2), new.words(2)) for name, ideal, old, new in rows]
 
 
 def _moved(model: RiskModel, found: Recalibration) -> list[tuple[str, str]]:

@@ -105,6 +105,7 @@ def render(
         title=f"Validation of {asked.model.id} {asked.model.version}",
         asked=asked,
         enrolled=enrolled,
+        calibration=asked.model.calibration,
         profile=profile(patients.model, patients.design),
         found=found,
         findings=said,
@@ -116,6 +117,7 @@ def render(
         pictures=draw_all(patients, found, is_synthetic=enrolled.is_synthetic),
         sampled=MOST_DOTS if largest > MOST_DOTS else 0,
         citation=CITATION,
+        is_sampled=found.decision.is_population,
     )
 
 

@@ -232,22 +232,19 @@ def verdict(required: Sequence[Required], n: int, events: int) -> Verdict:
     --------
     >>> needed = for_external_validation(0.2, 0.795)
     >>> verdict(needed, 340, 68).words
-    'not enough: 2397 more patients or 479 more events'
+    'not enough: 2397 more patients, 479 of them with the event'
     """
     if not required:
         raise ValueError("required: is empty; give at least one criterion")
     hardest = max(required, key=lambda each: each.n)
-    missing = [
-        f"{count} more {what}"
-        for count, what in (
-            (hardest.n - n, "patients"),
-            (hardest.events - events, "events"),
-        )
-        if count > 0
-    ]
-    if not missing:
+    patients, cases = hardest.n - n, hardest.events - events
+    if max(patients, cases) <= 0:
         return Verdict(is_enough=True, words="enough")
-    return Verdict(is_enough=False, words=f"not enough: {' or '.join(missing)}")
+    missing = f"{cases} more events"
+    if patients >= cases:
+        missing = f"{patients} more patients"
+        missing += f", {cases} of them with the event" * (cases > 0)
+    return Verdict(is_enough=False, words=f"not enough: {missing}")
 
 
 def expected_shrinkage(n: int, parameters: int, r_squared: float) -> float:

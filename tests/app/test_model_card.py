@@ -607,6 +607,7 @@ def test_figures_of_the_running_model_are_taken_whatever_it_is(settings, write):
         ({"calibration": {}}, "missing: this is no results.json"),
         ({"cohort": {"sha256": "0", "is_synthetic": "no"}}, "must be true or false"),
         ({"subgroups": {}}, "subgroups: must be a list"),
+        ({"is_population_prevalence": True}, "were sampled by outcome"),
         ({"subgroups": [1]}, r"subgroups\[0\]: must be an object"),
         (
             {"subgroups": [{"grouping": "sex", "label": "female", "n": -1}]},

@@ -1,5 +1,6 @@
 """Decisions and outcomes become a cohort: which decision counts, and which outcome."""
 
+from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 
 import numpy as np
@@ -22,7 +23,7 @@ FOUND = {
 def a_vertebra(ago=3, **found):
     """Operated so many days before the call; a value of None was not found."""
     values = {n: v for n, v in (FOUND | found).items() if v is not None}
-    return {"level": "L1", "operated_days_ago": ago, "found": values}
+    return {"level": "L1", "operated_days_ago": ago, "is_test": False, "found": values}
 
 
 def a_decision(number=1, day=0, follow_up=None, ago=3, **found):
@@ -36,6 +37,12 @@ def a_decision(number=1, day=0, follow_up=None, ago=3, **found):
         vertebrae=[a_vertebra(ago, **found)],
         follow_up=follow_up,
     )
+
+
+def of_a_test_patient(decision, **vertebra):
+    """The same, of a patient with HL7's mark; as another version noted it, if given."""
+    noted = [each | ({"is_test": True} | vertebra) for each in decision.vertebrae]
+    return replace(decision, patient="north k1 test", vertebrae=noted)
 
 
 def found(outcome="yes", day=180, criteria="study", recorded=181):
@@ -148,6 +155,40 @@ def test_operations_without_a_day_are_told_by_the_visit():
     cohort = make(a_decision(1, ago=None), a_decision(2, ago=None))
     assert len(cohort) == 1
     assert np.isnat(cohort.dates["operation_date"]).all()
+
+
+def test_a_test_patient_among_real_ones_is_refused():
+    """And listed: nobody real was made well or ill by a rehearsal."""
+    cohort = make(a_decision(1), of_a_test_patient(a_decision(2, follow_up=found())))
+    assert cohort.ids == ("d1",)
+    assert not cohort.source.is_synthetic
+    (refused,) = cohort.refused
+    assert (refused.id, refused.field) == ("d2", "patient")
+    assert "marked as test data (HTEST), nobody is a patient" in refused.reason
+
+
+def test_a_mark_counts_for_all_that_is_stored_of_the_patient():
+    """What was recorded before marks were noted is of the same patient."""
+    earlier = of_a_test_patient(a_decision(1, ago=400), is_test=None)
+    cohort = make(earlier, of_a_test_patient(a_decision(2)), a_decision(3))
+    assert cohort.ids == ("d3",)
+    assert [each.id for each in cohort.refused] == ["d1", "d2"]
+
+
+def test_test_patients_alone_are_a_synthetic_cohort():
+    """As from an export: every report of it says so."""
+    cohort = make(of_a_test_patient(a_decision()))
+    assert cohort.ids == ("d1",)
+    assert cohort.source.is_synthetic
+
+
+@pytest.mark.parametrize("noted", [{"is_test": None}, {}])
+def test_patients_of_whom_no_mark_was_noted_are_told(noted):
+    """Rows of an older version have no such key: whether they are real nobody knows."""
+    decision = a_decision(follow_up=found())
+    bare = {n: v for n, v in decision.vertebrae[0].items() if n != "is_test"} | noted
+    (warning,) = make(replace(decision, vertebrae=[bare])).warnings
+    assert "of 1 operations the store does not tell whether the patient is" in warning
 
 
 def test_of_several_vertebrae_the_first_counts():

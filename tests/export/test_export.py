@@ -229,6 +229,14 @@ def test_test_data_alone_are_a_synthetic_cohort(resources, write, read):
     assert len(real) == len(cohort) == 1
 
 
+def test_the_mark_may_be_a_security_label(resources, write, read):
+    """Some servers give it as that, and not as a tag."""
+    labelled = [
+        {**each, "meta": {"security": each["meta"]["tag"]}} for each in resources("01")
+    ]
+    assert read(write(labelled))[0].source.is_synthetic
+
+
 def test_a_test_patient_among_real_ones_is_refused(resources, write, read):
     """Nobody real was made well or ill by a rehearsal."""
     cohort, account = read(write([*untagged(resources("01")), *resources("02")]))

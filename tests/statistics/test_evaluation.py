@@ -97,6 +97,13 @@ def test_the_prevalence_of_the_population_changes_the_decision_curve_alone(score
     assert given.observed_expected == plain.observed_expected
 
 
+def test_patients_sampled_by_outcome_say_no_sample_size(scored):
+    """It would be that of an incidence which is nobody's."""
+    given = run(scored, prevalence=0.05)
+    assert given.required == ()
+    assert given.verdict is None
+
+
 def test_a_predictor_that_is_the_same_in_everybody_is_left_out(scored):
     """It ranks nobody; the model still runs."""
     lumbar = scored.design[:, 0] == 1

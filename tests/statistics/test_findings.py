@@ -226,7 +226,7 @@ def test_tests_that_were_not_made_are_null(found):
     assert told["mean_absolute_error_after_recalibration"] is None
     assert "recalibrated" not in curves_of(plain)
     rows = {row[0]: row[1] for row in figure_rows(plain)}
-    assert rows["Hosmer-Lemeshow test, for comparison only"] == "–"
+    assert rows["Hosmer-Lemeshow test, p, for comparison only"] == "–"
 
 
 def test_a_curve_has_an_empty_cell_where_it_has_no_number(found):

@@ -2,12 +2,16 @@
 
 import json
 from datetime import date
+from io import BytesIO
+from pathlib import Path
 
 import pytest
+from click import ClickException
 from click.testing import CliRunner
 
 from service.cli import main
 from service.cli.recalibrating import Options, Target, run
+from service.validation.artifact_files import write_new
 from tests.statistics.test_recalibrate_command import TODAY
 from tests.statistics.test_report import Elements
 from tests.statistics.updating_reference import COHORT
@@ -125,8 +129,59 @@ def test_an_artifact_is_told_with_who_answers_for_it_and_its_last_day(tmp_path):
     run(COHORT, Options("liu-nomogram", TODAY, report=tmp_path / "report"), target)
     text = report(tmp_path / "report")
     assert "north-1.json, approved by A. Surgeon on 2026-11-30" in text
-    assert "<dt>From 2028-12-01</dt>" in text
-    assert results(tmp_path / "report")["valid_until"] == "2028-11-30"
+    assert "<dt>From the day after, 2028-12-01</dt>" in text
+    told = results(tmp_path / "report")
+    days = [told[name] for name in ("made_on", "approved_on", "valid_until")]
+    assert days == ["2026-11-30", "2026-11-30", "2028-11-30"]
+
+
+def test_the_report_says_on_which_day_it_was_made(intercept):
+    """What it says of old patients and of the last day of use depends on it."""
+    assert f"Made on {results(intercept)['made_on']}." in report(intercept)
+
+
+def approved(tmp_path, file="north-1.json"):
+    """Write an artifact and its report."""
+    asked = Options("liu-nomogram", TODAY, report=tmp_path / "report")
+    return run(COHORT, asked, Target(tmp_path / file, ("A. Surgeon",)))
+
+
+def test_an_artifact_whose_report_cannot_be_written_is_not_written(
+    tmp_path, monkeypatch
+):
+    """Nobody would know what it rests on."""
+
+    def full(path, content):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(Path, "write_bytes", full)
+    with pytest.raises(ClickException, match="report cannot be written: No space left"):
+        approved(tmp_path)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_an_artifact_that_cannot_be_written_has_no_report(tmp_path):
+    """It would name a file that is not there."""
+    with pytest.raises(ClickException, match="No such file"):
+        approved(tmp_path, "nowhere/north-1.json")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_half_an_artifact_is_not_left_behind(tmp_path, monkeypatch):
+    """Neither file nor report; the next attempt finds its name free."""
+
+    class Full(BytesIO):
+        def write(self, content):
+            raise OSError(28, "No space left on device")
+
+    def opened(path, mode):
+        path.touch()
+        return Full()
+
+    monkeypatch.setattr(Path, "open", opened)
+    with pytest.raises(OSError, match="No space left"):
+        write_new(tmp_path / "north-1.json", {})
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_what_the_patients_do_not_allow_is_reported_with_what_they_lack(tmp_path):

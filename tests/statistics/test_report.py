@@ -16,6 +16,7 @@ from service.validation.performance import score_patients
 from service.validation.pictures import MOST_DOTS, draw_all
 from service.validation.profile import profile
 from service.validation.report import Asked, render
+from service.validation.utility import decision_curve
 from tests.statistics.discrimination_reference import HERE, table
 
 COHORT = HERE / "data" / "synthetic340.csv"
@@ -160,7 +161,7 @@ def test_intervals_that_lie_too_high_are_said_to(report):
 
 def test_hosmer_lemeshow_is_labelled(report):
     """For comparison; no verdict rests on it."""
-    assert "Hosmer-Lemeshow test, for comparison only" in report
+    assert "Hosmer-Lemeshow test, p, for comparison only" in report
 
 
 def test_it_says_how_it_can_be_made_again(parts, report):
@@ -174,7 +175,40 @@ def test_a_model_without_sample_size_says_so(parts, scored, found):
     """No table of requirements, and no empty one."""
     text = render(*parts, scored, replace(found, required=(), verdict=None))
     assert "cannot be computed for this area" in text
-    assert "<caption>Required" not in text
+    assert "<caption><span>Required" not in text
+
+
+def test_of_patients_sampled_by_outcome_only_what_they_can_tell_is_shown(
+    parts, scored, found
+):
+    """Their incidence is nobody's; a committee must not read a level from it."""
+    asked, enrolled = parts
+    curve = decision_curve(scored.outcome, scored.risk, prevalence=0.05)
+    sampled = replace(found, decision=curve, required=(), verdict=None)
+    text = render(replace(asked, prevalence=0.05), enrolled, scored, sampled)
+    for gone in (
+        '<th scope="row">Calibration in the large',
+        '<th scope="row">Observed over expected',
+        '<th scope="col">Observed over expected',
+        '<th scope="row">Brier score',
+        "ICI",
+        "Hosmer-Lemeshow test, p",
+        "How many patients it takes",
+        "Calibration curve",
+        "Bias correction",
+        "are there patients enough",
+        "78 with the outcome (",
+    ):
+        assert gone not in text, gone
+    for kept in ("Calibration slope", "ROC curve", "Decision curve", "Subgroups"):
+        assert kept in text, kept
+    assert "at an incidence of 5 % in the population" in text
+
+
+def test_the_useful_range_says_what_it_is_the_longest_run_of(report):
+    """There may be others; the column of meanings tells."""
+    meaning = "the longest run of thresholds where the decision curve says so"
+    assert f"<td>{meaning}" in report
 
 
 def test_pictures_are_well_formed_and_named_for_those_who_do_not_see_them(pictures):

@@ -176,7 +176,8 @@ def test_more_precision_takes_more_patients() -> None:
     ("n", "events", "words"),
     [
         (2737, 547, "enough"),
-        (340, 68, "not enough: 2397 more patients or 479 more events"),
+        (340, 68, "not enough: 2397 more patients, 479 of them with the event"),
+        (2700, 400, "not enough: 147 more events"),
         (3000, 500, "not enough: 47 more events"),
         (2700, 600, "not enough: 37 more patients"),
     ],

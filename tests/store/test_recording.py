@@ -15,6 +15,10 @@ from service.store.schema import decision_cards, decisions, metadata
 from service.store.settings import StoreSettings
 
 NOW = datetime(2026, 3, 6, 9, tzinfo=UTC)
+HTEST = {
+    "system": "http://terminology.hl7.org/CodeSystem/v3-ActReason",
+    "code": "HTEST",
+}
 DISCHARGE = "/cds-services/scnen-discharge"
 
 
@@ -108,6 +112,24 @@ def test_the_hospital_finds_the_patient_again(site, body):
     )
     assert row["user_hash"] == names.user(row["tenant"], context["userId"])
     assert row["key_id"] == names.key_id
+
+
+@pytest.mark.parametrize(
+    ("patient", "noted"),
+    [
+        ({"meta": {"security": [HTEST]}}, True),
+        ({"meta": {"tag": [HTEST]}}, True),
+        ({"meta": {"tag": [{"code": "HTEST"}]}}, False),
+        ({"meta": {}}, False),
+        ({"meta": "HTEST"}, False),
+        ({"id": "another"}, None),
+    ],
+)
+def test_whether_the_patient_is_test_data_is_recorded(site, body, patient, noted):
+    """A cohort must not count a rehearsal; without the Patient nobody knows."""
+    body["prefetch"]["patient"] |= patient
+    site.post(body)
+    assert site.rows()[0]["vertebrae"][0]["is_test"] is noted
 
 
 def test_silence_is_recorded_with_its_reason(site, body):

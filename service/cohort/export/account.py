@@ -12,7 +12,13 @@ from numpy.typing import NDArray
 
 from service.cohort.export.discharges import NOT_FOLLOWED, Discharge
 from service.cohort.export.outcomes import Basis, Outcome
-from service.cohort.patients import DATES, PatientCohort, Refusal, Source
+from service.cohort.patients import (
+    DATES,
+    TEST_PATIENT,
+    PatientCohort,
+    Refusal,
+    Source,
+)
 from service.model.predictors import INPUTS
 
 __all__ = ["Account", "Ledger"]
@@ -164,8 +170,7 @@ class Ledger:
             self._rows = [row for _, row in self._tests]
         else:
             for number, (name, *_) in self._tests:
-                said = f"{_TEST}; is test data by its tag, nobody is a patient"
-                self._refuse(_TEST, name, "meta.tag", said, number=number)
+                self._refuse(_TEST, name, "meta", TEST_PATIENT, number=number)
         rows = sorted(self._rows, key=lambda row: row[0])
         names = next((tuple(row[1].others) for row in rows), ())
         return PatientCohort(

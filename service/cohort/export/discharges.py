@@ -13,13 +13,13 @@ from service.cohort.export.records import newest, parse
 from service.cohort.export.stays import Stay, diagnoses_as_of, stays_of
 from service.fhir.findings import Measurement, PatientRecord, Reason
 from service.fhir.gathering import gather
+from service.fhir.labels import is_test_data
 from service.fhir.servers import at_home
 from service.fhir.times import parse_date
 from service.fhir.versions import legible
 
 __all__ = ["NOT_FOLLOWED", "Discharge", "DischargeReader", "discharges"]
 
-_TEST: Final = ("http://terminology.hl7.org/CodeSystem/v3-ActReason", "HTEST")
 #: Why an operation is left out that was too short a time ago.
 NOT_FOLLOWED: Final = "follow-up-not-over"
 
@@ -136,7 +136,7 @@ class DischargeReader:
             self._assessed(record, patient_id, newest(encounters)),
             broken=broken,
             elsewhere=sum(record.elsewhere.values()),
-            is_test=_is_test(patient),
+            is_test=is_test_data(patient),
         )
 
     def _assessed(
@@ -288,12 +288,3 @@ def _days(first: VertebraAssessment, zone: tzinfo) -> Iterator[tuple[str, date]]
         if isinstance(item, Measurement) and item.time is not None:
             taken = item.time
             yield name, taken.date() if isinstance(taken, datetime) else taken
-
-
-def _is_test(patient: Resource | None) -> bool:
-    meta = patient.get("meta") if patient else None
-    tags = meta.get("tag") if isinstance(meta, dict) else None
-    return any(
-        isinstance(tag, dict) and (tag.get("system"), tag.get("code")) == _TEST
-        for tag in (tags if isinstance(tags, list) else ())
-    )
