@@ -16,7 +16,8 @@
     entries        what of it is written
     follow_up      the form of a visit: what is written
     resources      the answers as Observations, a Procedure and their Provenance
-    saving         one transaction, or one by one with an honest account
+    saving         one transaction, or one by one
+    accounts       what became of each entry
     door           who is let in, and what others are answered
     routes         launch and callback
     desk           what the forms work with, in each language, and how they save

@@ -4,7 +4,9 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from cds_hooks import Client
+from service.fhir.client.deadline import Deadline
 from service.pages import spoken
+from service.smart.accounts import Account
 from service.smart.charts import Chart, Charts
 from service.smart.door import Door
 from service.smart.follow_up import FollowUpForm
@@ -13,7 +15,7 @@ from service.smart.measurements import MeasurementForm
 from service.smart.questionnaires import Form
 from service.smart.refusals import Refused, Why
 from service.smart.resources import Author, Draft, provenance
-from service.smart.saving import Account, Writer
+from service.smart.saving import Writer
 from service.smart.scopes import may_create
 from service.smart.sessions import Session
 
@@ -99,7 +101,13 @@ class Desk:
         )
 
     def save(
-        self, door: Door, form: Form, drafts: Sequence[Draft], author: Author
+        self,
+        door: Door,
+        form: Form,
+        drafts: Sequence[Draft],
+        author: Author,
+        *,
+        deadline: Deadline,
     ) -> Account:
         """
         Write drafts with the session's token.
@@ -114,6 +122,8 @@ class Desk:
             What to write.
         author : Author
             Who records.
+        deadline : Deadline
+            Counted from the press of the button; nothing is begun after it.
 
         Returns
         -------
@@ -122,7 +132,7 @@ class Desk:
         """
         ehr, session = door.session()
         canonical = f"{self.canonical_base}/Questionnaire/{form.name}|{form.version}"
-        writer = Writer(door.access, ehr, session.token)
+        writer = Writer(door.access, ehr, session.token, deadline)
         if not drafts:
             return Account()
         is_told = may_create(session.scopes, "Provenance")

@@ -8,18 +8,20 @@ from types import SimpleNamespace
 import pytest
 
 from cds_hooks import Client
-from service.fhir.client import Fault, FHIRError, Reply
+from service.fhir.client import Fault, FHIRError, Limits, Reply
 from service.fhir.client.deadline import Deadline
 from service.fhir.findings import PatientRecord
+from service.gunicorn_conf import timeout
 from service.languages import catalogue
-from service.smart import charts
+from service.smart import assembly, charts
+from service.smart.accounts import Trouble
 from service.smart.authorisation import _life_s
 from service.smart.charts import _person
 from service.smart.identities import clinician_of
 from service.smart.launches import _OPEN_APP, EHR
 from service.smart.refusals import REFUSALS, Refused, Why
 from service.smart.resources import Author
-from service.smart.saving import Trouble, Writer
+from service.smart.saving import BEGUN_WITHIN_S, Writer
 from service.smart.scopes import may_create
 from service.smart.sessions import SESSION_S
 
@@ -291,15 +293,60 @@ def test_without_a_capability_statement_nothing_is_bundled(metadata):
     assert [path for _, path, *_ in asked] == ["metadata", "Procedure", "Observation"]
 
 
-def test_a_slow_server_ends_the_saving_and_not_the_worker():
-    """What was not begun in time is told as not tried, and no Provenance is tried."""
-    writer, asked = server(made("Procedure/7"))
-    clock = iter([0.0, 0.1, 0.2, 0.3, 1.0, 3.5, 3.5])
-    late = replace(writer, deadline=Deadline(3.0, clock=lambda: next(clock)))
-    account = late.save(drafts(), told)
-    assert account.saved == ["Block"]
-    assert account.failed == [("Relief", Trouble.NOT_TRIED)]
-    assert [path for _, path, *_ in asked] == ["metadata", "Procedure"]
+class Slow:
+    """A server whose every answer takes so long, by a clock that only it moves."""
+
+    def __init__(self, answer_s, *, reading_s=0.0, metadata=TRANSACTIONS):
+        self.answer_s, self.metadata, self.asked = answer_s, metadata, []
+        self.now_s = 0.0
+        pressed = Deadline(BEGUN_WITHIN_S, clock=lambda: self.now_s)
+        self.now_s += reading_s
+        ehr = EHR(Client("north"), _OPEN_APP, BASE)
+        access = SimpleNamespace(exchange=self.exchange)
+        self.writer = Writer(access, ehr, "t0ken", pressed)
+
+    def exchange(self, base_url, networks, *, path, method, headers, body):
+        patience_s = assembly._LIMITS.total_s
+        self.now_s += min(self.answer_s, patience_s)
+        self.asked.append(path.partition("?")[0])
+        if self.answer_s > patience_s:
+            raise FHIRError(Fault.TIMEOUT)
+        said = self.metadata if path == "metadata" else {}
+        status = 201 if method == "POST" else 200
+        return Reply(status, "", "", json.dumps(said).encode(), f"{path}/7")
+
+
+@pytest.mark.parametrize("metadata", [TRANSACTIONS, {}], ids=["together", "alone"])
+@pytest.mark.parametrize("reading_s", [0.0, 1.5, 3.0])
+@pytest.mark.parametrize("answer_s", [0.4, 0.9, 1.2, 1.9, 2.4, 3.9, 9.0])
+def test_a_slow_server_ends_the_saving_and_not_the_worker(
+    answer_s, reading_s, metadata
+):
+    """Read before, written, read again: all told the clinician has an answer."""
+    slow = Slow(answer_s, reading_s=reading_s, metadata=metadata)
+    account = slow.writer.save(drafts(), told)
+    assert len(account.saved) + len(account.failed) == 2
+    again_s = Limits().total_s  # of the reading after it, which began at its end
+    assert slow.now_s + again_s < timeout - 2
+
+
+def test_what_was_not_begun_in_time_is_told_as_such():
+    """Nothing came before it that could explain it; to save again may help."""
+    account = Slow(2.6, metadata={}).writer.save(drafts(), told)
+    assert account.failed == [("Block", Trouble.SLOW), ("Relief", Trouble.SLOW)]
+    assert "save again" in account.told(str)["failed"][0]["why"]
+    late = Slow(1.3, metadata={})
+    account = late.writer.save(drafts(), told)
+    assert account.failed == [("Relief", Trouble.SLOW)]
+    assert late.asked == ["Procedure", "Observation", "metadata", "Procedure"]
+
+
+def test_an_entry_that_a_bundle_refused_is_not_called_there_already():
+    """A server that takes some of a transaction, against the specification."""
+    said = [{"response": {"status": each}} for each in ("412 Failed", "201 Created")]
+    account = server({"entry": said}, metadata=TRANSACTIONS)[0].save(drafts(), None)
+    assert (account.already, account.saved) == ([], ["Relief"])
+    assert account.failed == [("Block", Trouble.NOT_UNIQUE)]
 
 
 def _texts(found, reports):
