@@ -12,6 +12,8 @@
     questionnaires the forms as data: words, limits
     answers        whether answers fit them
     charts         what the patient's record says already, read as a hook call reads it
+    reports        texts of the record, for people to read
+    standings      how each question stands: known, open or closed
     measurements   the form of the values: what is open, and the assessment
     entries        what of it is written
     follow_up      the form of a visit: what is written

@@ -5,10 +5,12 @@ from dataclasses import dataclass
 
 from cds_hooks import Client
 from service.fhir.client.deadline import Deadline
+from service.fhir.findings import OperatedVertebra
 from service.pages import spoken
 from service.smart.accounts import Account
 from service.smart.charts import Chart, Charts
 from service.smart.door import Door
+from service.smart.entries import level_entries
 from service.smart.follow_up import FollowUpForm
 from service.smart.launches import EHR
 from service.smart.measurements import MeasurementForm
@@ -89,16 +91,47 @@ class Desk:
         """
         if session.user is None:
             raise Refused(Why.NO_LEAVE)
+        return self._author(session, chart, session.user)
+
+    def _author(self, session: Session, chart: Chart, user: str) -> Author:
         return Author(
             session.server,
             session.patient,
             session.encounter,
-            session.user,
+            user,
             chart.now,
             self.canonical_base,
             self.secret_key,
             chart.fhir_version,
         )
+
+    def levels(
+        self, ehr: EHR, session: Session, chart: Chart, vertebra: OperatedVertebra
+    ) -> tuple[str, ...]:
+        """
+        Tell which levels the record leaves possible.
+
+        Parameters
+        ----------
+        ehr : EHR
+            Whose server.
+        session : Session
+            Clinician and patient.
+        chart : Chart
+            The chart.
+        vertebra : OperatedVertebra
+            The vertebra.
+
+        Returns
+        -------
+        tuple of str
+            None of them blocks the score; its own one where it is known.
+        """
+        if vertebra.level:
+            return (vertebra.level,)
+        author = self._author(session, chart, session.user or "")
+        written = level_entries(self.measurements, vertebra, author)
+        return self.charts.levels(ehr, session, chart, written)
 
     def save(
         self,

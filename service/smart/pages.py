@@ -116,7 +116,8 @@ def _measurements_page(desk: Desk, ehr: EHR, session: Session) -> Response:
     chart = desk.charts.read(ehr, session, has_texts=True)
     number, vertebra = _shown(chart, request.args.get("vertebra", "0"))
     form = desk.measurements
-    standings = form.standings(vertebra)
+    levels = desk.levels(ehr, session, chart, vertebra) if vertebra else None
+    standings = form.standings(vertebra, levels)
     is_open = any(each.is_open for each in standings.values())
     signs = signs_at(ehr.client)
     today = chart.now.date()
@@ -159,7 +160,12 @@ def _save_measurements(door: Door, desk: Desk, ehr: EHR, session: Session) -> Re
     limits = form.limits(vertebra, chart.now.date(), is_signed=signs is not None)
     answers = form.checked(body.get("answers"), limits)
     drafts = entries(
-        form, answers, vertebra, author, is_kyphosis_negative=signs == _NEGATIVE
+        form,
+        answers,
+        vertebra,
+        author,
+        is_kyphosis_negative=signs == _NEGATIVE,
+        levels=desk.levels(ehr, session, chart, vertebra),
     )
     account = desk.save(door, form.form, drafts, author, deadline=deadline)
     told = account.told(gettext) | {"left_out": left_out(form, answers, vertebra)}

@@ -8,18 +8,19 @@ from types import SimpleNamespace
 import pytest
 
 from cds_hooks import Client
-from service.fhir.client import Fault, FHIRError, Limits, Reply
+from service.fhir.client import Fault, FHIRError, Limits, Look, Reply
 from service.fhir.client.deadline import Deadline
 from service.fhir.findings import PatientRecord
 from service.gunicorn_conf import timeout
 from service.languages import catalogue
-from service.smart import assembly, charts
+from service.smart import assembly
 from service.smart.accounts import Trouble
 from service.smart.authorisation import _life_s
 from service.smart.charts import _person
 from service.smart.identities import clinician_of
 from service.smart.launches import _OPEN_APP, EHR
 from service.smart.refusals import REFUSALS, Refused, Why
+from service.smart.reports import Found, look_for_reports, read_reports
 from service.smart.resources import Author
 from service.smart.saving import BEGUN_WITHIN_S, Writer
 from service.smart.scopes import may_create
@@ -350,8 +351,7 @@ def test_an_entry_that_a_bundle_refused_is_not_called_there_already():
 
 
 def _texts(found, reports):
-    session = SimpleNamespace(patient="p1")
-    return charts._texts(found, reports, session, (BASE,))
+    return read_reports(found, Found(reports), "p1", (BASE,)).shown
 
 
 def record(*observations):
@@ -437,6 +437,86 @@ def test_a_value_that_was_recorded_as_text_is_shown():
 
 def replace_observations():
     return replace(record(), observations=None)
+
+
+def test_reports_of_images_come_first_and_the_newest_of_them():
+    """Whatever order the server gives; the clinician looks for one film."""
+    plain = report(id="plain", category=None, effectiveDateTime="2026-04-20")
+    dateless = report(id="dateless", effectiveDateTime=None)
+    old = report(id="old", effectiveDateTime="2026-03-01")
+    shown = _texts(record(), [plain, dateless, old, report()])
+    names = [each.source.partition("/")[2] for each in shown]
+    assert names == ["r1", "old", "dateless", "plain"]
+
+
+def test_what_is_not_shown_is_counted():
+    """Eight are enough to read; that there are more is said."""
+    many = [report(id=f"r{n}") for n in range(11)]
+    found = read_reports(record(), Found(many), "p1", (BASE,))
+    assert (len(found.shown), found.left_out) == (8, 3)
+
+
+@pytest.mark.parametrize(
+    ("status", "is_final"), [("final", True), ("preliminary", False), (None, False)]
+)
+def test_a_report_that_is_not_final_says_so(status, is_final):
+    """It may be withdrawn tomorrow."""
+    (shown,) = _texts(record(), [report(status=status)])
+    assert shown.is_final is is_final
+
+
+def test_a_long_report_that_is_cut_shows_where():
+    """Its conclusion may stand at the end."""
+    (shown,) = _texts(record(), [report(conclusion="x" * 7000)])
+    assert shown.text.endswith("x […]")
+
+
+def bundle(*resources, is_last=True):
+    """A page of a search."""
+    link = [] if is_last else [{"relation": "next", "url": f"{BASE}?page=2"}]
+    entries = [{"resource": each, "search": {"mode": "match"}} for each in resources]
+    return {
+        "resourceType": "Bundle",
+        "type": "searchset",
+        "entry": entries,
+        "link": link,
+    }
+
+
+def looked(*answers):
+    """Look for reports at a server that answers so; gives what was asked as well."""
+    asked, left = [], list(answers)
+
+    def look(path):
+        asked.append(path)
+        answer = left.pop(0)
+        fault = None if isinstance(answer, dict) else answer
+        return Look(answer if fault is None else None, fault, (), 1.0)
+
+    return look_for_reports(look, "p1"), asked
+
+
+def test_of_many_reports_those_of_images_are_asked_for_as_well():
+    """Fifty reports of the laboratory hide no film; that there are more is said."""
+    laboratory = report(id="lab", category=[{"coding": [{"code": "LAB"}]}])
+    film = report(id="film")
+    found, asked = looked(bundle(laboratory, film, is_last=False), bundle(film))
+    assert found.is_cut
+    assert [each["id"] for each in found.resources] == ["film", "lab"]
+    assert asked[0] == "DiagnosticReport?patient=p1&_sort=-date&_count=50"
+    assert "category=RAD,RX,CT" in asked[1]
+
+
+def test_where_the_category_cannot_be_searched_the_newest_of_all_are_shown():
+    """And that there are more is said all the same."""
+    found, _ = looked(bundle(report(), is_last=False), Fault.REJECTED)
+    assert (len(found.resources), found.is_cut, found.was_read) == (1, True, True)
+
+
+def test_reports_that_could_not_be_had_are_not_called_none():
+    """Without leave there is no list, which says nothing about the films."""
+    assert looked(Fault.FORBIDDEN)[0] == Found(was_read=False)
+    assert looked(bundle())[0] == Found()
 
 
 @pytest.mark.parametrize("said", ["nan", "inf", "-inf", None, [], "soon", 10**400])
