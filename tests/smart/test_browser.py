@@ -46,8 +46,16 @@ def launch(chromium, url, ehr):
         context.close()
 
 
+@pytest.fixture
+def form_page(nothing_known):
+    """The same form for each test, with nothing in it."""
+    for each in nothing_known.locator("#form input:not([type=radio])").all():
+        each.fill("")
+    return nothing_known
+
+
 @pytest.fixture(scope="module")
-def form_page(chromium, url, hospital):
+def nothing_known(chromium, url, hospital):
     """One form of a patient of whom nothing is recorded: nothing is saved in it."""
     hospital.reset()
     with chromium.new_context(locale="en-US") as context:
@@ -204,7 +212,6 @@ def test_a_number_is_understood_as_it_is_written_or_not_at_all(
 ):
     """A field of type number makes 55 of "5,5", in any language of the browser."""
     page = form_page
-    page.fill("#cobb-preoperative", "")
     page.click("#cobb-preoperative")
     page.keyboard.insert_text(typed)  # as it is pasted
     entered, box = (
@@ -231,7 +238,6 @@ def test_a_minus_is_never_lost(form_page, minus):
 def test_enter_in_a_field_saves_nothing(form_page, ehr):
     """What is half entered would be a final entry that only the EHR can take back."""
     page = form_page
-    page.fill("#cobb-postoperative", "")
     page.fill("#film-postoperative", page.get_attribute("#film-postoperative", "max"))
     page.fill("#cement-ratio-ap", "3")
     page.press("#cement-ratio-ap", "Enter")
