@@ -129,7 +129,9 @@ function list() {
     .filter((box) => isAsked(box) && (answer(box) !== null || (field(box)?.readOnly && field(box).value)))
     .filter((box) => !box.hasAttribute("data-wrong"))
     .map((box) => {
-      const label = box.querySelector("label, legend").textContent.trim();
+      const asked = box.querySelector("label, legend").textContent.trim().replace(/[?？]$/, "");
+      // Two items may be called "date of the film": which film is said above them.
+      const label = box.dataset.kind === "date" ? `${box.closest("section").querySelector("h2").textContent} – ${asked}` : asked;
       const control = field(box);
       const said = control
         ? (control.selectedOptions?.[0].textContent ?? written(box, control))
