@@ -1,8 +1,10 @@
 """What servers and records may hold that nobody expects: no part of it misleads."""
 
 import json
+import re
 from dataclasses import replace
 from datetime import UTC, datetime
+from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
@@ -14,7 +16,7 @@ from service.fhir.findings import PatientRecord
 from service.gunicorn_conf import timeout
 from service.languages import catalogue
 from service.smart import assembly
-from service.smart.accounts import Trouble
+from service.smart.accounts import Account, Trouble
 from service.smart.authorisation import _life_s
 from service.smart.charts import _person
 from service.smart.identities import clinician_of
@@ -26,6 +28,7 @@ from service.smart.saving import BEGUN_WITHIN_S, Writer
 from service.smart.scopes import may_create
 from service.smart.sessions import SESSION_S
 
+ROOT = Path(__file__).parents[2]
 BASE = "https://ehr.example.org/fhir"
 NOW = datetime(2026, 4, 10, 9, tzinfo=UTC)
 AUTHOR = Author(BASE, "p1", None, "Practitioner/d1", NOW, "https://x.example", b"k")
@@ -37,6 +40,15 @@ def test_every_reason_has_words_and_a_status():
     for why in Why:
         assert str(Refused(why)) == why.value
         assert REFUSALS[why][1].endswith(".")
+
+
+def test_every_trouble_has_words_and_stands_in_the_description():
+    """A client of the interface is told all that can come."""
+    described = (ROOT / "openapi.yaml").read_text("utf-8")
+    (names,) = re.findall(r"trouble: \{enum: \[(.+?)\]\}", described)
+    assert names.split(", ") == [why.value for why in Trouble]
+    account = Account(failed=[("Block", why) for why in Trouble])
+    assert all(each["why"] for each in account.told(str)["failed"])
 
 
 @pytest.mark.parametrize("why", Why)
