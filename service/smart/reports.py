@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
+from functools import partial
 from typing import Any, Final
 
 from cds_hooks.prefetch import Availability, PrefetchedData, read
@@ -144,12 +145,7 @@ def read_reports(
     Reports
         Withdrawn ones, and those of other departments, are left out.
     """
-
-    def own(resources: Sequence[Any], kind: str) -> Sequence[Any]:
-        """Leave out those of others by the rule of the extraction."""
-        home, _ = at_home(resources, patient, bases)
-        return select(home, kind, patient, "").resources
-
+    own = partial(_own, patient=patient, bases=bases)
     reports = [each for each in map(_report, own(found.resources, _KIND)) if each]
     of_images = _newest(report for report, is_image in reports if is_image)
     others = _newest(report for report, is_image in reports if not is_image)
@@ -158,6 +154,14 @@ def read_reports(
     shown = [each for texts in whole for each in texts[:_MOST]]
     left_out = sum(map(len, whole)) - len(shown)
     return Reports(tuple(shown), left_out, found.is_cut, found.was_read)
+
+
+def _own(
+    resources: Sequence[Any], kind: str, *, patient: str, bases: Sequence[str]
+) -> Sequence[Any]:
+    """Leave out what a server sent of others, by the rule of the extraction."""
+    home, _ = at_home(resources, patient, bases)
+    return select(home, kind, patient, "").resources
 
 
 def _newest(reports: Iterator[Report]) -> list[Report]:

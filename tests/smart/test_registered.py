@@ -1,6 +1,7 @@
 """A registered EHR: how the app proves itself, where it is framed, what is shown."""
 
 import json
+import re
 from base64 import b64decode
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -27,9 +28,9 @@ from service.config import VARIABLES, Settings, SettingsError
 from service.fhir.client import Reply
 from service.fhir.findings import Reason
 from service.smart.assembly import _keeper, _standing
-from service.smart.measurements import Standing
 from service.smart.questionnaires import load_form
 from service.smart.sessions import Seal
+from service.smart.standings import Standing
 from service.store.faults import StoreError
 from service.store.outcomes import OutcomeError
 
@@ -383,6 +384,18 @@ def test_the_field_says_how_an_angle_is_signed(start, signs, told, is_negated):
         said = question(item, Standing(), {}, signs=signs)
     assert told in said
     assert ("data-negated" in said) is is_negated
+
+
+def test_levels_that_the_record_contradicts_are_not_in_the_list(start):
+    """And it is said why, with what to do if the record is wrong."""
+    item = load_form("measurements").item("fracture-segment")
+    with start({}).test_request_context():
+        question = get_template_attribute("smart_items.html", "question")
+        some = question(item, Standing(options=("L1", "L2")), {})
+        whole = question(item, Standing(options=tuple(item.options)), {})
+    assert re.findall(r'<option value="(\w+)">', some) == ["L1", "L2"]
+    assert "if it is wrong, correct it there first" in some
+    assert "correct it there first" not in whole
 
 
 OUTCOME = {"outcome": "no", "examined_on": "2026-03-05", "criteria": "study"}
