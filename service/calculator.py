@@ -215,6 +215,8 @@ def _settled(
     if before is None or after is None:
         return inputs, None
     if values[RATIO] is not None:
+        if before == 0:  # no ratio comes of the angles: the recorded one serves
+            return inputs, None
         raise BadRequest(
             f"inputs.{RATIO}: comes from the two angles; leave it out, or an angle"
         )

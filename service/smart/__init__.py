@@ -14,11 +14,14 @@
     questionnaires the forms as data: words, limits
     answers        whether answers fit them
     charts         what the patient's record says already, read as a hook call reads it
+    reports        texts of the record, for people to read
+    standings      how each question stands: known, open or closed
     measurements   the form of the values: what is open, and the assessment
     entries        what of it is written
     follow_up      the form of a visit: what is written
     resources      the answers as Observations, a Procedure and their Provenance
-    saving         one transaction, or one by one with an honest account
+    saving         one transaction, or one by one
+    accounts       what became of each entry
     door           who is let in
     framing        what others are answered, and in whose frame
     routes         launch and callback

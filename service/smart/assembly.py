@@ -13,6 +13,7 @@ from service.calculator_answer import CalculatorAnswer
 from service.clients import capabilities_of
 from service.config import Settings, SettingsError
 from service.fhir.client import Limits
+from service.fhir.findings import Reason
 from service.languages import N_
 from service.model.scoring import Score
 from service.orders import Subject
@@ -161,29 +162,48 @@ def _check_keys(parts: Parts) -> None:
 def _standing(parts: Parts, *, is_open: bool) -> Callable[[Chart, EHR, Session], str]:
     """Say what a hook call would say now: the proof that what was saved is read."""
 
-    def say(chart: Chart, ehr: EHR, session: Session) -> str:
-        lacking = [
-            each
-            for each in chart.assessment.vertebrae
-            if not isinstance(each.score, Score)
-        ]
-        if not (is_open or ehr.client.stage == "live"):
-            if lacking:
-                return gettext("Values are still missing.")
-            return gettext("All values are there.")
+    def summary(chart: Chart, ehr: EHR, session: Session) -> str | None:
         cards = parts.advice.composers[spoken()].compose(
             chart.assessment,
             Subject(session.patient, session.encounter),
             replace(capabilities_of(ehr.client), detail="gfm"),
             chart.fhir_version,
         )
-        if cards:
-            return cards[0].summary
+        return cards[0].summary if cards else None
+
+    def say(chart: Chart, ehr: EHR, session: Session) -> str:
+        assessment = chart.assessment
+        if assessment.not_assessed is not None or not assessment.vertebrae:
+            return _nobody(assessment.not_assessed or Reason.NO_ELIGIBLE_OPERATION)
+        is_shown = is_open or ehr.client.stage == "live"
+        said = summary(chart, ehr, session) if is_shown else None
+        if said is not None:
+            return _beyond(said) if chart.is_late else said
+        if not all(isinstance(each.score, Score) for each in assessment.vertebrae):
+            return gettext("Values are still missing.")
+        if not is_shown:
+            return gettext("All values are there.")
         return gettext(
             "All values are there; the policy gives no card. That is not “no risk”."
         )
 
     return say
+
+
+def _nobody(reason: Reason) -> str:
+    told = gettext(
+        "Nobody is assessed with the record as it is now: %(why)s. That is not"
+        " “no risk”."
+    )
+    return told % {"why": Wording(spoken()).words["reason"][reason]}
+
+
+def _beyond(said: str) -> str:
+    told = gettext(
+        "%(said)s (The operation lies further back than a discharge looks: no card"
+        " shows this there.)"
+    )
+    return told % {"said": said}
 
 
 def _keeper(

@@ -1,54 +1,26 @@
 """What a patient's record says already, read and judged as for a hook call."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections import Counter
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
 from datetime import date, datetime
 from time import monotonic
-from typing import Any, Final
+from typing import Any
 
 from cds_hooks import FHIRAuthorization, HookRequest
 from service.assessment import Assessment
 from service.assessor import Assessor
 from service.clients import signs_at
-from service.fhir.client import Bearer, FHIRAccess
+from service.fhir.client import Bearer, FHIRAccess, FHIRClient
 from service.fhir.findings import OperatedVertebra, Operation, PatientRecord, Reason
-from service.fhir.references import select
-from service.fhir.servers import at_home
 from service.followup import ChartReader
 from service.records import RecordReader
 from service.smart.launches import EHR
 from service.smart.refusals import Refused, Why
+from service.smart.reports import Reports, look_for_reports, read_reports
 from service.smart.sessions import Session
 
-__all__ = ["Chart", "Charts", "Report"]
-
-#: So many reports are shown, so much of each. They are read by people only.
-_MOST_REPORTS: Final = 8
-#: So many of the newest are looked at; the page says so.
-_MOST_READ: Final = 50
-_LONGEST: Final = 6000
-_NONE: Final[Mapping[str, Sequence[Mapping[str, Any]]]] = {"reports": (), "patient": ()}
-#: Categories of DiagnosticReports that are of images: HL7 table 0074, LOINC.
-_IMAGING: Final = frozenset({"RAD", "RX", "CT", "NMR", "RUS", "imaging", "LP29684-5"})
-
-
-@dataclass(frozen=True, slots=True)
-class Report:
-    """
-    A text of the record, for the clinician's eyes; nothing here reads it.
-
-    Attributes
-    ----------
-    title, day, text : str
-        What it is, of when (both empty if the record does not tell), and what it says.
-    source : str
-        Reference of the resource.
-    """
-
-    title: str
-    day: str
-    text: str
-    source: str
+__all__ = ["Chart", "Charts"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,10 +39,12 @@ class Chart:
         What a hook call would find.
     fhir_version : str
         What the server speaks.
-    reports : tuple of Report
-        Radiology reports, the newest first.
+    reports : Reports
+        Texts for the clinician's eyes.
     now : datetime.datetime
         When it was read, in the hospital's zone.
+    is_late : bool, default False
+        Whether the operation lies further back than a discharge looks.
     """
 
     person: str
@@ -78,8 +52,9 @@ class Chart:
     record: PatientRecord
     assessment: Assessment
     fhir_version: str
-    reports: tuple[Report, ...]
+    reports: Reports
     now: datetime
+    is_late: bool = False
 
     @property
     def vertebrae(self) -> tuple[OperatedVertebra, ...]:  # numpydoc ignore=RT01
@@ -150,26 +125,74 @@ class Charts:
         gathered = self._reader.read(_request(ehr, session, now))
         if "procedures" in gathered.lacking:
             raise Refused(Why.RECORD)
-        assessment = self._assess(ehr, session, gathered.record, now)
+        assessment, is_late = self._assess(ehr, session, gathered.record, now)
         if assessment.extraction.vertebrae and "observations" in gathered.lacking:
             raise Refused(Why.RECORD)
-        others = (
-            self._others(ehr, session, gathered.record, now) if has_texts else _NONE
-        )
-        server = ehr.client.fhir_server(ehr.base_url)
-        bases = (ehr.base_url,) if server is None else server.bases
+        record = gathered.record
+        person, reports = record.patient, Reports()
+        if has_texts:
+            client = self._client(ehr, session, now)
+            found = look_for_reports(client.look, session.patient)
+            reports = read_reports(record, found, session.patient, _bases(ehr))
+            person = person or _patient(client, session)
+        version = gathered.fhir_version
         return Chart(
-            *_person(gathered.record.patient or next(iter(others["patient"]), None)),
-            gathered.record,
-            assessment,
-            gathered.fhir_version,
-            tuple(_texts(gathered.record, others["reports"], session, bases)),
-            now,
+            *_person(person), record, assessment, version, reports, now, is_late
         )
+
+    def levels(
+        self,
+        ehr: EHR,
+        session: Session,
+        chart: Chart,
+        written: Mapping[str, Mapping[str, Any]],
+    ) -> tuple[str, ...]:
+        """
+        Tell which levels may be entered for the vertebra whose level is not known.
+
+        Each is tried on the record as it would be read afterwards: sources that have no
+        level in common block the score, until somebody takes the entry back.
+
+        Parameters
+        ----------
+        ehr : EHR
+            Whose server.
+        session : Session
+            Patient.
+        chart : Chart
+            The chart.
+        written : Mapping of str to Mapping
+            By level: the Observation that would be written.
+
+        Returns
+        -------
+        tuple of str
+            Those that make the level known and contradict nothing.
+        """
+        before = _levels_of(chart.assessment)
+        if not before[None]:
+            return ()
+        before[None] -= 1
+        return tuple(
+            level
+            for level, entry in written.items()
+            if self._levels_with(ehr, session, chart, entry)
+            == before + Counter([level])
+        )
+
+    def _levels_with(
+        self, ehr: EHR, session: Session, chart: Chart, entry: Mapping[str, Any]
+    ) -> Counter[str | None]:
+        """Count the levels with one more entry; none is told in a contradiction."""
+        observations = [*(chart.record.observations or ()), entry]
+        record = replace(chart.record, observations=observations)
+        assessment, _ = self._assess(ehr, session, record, chart.now)
+        return _levels_of(assessment)
 
     def _assess(
         self, ehr: EHR, session: Session, record: PatientRecord, now: datetime
-    ) -> Assessment:
+    ) -> tuple[Assessment, bool]:
+        """Assess as a discharge would, else the latest operation of the horizon."""
         signs = signs_at(ehr.client)
         found = self._assessors[signs].assess(
             record,
@@ -178,24 +201,29 @@ class Charts:
             now=now,
         )
         if found.not_assessed is not Reason.NO_ELIGIBLE_OPERATION:
-            return found
+            return found, False
         later = self._later[signs].read(record, patient_id=session.patient, now=now)
-        return later.assessment
+        return later.assessment, bool(later.assessment.extraction.vertebrae)
 
-    def _others(
-        self, ehr: EHR, session: Session, record: PatientRecord, now: datetime
-    ) -> dict[str, Sequence[Mapping[str, Any]]]:
-        """Read what no hook call reads; without leave for it there is none."""
+    def _client(self, ehr: EHR, session: Session, now: datetime) -> FHIRClient:
+        """Read what no hook call reads."""
         bearer = Bearer(session.token, session.until - now.timestamp(), monotonic())
-        client = self._access.client(ehr.base_url, ehr.private_addresses, bearer)
-        newest = f"patient={session.patient}&_sort=-date&_count={_MOST_READ}"
-        reports = f"DiagnosticReport?{newest}"
-        queries = {"reports": (reports, "DiagnosticReport")}
-        if record.patient is None:
-            queries["patient"] = (f"Patient/{session.patient}", "Patient")
-        fetched = client.fetch(queries)
-        found = {name: each.data.resources for name, each in fetched.items()}
-        return {**_NONE, **found}
+        return self._access.client(ehr.base_url, ehr.private_addresses, bearer)
+
+
+def _levels_of(assessment: Assessment) -> Counter[str | None]:
+    return Counter(each.level for each in assessment.extraction.vertebrae)
+
+
+def _bases(ehr: EHR) -> tuple[str, ...]:
+    server = ehr.client.fhir_server(ehr.base_url)
+    return (ehr.base_url,) if server is None else tuple(server.bases)
+
+
+def _patient(client: FHIRClient, session: Session) -> Mapping[str, Any] | None:
+    """Read the person of whom no record was read."""
+    queries = {"patient": (f"Patient/{session.patient}", "Patient")}
+    return next(iter(client.fetch(queries)["patient"].data.resources), None)
 
 
 def _when(operation: Operation) -> date:
@@ -241,76 +269,3 @@ def _person(patient: Mapping[str, Any] | None) -> tuple[str, str]:
     born = patient.get("birthDate") if patient else None
     named, born = (e if isinstance(e, str) else "" for e in (said, born))
     return named, born
-
-
-def _report(resource: Mapping[str, Any]) -> Report | None:
-    """Take the conclusion of a report of images, unless it was withdrawn."""
-    text = resource.get("conclusion")
-    is_void = resource.get("status") in {"entered-in-error", "cancelled"}
-    if is_void or not isinstance(text, str) or not text.strip():
-        return None
-    codes = set(_codes(resource.get("category")))
-    if codes and codes.isdisjoint(_IMAGING):
-        return None
-    return Report(
-        _title(resource), _day(resource), text.strip()[:_LONGEST], _source(resource)
-    )
-
-
-def _texts(
-    record: PatientRecord,
-    reports: Sequence[Mapping[str, Any]],
-    session: Session,
-    bases: Sequence[str],
-) -> Iterator[Report]:
-    """Give reports, then values that were recorded as text, for people to read."""
-
-    def own(resources: Sequence[Any], kind: str) -> Sequence[Any]:
-        """Leave out what a server sent of others, by the rule of the extraction."""
-        home, _ = at_home(resources, session.patient, bases)
-        return select(home, kind, session.patient, "").resources
-
-    shown = own(reports, "DiagnosticReport")
-    yield from [each for each in map(_report, shown) if each][:_MOST_REPORTS]
-    for resource in own(record.observations or (), "Observation")[:_MOST_REPORTS]:
-        text = resource.get("valueString")
-        if isinstance(text, str) and resource.get("status") != "entered-in-error":
-            yield Report(
-                _title(resource), _day(resource), text[:_LONGEST], _source(resource)
-            )
-
-
-def _codes(concepts: object) -> Iterator[str]:
-    for concept in concepts if isinstance(concepts, list) else ():
-        codings = concept.get("coding") if isinstance(concept, dict) else None
-        for coding in codings if isinstance(codings, list) else ():
-            if isinstance(coding, dict) and isinstance(coding.get("code"), str):
-                yield coding["code"]
-
-
-def _title(resource: Mapping[str, Any]) -> str:
-    code = resource.get("code")
-    concept = code if isinstance(code, dict) else {}
-    codings = concept.get("coding")
-    displays = [
-        coding.get("display")
-        for coding in (codings if isinstance(codings, list) else ())
-        if isinstance(coding, dict)
-    ]
-    said = [each for each in (concept.get("text"), *displays) if isinstance(each, str)]
-    return said[0] if said else ""
-
-
-def _day(resource: Mapping[str, Any]) -> str:
-    for name in ("effectiveDateTime", "issued"):
-        said = resource.get(name)
-        if isinstance(said, str):
-            try:
-                return date.fromisoformat(said[:10]).isoformat()
-            except ValueError:
-                return ""
-    return ""
-
-
-def _source(resource: Mapping[str, Any]) -> str:
-    return f"{resource.get('resourceType')}/{resource.get('id')}"

@@ -4,16 +4,20 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from cds_hooks import Client
+from service.fhir.client.deadline import Deadline
+from service.fhir.findings import OperatedVertebra
 from service.pages import spoken
+from service.smart.accounts import Account
 from service.smart.charts import Chart, Charts
 from service.smart.door import Door
+from service.smart.entries import level_entries
 from service.smart.follow_up import FollowUpForm
 from service.smart.launches import EHR
 from service.smart.measurements import MeasurementForm
 from service.smart.questionnaires import Form
 from service.smart.refusals import Refused, Why
 from service.smart.resources import Author, Draft, provenance
-from service.smart.saving import Account, Writer
+from service.smart.saving import Writer
 from service.smart.scopes import may_create
 from service.smart.sessions import Session
 
@@ -87,19 +91,56 @@ class Desk:
         """
         if session.user is None:
             raise Refused(Why.NO_LEAVE)
+        return self._author(session, chart, session.user)
+
+    def _author(self, session: Session, chart: Chart, user: str) -> Author:
         return Author(
             session.server,
             session.patient,
             session.encounter,
-            session.user,
+            user,
             chart.now,
             self.canonical_base,
             self.secret_key,
             chart.fhir_version,
         )
 
+    def levels(
+        self, ehr: EHR, session: Session, chart: Chart, vertebra: OperatedVertebra
+    ) -> tuple[str, ...]:
+        """
+        Tell which levels the record leaves possible.
+
+        Parameters
+        ----------
+        ehr : EHR
+            Whose server.
+        session : Session
+            Clinician and patient.
+        chart : Chart
+            The chart.
+        vertebra : OperatedVertebra
+            The vertebra.
+
+        Returns
+        -------
+        tuple of str
+            None of them blocks the score; its own one where it is known.
+        """
+        if vertebra.level:
+            return (vertebra.level,)
+        author = self._author(session, chart, session.user or "")
+        written = level_entries(self.measurements, vertebra, author)
+        return self.charts.levels(ehr, session, chart, written)
+
     def save(
-        self, door: Door, form: Form, drafts: Sequence[Draft], author: Author
+        self,
+        door: Door,
+        form: Form,
+        drafts: Sequence[Draft],
+        author: Author,
+        *,
+        deadline: Deadline,
     ) -> Account:
         """
         Write drafts with the session's token.
@@ -114,6 +155,8 @@ class Desk:
             What to write.
         author : Author
             Who records.
+        deadline : Deadline
+            Counted from the press of the button; nothing is begun after it.
 
         Returns
         -------
@@ -122,7 +165,7 @@ class Desk:
         """
         ehr, session = door.session()
         canonical = f"{self.canonical_base}/Questionnaire/{form.name}|{form.version}"
-        writer = Writer(door.access, ehr, session.token)
+        writer = Writer(door.access, ehr, session.token, deadline)
         if not drafts:
             return Account()
         is_told = may_create(session.scopes, "Provenance")

@@ -1,18 +1,18 @@
 """What the form of the measurements writes: Observations that the extraction reads."""
 
-from collections.abc import Iterator, Mapping
-from typing import Final
+from collections.abc import Collection, Iterator, Mapping
+from typing import Any, Final
 
 from cds_hooks import BadRequest
-from service.fhir.findings import Missing, OperatedVertebra
-from service.fhir.places import LUMBAR, PLACES, THORACIC, segment_of
+from service.fhir.findings import OperatedVertebra
 from service.smart.answers import Answers
 from service.smart.measurements import MeasurementForm
 from service.smart.questionnaires import Form
 from service.smart.resources import Author, Draft, quantity
+from service.smart.standings import said_angle
 from service.wording import format_number
 
-__all__ = ["entries", "left_out"]
+__all__ = ["entries", "left_out", "level_entries"]
 
 _LEVEL: Final = "fracture-segment"
 _AREAS: Final = ("cement-area", "vertebra-area")
@@ -32,6 +32,7 @@ def entries(
     author: Author,
     *,
     is_kyphosis_negative: bool,
+    levels: Collection[str],
 ) -> list[Draft]:
     """
     Write the answers to what is open.
@@ -48,6 +49,8 @@ def entries(
         Who measured, and of whom.
     is_kyphosis_negative : bool
         Whether the site writes kyphosis as a negative angle.
+    levels : collection of str
+        The levels that the record leaves possible, where it knows none.
 
     Returns
     -------
@@ -67,7 +70,7 @@ def entries(
     level = vertebra.level or given.get(_LEVEL)
     drafts = []
     if _LEVEL in given:
-        _check_level(form, str(level), vertebra)
+        form.check_level(given, levels)
         day = _day(form.form, given, vertebra)
         drafts.append(_level(form.form, str(level), day, author))
     sign = -1 if is_kyphosis_negative else 1
@@ -76,7 +79,7 @@ def entries(
         item = form.form.item(name)
         value = (number * sign or 0.0) if name in _ANGLES else number
         told = [
-            form.angle(number)
+            said_angle(form.form, number)
             if name in _ANGLES
             else f"{format_number(number)} {item.unit}",
             day,
@@ -113,7 +116,7 @@ def left_out(
         if name in answers and not standings[name].is_open:
             item, value = form.form.item(name), answers[name]
             if name in _ANGLES:
-                said = form.angle(value)
+                said = said_angle(form.form, value)
             elif isinstance(value, float):
                 said = f"{format_number(value)} {item.unit}"
             else:
@@ -121,6 +124,32 @@ def left_out(
             label = form.form.line(item.text, said)
             told.append({"label": label, "record": standings[name].said})
     return told
+
+
+def level_entries(
+    form: MeasurementForm, vertebra: OperatedVertebra, author: Author
+) -> dict[str, dict[str, Any]]:
+    """
+    Write each level that can be answered, to be tried on the record.
+
+    Parameters
+    ----------
+    form : MeasurementForm
+        Tells which levels there are.
+    vertebra : OperatedVertebra
+        The vertebra.
+    author : Author
+        Of whose patient.
+
+    Returns
+    -------
+    dict of str to dict
+        By level: the Observation.
+    """
+    day = str(vertebra.operation.day or author.recorded.date())
+    options = form.form.item(_LEVEL).options
+    drafts = {level: _level(form.form, level, day, author) for level in options}
+    return {level: draft.written | {"id": "new"} for level, draft in drafts.items()}
 
 
 def _level(form: Form, level: str, day: str, author: Author) -> Draft:
@@ -144,21 +173,6 @@ def _check_areas(form: Form, given: Answers) -> None:
         if other in given and lacking not in given:
             must = form.gettext("must be answered, with the other area")
             raise BadRequest(f"answers.{lacking}: {must}")
-
-
-def _check_level(form: MeasurementForm, level: str, vertebra: OperatedVertebra) -> None:
-    """Refuse a level that the record contradicts: it would block the score."""
-    segment = vertebra.segment
-    if isinstance(segment, Missing) or segment_of(PLACES[level]) == segment.value:
-        return
-    levels = THORACIC if segment.value == "thoracic" else LUMBAR
-    why = form.form.gettext(
-        "the record says that the fracture is %(segment)s; must be one of %(names)s"
-    ) % {
-        "segment": form.wording.words["segment"][segment.value],
-        "names": form.form.gettext(", ").join(n for n in PLACES if n in levels),
-    }
-    raise BadRequest(f"answers.{_LEVEL}: {why}")
 
 
 def _measured(form: Form, given: Answers) -> Iterator[tuple[str, float, str]]:

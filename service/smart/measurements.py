@@ -1,22 +1,22 @@
 """The form of the measurements: what is open, and what it amounts to."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field, replace
 from datetime import date, timedelta
 from typing import Any, Final
 
 from cds_hooks import BadRequest
 from service.calculator import Calculator
 from service.calculator_answer import CalculatorAnswer
-from service.fhir.findings import Measurement, Missing, OperatedVertebra, Reason
-from service.fhir.places import PLACES, segment_of
-from service.languages import N_
+from service.fhir.findings import Missing, OperatedVertebra, Reason
+from service.fhir.places import LUMBAR, PLACES, THORACIC, segment_of
 from service.policy import Windows
 from service.smart.answers import Answers, checked_answers
 from service.smart.questionnaires import Form, load_form
-from service.wording import Wording, format_number
+from service.smart.standings import Standing, standing_of
+from service.wording import Wording
 
-__all__ = ["Limits", "MeasurementForm", "Standing"]
+__all__ = ["Limits", "MeasurementForm"]
 
 #: Link id of a question, and the predictor that it stands for.
 _PREDICTORS: Final[Mapping[str, str]] = {
@@ -34,34 +34,12 @@ _METHODS: Final = {
 }
 _AREAS: Final = ("cement-area", "vertebra-area")
 _PER_CENT: Final = 100.0
-#: Where a value of one's own would not settle the matter, or is not wanted.
-_CLOSED: Final = frozenset(
-    {Reason.CONFLICT, Reason.NOT_APPLICABLE, Reason.OUTSIDE_MODEL, Reason.UNDEFINED}
-)
 _BEFORE, _AFTER = "cobb-preoperative", "cobb-postoperative"
 _RESTORED, _CEMENT = "cobb-restoration-ratio", "cement-ratio-ap"
+_LEVEL = "fracture-segment"
+_SEGMENTS: Final = {"thoracic": THORACIC, "lumbar": LUMBAR}
 #: Least and most of some items: numbers, or days as ISO 8601 writes them.
 Limits = Mapping[str, tuple[float | str | None, float | str | None]]
-
-
-@dataclass(frozen=True, slots=True)
-class Standing:
-    """
-    How a question stands: known, open, or closed.
-
-    Attributes
-    ----------
-    value : float or str or None
-        What the record says, as the calculator takes it; None if it does not.
-    said : str
-        The same for people, with its source; or why there is none.
-    is_open : bool
-        Whether the clinician may answer.
-    """
-
-    value: float | str | None = None
-    said: str = ""
-    is_open: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,7 +67,11 @@ class MeasurementForm:
     windows: Windows
     form: Form = field(default_factory=lambda: load_form("measurements"))
 
-    def standings(self, vertebra: OperatedVertebra | None) -> dict[str, Standing]:
+    def standings(
+        self,
+        vertebra: OperatedVertebra | None,
+        levels: tuple[str, ...] | None = None,
+    ) -> dict[str, Standing]:
         """
         Tell how each question stands for a vertebra.
 
@@ -97,6 +79,8 @@ class MeasurementForm:
         ----------
         vertebra : OperatedVertebra or None
             The vertebra; None if no operation is recorded that is known here.
+        levels : tuple of str, optional
+            The levels that the record leaves possible; all, if not given.
 
         Returns
         -------
@@ -106,14 +90,22 @@ class MeasurementForm:
         if vertebra is None:
             return {item.name: Standing() for item in self.form.questions()}
         found = {
-            name: self._standing(
-                getattr(vertebra, predictor), is_angle=name in {_BEFORE, _AFTER}
-            )
+            name: standing_of(self.form, self.wording, predictor, vertebra)
             for name, predictor in _PREDICTORS.items()
         }
+        level = found[_LEVEL]
         if vertebra.level is None and not isinstance(vertebra.segment, Missing):
-            known = found["fracture-segment"]
-            found["fracture-segment"] = Standing(known.value, known.said, is_open=True)
+            level = replace(level, is_open=True)
+        if level.is_open and levels is not None:
+            level = replace(level, is_open=bool(levels), options=levels)
+        found[_LEVEL] = level
+        ratio = vertebra.cobb_restoration_ratio_percent
+        if isinstance(ratio, Missing) and ratio.reason is Reason.CONFLICT:
+            # An angle would not settle which of two recorded ratios is right.
+            for name in (_BEFORE, _AFTER):
+                if found[name].is_open:
+                    said = found[_RESTORED].said
+                    found[name] = Standing(said=said, is_open=False)
         is_measured = found["cobb-postoperative"].is_open or found[_CEMENT].is_open
         found["film-preoperative"] = Standing(is_open=found[_BEFORE].is_open)
         found["film-postoperative"] = Standing(is_open=is_measured)
@@ -143,47 +135,11 @@ class MeasurementForm:
             for name, each in standings.items()
             if each.value is not None
         }
-        if {_PREDICTORS[_BEFORE], _PREDICTORS[_AFTER]} <= known.keys():
-            known.pop(_PREDICTORS[_RESTORED], None)
-            ratio = vertebra.cobb_restoration_ratio_percent if vertebra else None
-            if isinstance(ratio, Missing) and ratio.reason is Reason.CONFLICT:
-                # What contradicts itself gives bounds, as on the card, and no number.
-                known.pop(_PREDICTORS[_AFTER])
-        return known
-
-    def _standing(self, item: Measurement | Missing, *, is_angle: bool) -> Standing:
-        words = self.wording.words
-        if isinstance(item, Missing):
-            why = words["reason"][item.reason]
-            said = self.wording.joined(
-                "series", [why, self.wording.remarked(item.detail)]
-            )
-            return Standing(said=said, is_open=item.reason not in _CLOSED)
-        when = "" if item.time is None else item.time.isoformat()[:10]
-        parts = [item.as_found, when, item.source]
-        if is_angle:
-            as_found = self.form.gettext("recorded as %(said)s")
-            parts[:1] = [self.angle(item.value), as_found % {"said": item.as_found}]
-        told = self.wording.joined("details", parts)
-        return Standing(item.value, told, is_open=False)
-
-    def angle(self, value: object) -> str:
-        """
-        Say an angle in a word that needs no sign: sites sign it differently.
-
-        Parameters
-        ----------
-        value : object
-            Degrees, kyphosis positive.
-
-        Returns
-        -------
-        str
-            Such as ``9.5° kyphosis``.
-        """
-        degrees = float(str(value))
-        told = N_("%(n)s° lordosis") if degrees < 0 else N_("%(n)s° kyphosis")
-        return self.form.gettext(told) % {"n": format_number(abs(degrees))}
+        ratio = vertebra.cobb_restoration_ratio_percent if vertebra else None
+        if isinstance(ratio, Missing) and ratio.reason is Reason.CONFLICT:
+            # What contradicts itself gives bounds, as on the card, and no number.
+            known.pop(_PREDICTORS[_AFTER], None)
+        return _settled(known)
 
     def limits(
         self, vertebra: OperatedVertebra | None, today: date, *, is_signed: bool
@@ -243,19 +199,46 @@ class MeasurementForm:
         if not isinstance(said, dict) or not isinstance(said.get("known"), dict):
             raise BadRequest("body: must have answers and known, both objects")
         answers = self.checked(said.get("answers"), limits)
-        inputs = {**said["known"], **_inputs(answers)}
-        if {_PREDICTORS[_BEFORE], _PREDICTORS[_AFTER]} <= inputs.keys():
-            inputs.pop(_PREDICTORS[_RESTORED], None)
+        known = said["known"]
+        for segment, levels in _SEGMENTS.items():
+            if known.get("segment") == segment:
+                self.check_level(answers, levels)
+        inputs = _settled({**known, **_inputs(answers)})
         model = next(iter(self.calculator.models))
         found = self.calculator.calculate(
             {"model": model, "inputs": inputs}, is_recorded=True
         )
         ratio = answers.get(_CEMENT) if set(_AREAS) <= answers.keys() else None
-        restored = found.inputs[_PREDICTORS[_RESTORED]] if found.is_computed else None
+        restored = found.inputs[_PREDICTORS[_RESTORED]]
         return {
             **self.answer.write(found),
             "computed": {_CEMENT: ratio, _RESTORED: restored},
         }
+
+    def check_level(self, answers: Answers, levels: Collection[str]) -> None:
+        """
+        Refuse a level that the record contradicts: it would block the score.
+
+        Parameters
+        ----------
+        answers : Mapping
+            Checked answers.
+        levels : collection of str
+            What the record leaves possible.
+
+        Raises
+        ------
+        BadRequest
+            If another level is answered; the message names those.
+        """
+        if answers.get(_LEVEL, next(iter(levels), None)) in levels:
+            return
+        names = [name for name in PLACES if name in levels]
+        why = self.form.gettext(
+            "contradicts the record, which leaves possible: %(names)s. If the record is"
+            " wrong, correct it there first"
+        ) % {"names": self.form.gettext(", ").join(names) or "–"}
+        raise BadRequest(f"answers.{_LEVEL}: {why}")
 
     def checked(self, said: object, limits: Limits | None = None) -> Answers:
         """
@@ -291,6 +274,18 @@ class MeasurementForm:
         return {**answers, _CEMENT: round(_PER_CENT * cement / whole, 1)}
 
 
+def _settled(inputs: Mapping[str, Any]) -> dict[str, Any]:
+    """
+    Leave out a recorded ratio for which two angles speak themselves.
+
+    An angle of 0° before gives none: there the recorded one serves, as on the card.
+    """
+    before, after = (inputs.get(_PREDICTORS[name]) for name in (_BEFORE, _AFTER))
+    is_computed = before is not None and before != 0 and after is not None
+    left_out = _PREDICTORS[_RESTORED] if is_computed else None
+    return {name: value for name, value in inputs.items() if name != left_out}
+
+
 def _inputs(answers: Answers) -> dict[str, Any]:
     """Translate answers into inputs of the calculator."""
     inputs: dict[str, Any] = {
@@ -298,7 +293,7 @@ def _inputs(answers: Answers) -> dict[str, Any]:
         for name, value in answers.items()
         if name in {_BEFORE, _AFTER, _CEMENT}
     }
-    if level := answers.get("fracture-segment"):
+    if level := answers.get(_LEVEL):
         inputs["segment"] = segment_of(PLACES[str(level)])
     if method := answers.get("method"):
         inputs["method"] = _METHODS[str(method)]

@@ -9,6 +9,7 @@ from flask import Blueprint, Response, request, url_for
 
 from cds_hooks.bodies import read_json
 from service.clients import signs_at
+from service.fhir.client.deadline import Deadline
 from service.fhir.findings import Missing, OperatedVertebra, Reason
 from service.languages import N_
 from service.pages import gettext, render_page, spoken
@@ -21,6 +22,7 @@ from service.smart.framing import protect_app, refusal_page
 from service.smart.launches import EHR
 from service.smart.marks import mark, meant
 from service.smart.refusals import Refused, Why
+from service.smart.saving import BEGUN_WITHIN_S
 from service.smart.scopes import may_create
 from service.smart.sessions import Session
 
@@ -105,7 +107,8 @@ def _measurements_page(desk: Desk, ehr: EHR, session: Session) -> Response:
     chart = desk.charts.read(ehr, session, has_texts=True)
     number, vertebra = _shown(chart, request.args.get("vertebra", "0"))
     form = desk.measurements
-    standings = form.standings(vertebra)
+    levels = desk.levels(ehr, session, chart, vertebra) if vertebra else None
+    standings = form.standings(vertebra, levels)
     is_open = any(each.is_open for each in standings.values())
     signs = signs_at(ehr.client)
     today = chart.now.date()
@@ -135,6 +138,7 @@ def _save_measurements(door: Door, desk: Desk, ehr: EHR, session: Session) -> Re
     """Read the chart again: what others entered meanwhile is not entered twice."""
     if not _may_write(session):
         raise Refused(Why.NO_LEAVE)
+    deadline = Deadline(BEGUN_WITHIN_S)
     said = read_json(request.environ, _MOST_BYTES)
     body = said if isinstance(said, dict) else {}
     chart = desk.charts.read(ehr, session)
@@ -147,9 +151,14 @@ def _save_measurements(door: Door, desk: Desk, ehr: EHR, session: Session) -> Re
     limits = form.limits(vertebra, chart.now.date(), is_signed=signs is not None)
     answers = form.checked(body.get("answers"), limits)
     drafts = entries(
-        form, answers, vertebra, author, is_kyphosis_negative=signs == _NEGATIVE
+        form,
+        answers,
+        vertebra,
+        author,
+        is_kyphosis_negative=signs == _NEGATIVE,
+        levels=desk.levels(ehr, session, chart, vertebra),
     )
-    account = desk.save(door, form.form, drafts, author)
+    account = desk.save(door, form.form, drafts, author, deadline=deadline)
     told = account.told(gettext) | {"left_out": left_out(form, answers, vertebra)}
     return _json({**told, "now": _now(desk, ehr, session)})
 
@@ -185,6 +194,7 @@ def _follow_up_page(desk: Desk, ehr: EHR, session: Session) -> Response:
 
 def _save_follow_up(door: Door, desk: Desk, ehr: EHR, session: Session) -> Response:
     """Write to the record where that is allowed; the outcome is the service's own."""
+    deadline = Deadline(BEGUN_WITHIN_S)
     said = read_json(request.environ, _MOST_BYTES)
     chart = desk.charts.read(ehr, session)
     if chart.operation is None:
@@ -195,7 +205,7 @@ def _save_follow_up(door: Door, desk: Desk, ehr: EHR, session: Session) -> Respo
     drafts = form.drafts(answers, author)
     if not all(may_create(session.scopes, kind) for kind in {d.kind for d in drafts}):
         raise Refused(Why.NO_LEAVE)
-    account = desk.save(door, form.form, drafts, author)
+    account = desk.save(door, form.form, drafts, author, deadline=deadline)
     outcome = form.outcome(answers)
     told = None
     if outcome is not None:

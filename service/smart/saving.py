@@ -3,163 +3,29 @@
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from enum import StrEnum
-from types import MappingProxyType
 from typing import Any, Final
 
 import orjson
 
 from service.fhir.client import Fault, FHIRAccess, FHIRError, Reply
 from service.fhir.client.deadline import Deadline
-from service.languages import N_
+from service.smart.accounts import FINAL, Account, Trouble, trouble_of
 from service.smart.launches import EHR
-from service.smart.lookups import is_void, look_up
+from service.smart.lookups import look_up
 from service.smart.resources import Draft
 
-__all__ = ["Account", "Trouble", "Writer"]
+__all__ = ["BEGUN_WITHIN_S", "Writer"]
 
-#: Seconds after which no further part is begun.
-_TOGETHER_S: Final = 4.0
+#: Seconds from the press of the button on, after which nothing more is sent.
+BEGUN_WITHIN_S: Final = 5.0
 _FHIR_JSON: Final = "application/fhir+json"
 _CREATED: Final = 201
 _OK: Final = 200
 _LOCATION: Final = re.compile(
     r"(?:.*/)?([A-Z][A-Za-z]+/[A-Za-z0-9._-]+)(?:/_history/.*)?"
 )
-
-
-class Trouble(StrEnum):
-    """Why something was not saved: a closed list, for tests and for the words."""
-
-    NO_LEAVE = "no-leave"
-    EXPIRED = "expired"
-    NOT_SUPPORTED = "not-supported"
-    NOT_UNIQUE = "not-unique"
-    WITHDRAWN = "withdrawn"
-    INVALID = "invalid"
-    SERVER = "server"
-    UNKNOWN = "unknown"
-    NOT_TRIED = "not-tried"
-
-
-#: What the clinician reads.
-_WORDS: Final[Mapping[Trouble, str]] = MappingProxyType(
-    {
-        Trouble.NO_LEAVE: N_("the record system gives no leave to write this"),
-        Trouble.EXPIRED: N_("the session is over; open the form again"),
-        Trouble.NOT_SUPPORTED: N_(
-            "the record system does not take such entries from here"
-        ),
-        Trouble.NOT_UNIQUE: N_(
-            "the record system refused it because of entries that are"
-            " there already; look into the chart"
-        ),
-        Trouble.WITHDRAWN: N_(
-            "an entry that says the same was marked as entered in error;"
-            " enter it in the record system itself"
-        ),
-        Trouble.INVALID: N_("the record system refused it as it was written"),
-        Trouble.SERVER: N_("the record system failed"),
-        Trouble.UNKNOWN: N_(
-            "the record system did not answer in time: it may be saved or"
-            " not; look into the chart before you save again"
-        ),
-        Trouble.NOT_TRIED: N_("not tried, because of what came before"),
-    }
-)
-_BY_STATUS: Final[Mapping[int, Trouble]] = MappingProxyType(
-    {
-        401: Trouble.EXPIRED,
-        403: Trouble.NO_LEAVE,
-        404: Trouble.NOT_SUPPORTED,
-        405: Trouble.NOT_SUPPORTED,
-        # Whoever waits for the record system gave up, not the record system.
-        408: Trouble.UNKNOWN,
-        409: Trouble.NOT_UNIQUE,
-        412: Trouble.NOT_UNIQUE,
-        429: Trouble.SERVER,
-        501: Trouble.NOT_SUPPORTED,
-        502: Trouble.UNKNOWN,
-        504: Trouble.UNKNOWN,
-    }
-)
-#: After these the next one would fare no better.
-_FINAL: Final = frozenset(
-    {Trouble.EXPIRED, Trouble.NO_LEAVE, Trouble.SERVER, Trouble.UNKNOWN}
-)
 #: Faults before anything was sent.
 _UNSENT: Final = frozenset({Fault.REFUSED_ADDRESS, Fault.TLS, Fault.PROXY})
-
-
-@dataclass(slots=True)
-class Account:
-    """
-    What became of each draft.
-
-    Attributes
-    ----------
-    saved : list of str
-        Labels of what is in the record now.
-    already : list of str
-        Labels of what was there before, by an earlier press.
-    failed : list of (str, Trouble)
-        Labels of what is not, or maybe not, and why.
-    has_provenance : bool
-        Whether the Provenance was saved as well.
-    """
-
-    saved: list[str] = field(default_factory=list)
-    already: list[str] = field(default_factory=list)
-    failed: list[tuple[str, Trouble]] = field(default_factory=list)
-    has_provenance: bool = False
-
-    def add(self, label: str, status: int, resource: object) -> bool:
-        """
-        Add what a server says that it has.
-
-        Parameters
-        ----------
-        label : str
-            What it says.
-        status : int
-            201 if it was created, 200 if it was there.
-        resource : object
-            JSON of the resource, if the server sent it.
-
-        Returns
-        -------
-        bool
-            Whether it is in the record: what was entered in error is not.
-        """
-        if is_void(resource):
-            self.failed.append((label, Trouble.WITHDRAWN))
-            return False
-        (self.saved if status == _CREATED else self.already).append(label)
-        return True
-
-    def told(self, say: Callable[[str], str]) -> dict[str, Any]:
-        """
-        Write it for the page.
-
-        Parameters
-        ----------
-        say : callable
-            Says a text in the page's language.
-
-        Returns
-        -------
-        dict
-            JSON: labels, and for each failure its reason in plain words.
-        """
-        return {
-            "saved": self.saved,
-            "already": self.already,
-            "failed": [
-                {"label": label, "why": say(_WORDS[why]), "trouble": why.value}
-                for label, why in self.failed
-            ],
-            "provenance": self.has_provenance,
-        }
 
 
 @dataclass(frozen=True, slots=True)
@@ -176,13 +42,14 @@ class Writer:
     token : str
         Access token.
     deadline : Deadline
-        After it nothing more is begun.
+        After it nothing more is begun: an answer in words comes before the worker is
+        taken for dead (`service.gunicorn_conf`).
     """
 
     access: FHIRAccess
     ehr: EHR
     token: str = field(repr=False)
-    deadline: Deadline = field(default_factory=lambda: Deadline(_TOGETHER_S))
+    deadline: Deadline = field(default_factory=lambda: Deadline(BEGUN_WITHIN_S))
 
     def save(
         self,
@@ -209,17 +76,21 @@ class Writer:
         account = Account(already=[d.label for d in drafts if d.full_url in names])
         if not wanted:
             return account
-        if not self.deadline.has(0.0):
-            account.failed += [(draft.label, Trouble.NOT_TRIED) for draft in wanted]
-        elif self._takes_transactions():
+        is_bundled = self._has_time() and self._takes_transactions()
+        if not self._has_time():
+            account.failed += [(draft.label, Trouble.SLOW) for draft in wanted]
+        elif is_bundled:
             self._together(wanted, provenance, names, account)
         else:
             self._one_by_one(wanted, provenance, names, account)
         return account
 
+    def _has_time(self) -> bool:
+        return self.deadline.has(0.0)
+
     def _search(self, query: str) -> object:
         """Ask what is there; None if that cannot be known, or only too late."""
-        if not self.deadline.has(0.0):
+        if not self._has_time():
             return None
         try:
             reply = self._send("GET", query)
@@ -272,7 +143,8 @@ class Writer:
         if len(answers) != len(entries):
             account.failed += [(draft.label, Trouble.UNKNOWN) for draft in drafts]
             return
-        account.has_provenance = provenance is not None
+        told, _ = answers[-1]
+        account.has_provenance = provenance is not None and told in {_OK, _CREATED}
         for draft, (status, resource) in zip(drafts, answers, strict=False):
             account.add(draft.label, status, resource)
 
@@ -287,13 +159,15 @@ class Writer:
         names: dict[str, str] = {}
         for draft in drafts:
             resource = _resolved(draft.written, {**known, **names})
-            if is_over or resource is None or not self.deadline.has(0.0):
-                account.failed.append((draft.label, Trouble.NOT_TRIED))
+            if is_over or resource is None or not self._has_time():
+                is_late = not is_over and resource is not None
+                why = Trouble.SLOW if is_late else Trouble.NOT_TRIED
+                account.failed.append((draft.label, why))
                 continue
             reply, trouble = self._post(draft.kind, resource, draft.condition)
             if trouble is not None:
                 account.failed.append((draft.label, trouble))
-                is_over = trouble in _FINAL
+                is_over = trouble in FINAL
                 continue
             if reply is None or not account.add(
                 draft.label, reply.status, _document(reply)
@@ -301,8 +175,8 @@ class Writer:
                 continue
             if name := _reference(reply, draft.kind):
                 names[draft.full_url] = name
-        is_in_time = self.deadline.has(0.0)
-        if provenance is not None and names and account.saved and is_in_time:
+        is_told = bool(names and account.saved and self._has_time())
+        if provenance is not None and is_told:
             _, trouble = self._post("Provenance", provenance(list(names.values())))
             account.has_provenance = trouble is None
 
@@ -317,9 +191,7 @@ class Writer:
             return None, Trouble.SERVER if is_unsent else Trouble.UNKNOWN
         if reply.status in {_OK, _CREATED}:
             return reply, None
-        by_hundred = {4: Trouble.INVALID, 5: Trouble.SERVER}
-        otherwise = by_hundred.get(reply.status // 100, Trouble.UNKNOWN)
-        return None, _BY_STATUS.get(reply.status, otherwise)
+        return None, trouble_of(reply.status)
 
     def _send(
         self,

@@ -1,6 +1,8 @@
 // The forms of the SMART app: what is asked and its limits stand in the page, as the
 // Questionnaires say. Works out nothing and keeps nothing: all state is in the fields.
 
+import { readNumber } from "./numbers.js";
+
 const WAIT_MS = 120;
 const PATIENCE_MS = 10000;
 const SAVING_PATIENCE_MS = 40000;
@@ -36,7 +38,7 @@ function answer(box) {
     return box.dataset.kind === "boolean" && value ? value === "true" : value;
   }
   if (control.readOnly || control.value === "") return null;
-  return control.type === "number" ? control.valueAsNumber : control.value;
+  return box.dataset.kind === "decimal" ? readNumber(control.value, box.dataset.unit) : control.value;
 }
 
 function answers() {
@@ -60,44 +62,76 @@ function settle() {
 
 const isAsked = (box) => !box.closest("[hidden]");
 
+// A number within its limits; of a day the browser knows.
+function isPossible(box, control) {
+  if (box.dataset.kind !== "decimal") return control.validity.valid;
+  const said = answer(box);
+  const { least = -Infinity, most = Infinity } = control.dataset;
+  return said === null || (said >= Number(least) && said <= Number(most));
+}
+
 // Marks what is impossible while it is typed; what is lacking only when it is saved.
 function mark(box, isSaving = false) {
   const control = field(box);
-  const isWrong = Boolean(control) && isAsked(box) && !control.validity.valid;
+  const isWrong = Boolean(control) && isAsked(box) && !isPossible(box, control);
   const isLacking = isSaving && isAsked(box) && box.hasAttribute("data-required") && answer(box) === null && !isWrong;
   box.toggleAttribute("data-wrong", isWrong || isLacking);
   control?.setAttribute("aria-invalid", isWrong || isLacking);
-  for (const [name, is] of [["wrong", isWrong], ["lacking", isLacking]]) {
+  const isUnread = isWrong && Number.isNaN(answer(box));
+  for (const [name, is] of [["unread", isUnread], ["wrong", isWrong], ["lacking", isLacking]]) {
     const text = box.querySelector(`.${name}`);
-    if (text) text.hidden = !is;
+    if (!text) continue;
+    text.hidden = !is;
+    text.textContent = text.dataset.own ?? text.textContent;
   }
   return !(isWrong || isLacking);
 }
 
 const check = (isSaving) => [...items.values()].filter((box) => !mark(box, isSaving));
 
-function changed(wait = WAIT_MS) {
+function changed(pause = WAIT_MS) {
   settle();
-  list();
   const isWrong = check(false).length > 0;
+  list();
   running?.abort();
   clearTimeout(waiting);
   if (!result) return;
-  result.dataset.state = "waiting";
+  wait();
   if (isWrong) end("invalid");
-  else waiting = setTimeout(assess, wait);
+  else waiting = setTimeout(assess, pause);
 }
 
-// An angle in the sign in which the hospital writes it, as it is saved.
-const written = (box, control) => (box.hasAttribute("data-negated") && control.valueAsNumber ? String(-control.valueAsNumber) : control.value);
+// What was worked out of other values is off the screen until the new one is there.
+function wait() {
+  result.dataset.state = "waiting";
+  result.setAttribute("aria-busy", "true");
+  blank();
+}
+
+const blank = () => document.querySelectorAll("[data-computed] output").forEach((output) => (output.textContent = "–"));
+
+function settled(state) {
+  result.dataset.state = state;
+  result.setAttribute("aria-busy", "false");
+}
+
+// A number as it was understood; an angle in the sign in which the hospital writes it.
+function written(box, control) {
+  if (box.dataset.kind !== "decimal") return control.value;
+  const said = control.readOnly ? Number(control.value) : answer(box);
+  return String(box.hasAttribute("data-negated") && said ? -said : said);
+}
 
 // What will be written, or is to be typed by hand.
 function list() {
   const place = document.querySelector("[data-entered]");
   const lines = [...items.values()]
     .filter((box) => isAsked(box) && (answer(box) !== null || (field(box)?.readOnly && field(box).value)))
+    .filter((box) => !box.hasAttribute("data-wrong"))
     .map((box) => {
-      const label = box.querySelector("label, legend").textContent.trim();
+      const asked = box.querySelector("label, legend").textContent.trim().replace(/[?？]$/, "");
+      // Two items may be called "date of the film": which film is said above them.
+      const label = box.dataset.kind === "date" ? `${box.closest("section").querySelector("h2").textContent} – ${asked}` : asked;
       const control = field(box);
       const said = control
         ? (control.selectedOptions?.[0].textContent ?? written(box, control))
@@ -129,7 +163,7 @@ async function assess() {
     if (running !== asked) return;
     if (status === 200) show(said);
     else if (said.refused) {
-      if (!isSaved) refuse(said.words);
+      if (!isSaved) refuse(said.words, false);
       end("failed");
     } else if (blame(said)) end("invalid");
     else end(status === 400 ? "unscored" : "failed");
@@ -146,15 +180,17 @@ function blame(outcome) {
   if (!box) return false;
   const place = box.querySelector(".wrong");
   box.toggleAttribute("data-wrong", true);
+  field(box)?.setAttribute("aria-invalid", "true");
   const text = put("sentence", { text: `${why[0].toUpperCase()}${why.slice(1)}` });
+  if (place) place.dataset.own ??= place.textContent;
   if (place) Object.assign(place, { textContent: `${text} `, hidden: false });
   return box;
 }
 
 function end(state) {
-  document.querySelectorAll("[data-computed] output").forEach((output) => (output.textContent = "–"));
+  blank();
   if (!result) return;
-  result.dataset.state = state;
+  settled(state);
   fill({ number: "", sentences: [], standing: "" });
   say(result.querySelector(`[data-when=${state}]`)?.textContent ?? "");
 }
@@ -167,7 +203,7 @@ function show(said) {
     else if (box && field(box)?.readOnly) field(box).value = value === null ? "" : value;
   }
   list();
-  result.dataset.state = "ready";
+  settled("ready");
   if (!said.words) return;
   const model = result.querySelector("[data-model]");
   const mode = JSON.parse(model.dataset.modes)[said.model.mode];
@@ -190,6 +226,9 @@ function say(text) {
   speaking = setTimeout(() => (place.textContent = text.replace(/\s+/g, " ").trim()), SPOKEN_AFTER_MS);
 }
 
+const lock = (is) => form.querySelectorAll("input, select, button").forEach((control) => (control.disabled = is));
+
+// What is sent is what stands in the fields: they are locked until the answer is there.
 async function save(event) {
   event.preventDefault();
   const button = form.querySelector("[type=submit]");
@@ -197,23 +236,27 @@ async function save(event) {
   const [first] = check(true);
   if (first) return focus(first);
   if (Object.keys(answers()).length === 0) return tell([["p", words.nothing]]);
-  button.disabled = true;
+  const body = { answers: answers(), vertebra: form.dataset.vertebra };
+  lock(true);
   tell([["p", words.saving]]);
+  let told = null;
   try {
-    const body = { answers: answers(), vertebra: form.dataset.vertebra };
-    const [status, said] = await send(form.dataset.save, body, SAVING_PATIENCE_MS);
-    if (status === 200) report(said);
-    else if (said.refused) refuse(said.words);
-    else if (!NOTHING_SAVED.includes(status)) tell([["p", words.unknown]]);
-    else {
-      const box = blame(said);
-      tell([["p", box ? words.invalid : words.refused]]);
-      if (box) focus(box);
-    }
+    told = await send(form.dataset.save, body, SAVING_PATIENCE_MS);
   } catch {
-    tell([["p", words.unknown]]);
+    // It may be saved or not.
   }
-  button.disabled = isSaved;
+  lock(false);
+  if (told) answered(...told);
+  else tell([["p", words.unknown]]);
+}
+
+function answered(status, said) {
+  if (status === 200) return report(said);
+  if (said.refused) return refuse(said.words);
+  if (!NOTHING_SAVED.includes(status)) return tell([["p", words.unknown]]);
+  const box = blame(said);
+  tell([["p", box ? words.invalid : words.refused]]);
+  if (box) focus(box);
 }
 
 const focus = (box) => (field(box) ?? box.querySelector("input")).focus();
@@ -231,18 +274,20 @@ function report(said) {
   if (said.now) lines.push(["h3", words.now], ["p", said.now]);
   if (said.outcome) lines.push(["p", said.outcome]);
   isSaved = said.failed.length === 0 && !isNothing;
-  if (isSaved) form.querySelectorAll("input, select").forEach((control) => (control.disabled = true));
+  if (isSaved) lock(true);
+  document.getElementById("again").hidden = !isSaved;
   tell(lines);
 }
 
-function refuse(words) {
-  tell([["p", words]]);
+// Whoever types goes on typing: nothing that is entered is lost.
+function refuse(why, isFocused = true) {
+  tell([["p", why], ["p", words.kept]], isFocused);
 }
 
 const element = (kind, text) => Object.assign(document.createElement(kind), { textContent: text });
 
 // Each line is a kind of element and its text; of a list, its texts.
-function tell(lines) {
+function tell(lines, isFocused = true) {
   const nodes = lines.map(([kind, said]) => {
     if (kind !== "ul") return element(kind, said);
     const list = document.createElement(kind);
@@ -250,7 +295,7 @@ function tell(lines) {
     return list;
   });
   account.replaceChildren(...nodes);
-  account.focus();
+  if (isFocused) account.focus();
 }
 
 async function close() {
@@ -280,6 +325,18 @@ if (form) {
     changed();
   });
   form.addEventListener("submit", save);
+  // Enter in a field would save what is half entered, as final.
+  form.addEventListener("keydown", (event) => {
+    if (event.key === "Enter" && event.target.matches("input")) event.preventDefault();
+  });
+  form.querySelectorAll("[data-fill]").forEach((button) =>
+    button.addEventListener("click", () => {
+      const control = document.getElementById(button.dataset.fill);
+      control.value = button.dataset.day;
+      control.dispatchEvent(new Event("input", { bubbles: true }));
+      control.focus();
+    }),
+  );
   form.hidden = false;
   if (result) result.hidden = false;
   changed(0);

@@ -46,6 +46,29 @@ def launch(chromium, url, ehr):
         context.close()
 
 
+@pytest.fixture
+def form_page(nothing_known):
+    """The same form for each test, with nothing in it."""
+    for each in nothing_known.locator("#form input:not([type=radio])").all():
+        each.fill("")
+    return nothing_known
+
+
+@pytest.fixture(scope="module")
+def nothing_known(chromium, url, hospital):
+    """One form of a patient of whom nothing is recorded: nothing is saved in it."""
+    hospital.reset()
+    with chromium.new_context(locale="en-US") as context:
+        page = context.new_page()
+        page.asked = []
+        page.on("request", lambda request: page.asked.append(request.url))
+        handle = hospital.launch("syn-18", encounter="syn-18-encounter")
+        page.goto(f"{url}/smart/launch?iss={hospital.fhir}&launch={handle}")
+        page.click("#approve")
+        expect(page.locator("#form")).to_be_visible()
+        yield page
+
+
 class Person:
     """Types and clicks, and counts what a hand does."""
 
@@ -83,6 +106,17 @@ def as_typed(page, selector):
     """A day that the field takes, as it is typed in this locale: month, day, year."""
     year, month, day = page.get_attribute(selector, "max").split("-")
     return f"{month}{day}{year}"
+
+
+def hold(page, url):
+    """Keep requests back; gives those that came."""
+    held = []
+
+    def keep(route):
+        held.append(route)
+
+    page.route(url, keep)
+    return held
 
 
 def violations(page):
@@ -158,6 +192,110 @@ def test_what_is_typed_into_the_record_by_hand_has_the_hospitals_sign(launch):
     expect(page.locator("[data-entered]")).to_contain_text(": -9.5")
 
 
+@pytest.mark.parametrize(
+    ("typed", "understood"),
+    [
+        ("5,5", "5.5"),
+        ("5.5", "5.5"),
+        (" 12,5 ° ", "12.5"),
+        ("１２，５", "12.5"),
+        (",5", "0.5"),
+        ("+7", "7"),
+        ("1,250", None),
+        ("5,5,5", None),
+        ("1e1", None),
+        ("five", None),
+    ],
+)
+def test_a_number_is_understood_as_it_is_written_or_not_at_all(
+    form_page, typed, understood
+):
+    """A field of type number makes 55 of "5,5", in any language of the browser."""
+    page = form_page
+    page.click("#cobb-preoperative")
+    page.keyboard.insert_text(typed)  # as it is pasted
+    entered, box = (
+        page.locator("[data-entered]"),
+        page.locator("[data-item=cobb-preoperative]"),
+    )
+    if understood is None:
+        expect(box.locator(".unread")).to_be_visible()
+        expect(entered).not_to_contain_text("Cobb angle before")
+    else:
+        expect(entered).to_contain_text(f"Cobb angle before (°): {understood}")
+        expect(box.locator(".unread")).to_be_hidden()
+
+
+@pytest.mark.parametrize("minus", ["-", "−", "–", "－"])
+def test_a_minus_is_never_lost(form_page, minus):
+    """Where no negative angle may be saved, lordosis is refused and not kyphosis."""
+    page = form_page
+    page.fill("#cobb-postoperative", f"{minus}3")
+    expect(page.locator("[data-item=cobb-postoperative] .wrong")).to_be_visible()
+    expect(page.locator("[data-entered]")).not_to_contain_text("Cobb angle after")
+
+
+def test_enter_in_a_field_saves_nothing(form_page, ehr):
+    """What is half entered would be a final entry that only the EHR can take back."""
+    page = form_page
+    page.fill("#film-postoperative", page.get_attribute("#film-postoperative", "max"))
+    page.fill("#cement-ratio-ap", "3")
+    page.press("#cement-ratio-ap", "Enter")
+    expect(page.locator("#result .number")).to_have_text(re.compile("of 100"))
+    assert not [url for url in page.asked if "/save" in url]
+
+
+def test_a_number_of_other_values_is_not_to_be_read(form_page):
+    """While the service works, neither the old risk nor the old ratio is shown."""
+    page = form_page
+    page.fill("#cobb-preoperative", "20")
+    page.fill("#cobb-postoperative", "10")
+    ratio = page.locator("[data-item=cobb-restoration-ratio] output")
+    expect(ratio).to_have_text("50 %")
+    expect(page.locator("#result .number")).to_be_visible()
+    held = hold(page, "**/assess?*")
+    page.fill("#cobb-postoperative", "5")
+    expect(page.locator("#result .number")).to_be_hidden()
+    expect(page.locator("#result")).to_have_attribute("aria-busy", "true")
+    expect(ratio).to_have_text("–")
+    page.wait_for_timeout(200)  # until it is asked for
+    for each in held:
+        each.continue_()
+    expect(ratio).to_have_text("75 %")
+    expect(page.locator("#result")).to_have_attribute("aria-busy", "false")
+    page.unroute("**/assess?*")
+
+
+def test_what_is_saved_is_what_stands_in_the_fields(launch):
+    """While it is on its way nothing can be changed, and nothing pressed twice."""
+    page = launch("syn-05")
+    held = hold(page, "**/save?*")
+    page.fill("#film-postoperative", page.get_attribute("#film-postoperative", "max"))
+    page.fill("#cement-ratio-ap", "30")
+    page.dblclick("button.main")
+    expect(page.locator("#cement-ratio-ap")).to_be_disabled()
+    assert len(held) == 1
+    held[0].fulfill(status=502, json={"message": "upstream"})
+    expect(page.locator("#cement-ratio-ap")).to_be_enabled()
+    expect(page.locator("#cement-ratio-ap")).to_have_value("30")
+
+
+def test_a_session_that_ends_while_somebody_types_takes_nothing_away(launch):
+    """It is said, the focus stays in the field, and so do the values."""
+    page = launch("syn-05")
+    page.context.clear_cookies()
+    page.click("#cement-ratio-ap")
+    page.keyboard.type("3")
+    expect(page.locator("#account")).to_contain_text("The session is over")
+    expect(page.locator("#account")).to_contain_text("What you entered stays")
+    page.keyboard.type("0")
+    expect(page.locator("#cement-ratio-ap")).to_have_value("30")
+    expect(page.locator("#result .number")).to_be_hidden()
+    page.click("button.main")
+    expect(page.locator("#account")).to_contain_text("nothing was saved")
+    expect(page.locator("#cement-ratio-ap")).to_have_value("30")
+
+
 def test_two_areas_give_the_ratio_of_the_service(launch):
     """The field shows it and takes no other."""
     page = launch("syn-05")
@@ -196,6 +334,7 @@ def test_a_follow_up_asks_only_what_follows(launch, record):
     """Nothing of an examination that did not take place; saved by keyboard."""
     page = launch("syn-24", appContext="follow-up")
     expect(page.locator("#examination")).to_be_hidden()
+    page.get_by_role("button", name="Today").click()
     page.check("[name=scn-examined][value=true]")
     page.check("[name=scn-tender-point][value=present]")
     expect(page.locator("[data-item=tender-point-side]")).to_be_visible()

@@ -25,6 +25,7 @@ from service.fhir.places import PLACES
 from service.fhir.signs import SIGNS
 from service.model.artifact import load_bundled
 from service.model.predictors import INPUTS
+from service.model.scoring import score
 from service.policy import default_policy
 from service.smart.answers import checked_answers
 from service.smart.charts import Chart
@@ -240,6 +241,51 @@ def test_ratios_that_contradict_each_other_give_no_number(form):
     assert "cobb_postoperative_deg" not in form.known(found)
 
 
+ZERO = {"cobb_preoperative_deg": 0.0, "cobb_postoperative_deg": 4.0}
+RECORDED = {"cobb_restoration_ratio_percent": 20.0}
+
+
+@pytest.mark.parametrize(
+    ("recorded", "answers"),
+    [
+        (ZERO | RECORDED, {}),
+        (RECORDED, {"cobb-preoperative": 0, "cobb-postoperative": 4}),
+    ],
+    ids=["recorded", "entered"],
+)
+def test_a_recorded_ratio_serves_beside_an_angle_of_0_as_on_the_card(
+    form, recorded, answers
+):
+    """No ratio comes of such an angle, so that nothing contradicts the recorded one."""
+    found = vertebra(
+        cement_ratio_percent=known(30.0, "%"),
+        **{name: known(value) for name, value in recorded.items()},
+    )
+    said = form.assess({"known": form.known(found), "answers": answers})
+    assert said["computed"]["cobb-restoration-ratio"] == 20.0
+    assert said["missing"] == []
+    inputs = {"segment": "lumbar", "method": "pvp", "cement_ratio_percent": 30.0}
+    scored = score(load_bundled("liu-nomogram"), {**inputs, **ZERO, **RECORDED})
+    assert said["risk"] == scored.risk
+
+
+@pytest.mark.parametrize("name", ["cobb-preoperative", "cobb-postoperative"])
+def test_angles_beside_two_ratios_that_differ_are_not_asked(form, name):
+    """The card would be blocked with them as without: no number is shown for them."""
+    found = vertebra(
+        cobb_restoration_ratio_percent=missing(Reason.CONFLICT, "30 % and 50 %")
+    )
+    standing = form.standings(found)[name]
+    assert not standing.is_open
+    assert "30 % and 50 %" in standing.said
+
+
+def test_a_known_method_is_said_in_words(form):
+    """A code is for machines."""
+    said = form.standings(vertebra(method=known("pkp")))["method"].said
+    assert said.startswith("percutaneous kyphoplasty (PKP), recorded as pkp")
+
+
 def test_a_contradiction_is_not_asked(form):
     """A third value would settle nothing."""
     found = vertebra(cement_ratio_percent=missing(Reason.CONFLICT, "a and b"))
@@ -335,8 +381,10 @@ def test_a_body_that_is_none_is_refused(form, said):
         form.assess(said)
 
 
-def written(form, author, found, *, negative=False, **answers):
-    drafts = entries(form, answers, found, author, is_kyphosis_negative=negative)
+def written(form, author, found, *, negative=False, levels=tuple(PLACES), **answers):
+    drafts = entries(
+        form, answers, found, author, is_kyphosis_negative=negative, levels=levels
+    )
     return {each.resource["code"]["coding"][0]["code"]: each for each in drafts}
 
 
@@ -378,12 +426,34 @@ def replace_day(found, day):
     return found
 
 
+def test_a_level_that_the_record_contradicts_is_refused(form, author):
+    """It would block the score for good; what is possible is named, and the remedy."""
+    found = vertebra(level=None)
+    with pytest.raises(BadRequest, match=r"possible: L1, L2\. If the record is wrong"):
+        written(form, author, found, levels=("L1", "L2"), **{"fracture-segment": "L4"})
+
+
 @pytest.mark.parametrize(("segment", "level"), [("lumbar", "T12"), ("thoracic", "L1")])
-def test_a_level_that_the_record_contradicts_is_refused(form, author, segment, level):
-    """It would block the score for good."""
-    found = vertebra(level=None, segment=known(segment))
-    with pytest.raises(BadRequest, match=f"the record says that .* is {segment}"):
-        written(form, author, found, **{"fracture-segment": level})
+def test_a_level_that_contradicts_the_record_gives_no_number(form, segment, level):
+    """It is said while the level is chosen, not when it is saved."""
+    said = {"known": {"segment": segment}, "answers": {"fracture-segment": level}}
+    with pytest.raises(BadRequest, match="fracture-segment: contradicts the record"):
+        form.assess(said)
+
+
+@pytest.mark.parametrize("segment", [[], {}, 7, "cervical"])
+def test_a_segment_that_is_none_is_refused_and_breaks_nothing(form, segment):
+    """Whatever a page sends."""
+    with pytest.raises(BadRequest, match=r"inputs\.segment"):
+        form.assess({"known": {"segment": segment}, "answers": {}})
+
+
+def test_only_levels_that_the_record_leaves_possible_are_offered(form):
+    """Where it leaves none, none is asked."""
+    found = vertebra(level=None)
+    standing = form.standings(found, ("L1", "L2"))["fracture-segment"]
+    assert (standing.is_open, standing.options) == (True, ("L1", "L2"))
+    assert not form.standings(found, ())["fracture-segment"].is_open
 
 
 def test_another_level_than_the_record_has_by_now_is_refused(form, author):

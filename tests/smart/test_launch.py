@@ -359,7 +359,7 @@ def test_an_older_window_does_not_show_the_next_patients_form(app, ehr):
     """Its links and a reload are refused; they would show B inside of A's chart."""
     page = app.enter(ehr, PATIENT)
     links = re.findall(r'href="(/smart/[^"]+)"', page.text)
-    assert len(links) == 3  # the two forms, and this one in another language
+    assert len(links) == 4  # two forms, this one in another language, and anew
     assert all("tag=" in link for link in links)
     assert app.browser.get(links[1]).status_code == 200
     newer = app.enter(ehr, "syn-24")

@@ -1,28 +1,34 @@
 """What servers and records may hold that nobody expects: no part of it misleads."""
 
 import json
+import re
 from dataclasses import replace
 from datetime import UTC, datetime
+from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
 
 from cds_hooks import Client
-from service.fhir.client import Fault, FHIRError, Reply
+from service.fhir.client import Fault, FHIRError, Limits, Look, Reply
 from service.fhir.client.deadline import Deadline
 from service.fhir.findings import PatientRecord
+from service.gunicorn_conf import timeout
 from service.languages import catalogue
-from service.smart import charts
+from service.smart import assembly
+from service.smart.accounts import Account, Trouble
 from service.smart.authorisation import _life_s
 from service.smart.charts import _person
 from service.smart.identities import clinician_of
 from service.smart.launches import _OPEN_APP, EHR
 from service.smart.refusals import REFUSALS, Refused, Why
+from service.smart.reports import Found, look_for_reports, read_reports
 from service.smart.resources import Author
-from service.smart.saving import Trouble, Writer
+from service.smart.saving import BEGUN_WITHIN_S, Writer
 from service.smart.scopes import may_create
 from service.smart.sessions import SESSION_S
 
+ROOT = Path(__file__).parents[2]
 BASE = "https://ehr.example.org/fhir"
 NOW = datetime(2026, 4, 10, 9, tzinfo=UTC)
 AUTHOR = Author(BASE, "p1", None, "Practitioner/d1", NOW, "https://x.example", b"k")
@@ -34,6 +40,15 @@ def test_every_reason_has_words_and_a_status():
     for why in Why:
         assert str(Refused(why)) == why.value
         assert REFUSALS[why][1].endswith(".")
+
+
+def test_every_trouble_has_words_and_stands_in_the_description():
+    """A client of the interface is told all that can come."""
+    described = (ROOT / "openapi.yaml").read_text("utf-8")
+    (names,) = re.findall(r"trouble: \{enum: \[(.+?)\]\}", described)
+    assert names.split(", ") == [why.value for why in Trouble]
+    account = Account(failed=[("Block", why) for why in Trouble])
+    assert all(each["why"] for each in account.told(str)["failed"])
 
 
 @pytest.mark.parametrize("why", Why)
@@ -291,20 +306,64 @@ def test_without_a_capability_statement_nothing_is_bundled(metadata):
     assert [path for _, path, *_ in asked] == ["metadata", "Procedure", "Observation"]
 
 
-def test_a_slow_server_ends_the_saving_and_not_the_worker():
-    """What was not begun in time is told as not tried, and no Provenance is tried."""
-    writer, asked = server(made("Procedure/7"))
-    clock = iter([0.0, 0.1, 0.2, 0.3, 1.0, 3.5, 3.5])
-    late = replace(writer, deadline=Deadline(3.0, clock=lambda: next(clock)))
-    account = late.save(drafts(), told)
-    assert account.saved == ["Block"]
-    assert account.failed == [("Relief", Trouble.NOT_TRIED)]
-    assert [path for _, path, *_ in asked] == ["metadata", "Procedure"]
+class Slow:
+    """A server whose every answer takes so long, by a clock that only it moves."""
+
+    def __init__(self, answer_s, *, reading_s=0.0, metadata=TRANSACTIONS):
+        self.answer_s, self.metadata, self.asked = answer_s, metadata, []
+        self.now_s = 0.0
+        pressed = Deadline(BEGUN_WITHIN_S, clock=lambda: self.now_s)
+        self.now_s += reading_s
+        ehr = EHR(Client("north"), _OPEN_APP, BASE)
+        access = SimpleNamespace(exchange=self.exchange)
+        self.writer = Writer(access, ehr, "t0ken", pressed)
+
+    def exchange(self, base_url, networks, *, path, method, headers, body):
+        patience_s = assembly._LIMITS.total_s
+        self.now_s += min(self.answer_s, patience_s)
+        self.asked.append(path.partition("?")[0])
+        if self.answer_s > patience_s:
+            raise FHIRError(Fault.TIMEOUT)
+        said = self.metadata if path == "metadata" else {}
+        status = 201 if method == "POST" else 200
+        return Reply(status, "", "", json.dumps(said).encode(), f"{path}/7")
+
+
+@pytest.mark.parametrize("metadata", [TRANSACTIONS, {}], ids=["together", "alone"])
+@pytest.mark.parametrize("reading_s", [0.0, 1.5, 3.0])
+@pytest.mark.parametrize("answer_s", [0.4, 0.9, 1.2, 1.9, 2.4, 3.9, 9.0])
+def test_a_slow_server_ends_the_saving_and_not_the_worker(
+    answer_s, reading_s, metadata
+):
+    """Read before, written, read again: all told the clinician has an answer."""
+    slow = Slow(answer_s, reading_s=reading_s, metadata=metadata)
+    account = slow.writer.save(drafts(), told)
+    assert len(account.saved) + len(account.failed) == 2
+    again_s = Limits().total_s  # of the reading after it, which began at its end
+    assert slow.now_s + again_s < timeout - 2
+
+
+def test_what_was_not_begun_in_time_is_told_as_such():
+    """Nothing came before it that could explain it; to save again may help."""
+    account = Slow(2.6, metadata={}).writer.save(drafts(), told)
+    assert account.failed == [("Block", Trouble.SLOW), ("Relief", Trouble.SLOW)]
+    assert "save again" in account.told(str)["failed"][0]["why"]
+    late = Slow(1.3, metadata={})
+    account = late.writer.save(drafts(), told)
+    assert account.failed == [("Relief", Trouble.SLOW)]
+    assert late.asked == ["Procedure", "Observation", "metadata", "Procedure"]
+
+
+def test_an_entry_that_a_bundle_refused_is_not_called_there_already():
+    """A server that takes some of a transaction, against the specification."""
+    said = [{"response": {"status": each}} for each in ("412 Failed", "201 Created")]
+    account = server({"entry": said}, metadata=TRANSACTIONS)[0].save(drafts(), None)
+    assert (account.already, account.saved) == ([], ["Relief"])
+    assert account.failed == [("Block", Trouble.NOT_UNIQUE)]
 
 
 def _texts(found, reports):
-    session = SimpleNamespace(patient="p1")
-    return charts._texts(found, reports, session, (BASE,))
+    return read_reports(found, Found(reports), "p1", (BASE,)).shown
 
 
 def record(*observations):
@@ -390,6 +449,86 @@ def test_a_value_that_was_recorded_as_text_is_shown():
 
 def replace_observations():
     return replace(record(), observations=None)
+
+
+def test_reports_of_images_come_first_and_the_newest_of_them():
+    """Whatever order the server gives; the clinician looks for one film."""
+    plain = report(id="plain", category=None, effectiveDateTime="2026-04-20")
+    dateless = report(id="dateless", effectiveDateTime=None)
+    old = report(id="old", effectiveDateTime="2026-03-01")
+    shown = _texts(record(), [plain, dateless, old, report()])
+    names = [each.source.partition("/")[2] for each in shown]
+    assert names == ["r1", "old", "dateless", "plain"]
+
+
+def test_what_is_not_shown_is_counted():
+    """Eight are enough to read; that there are more is said."""
+    many = [report(id=f"r{n}") for n in range(11)]
+    found = read_reports(record(), Found(many), "p1", (BASE,))
+    assert (len(found.shown), found.left_out) == (8, 3)
+
+
+@pytest.mark.parametrize(
+    ("status", "is_final"), [("final", True), ("preliminary", False), (None, False)]
+)
+def test_a_report_that_is_not_final_says_so(status, is_final):
+    """It may be withdrawn tomorrow."""
+    (shown,) = _texts(record(), [report(status=status)])
+    assert shown.is_final is is_final
+
+
+def test_a_long_report_that_is_cut_shows_where():
+    """Its conclusion may stand at the end."""
+    (shown,) = _texts(record(), [report(conclusion="x" * 7000)])
+    assert shown.text.endswith("x […]")
+
+
+def bundle(*resources, is_last=True):
+    """A page of a search."""
+    link = [] if is_last else [{"relation": "next", "url": f"{BASE}?page=2"}]
+    entries = [{"resource": each, "search": {"mode": "match"}} for each in resources]
+    return {
+        "resourceType": "Bundle",
+        "type": "searchset",
+        "entry": entries,
+        "link": link,
+    }
+
+
+def looked(*answers):
+    """Look for reports at a server that answers so; gives what was asked as well."""
+    asked, left = [], list(answers)
+
+    def look(path):
+        asked.append(path)
+        answer = left.pop(0)
+        fault = None if isinstance(answer, dict) else answer
+        return Look(answer if fault is None else None, fault, (), 1.0)
+
+    return look_for_reports(look, "p1"), asked
+
+
+def test_of_many_reports_those_of_images_are_asked_for_as_well():
+    """Fifty reports of the laboratory hide no film; that there are more is said."""
+    laboratory = report(id="lab", category=[{"coding": [{"code": "LAB"}]}])
+    film = report(id="film")
+    found, asked = looked(bundle(laboratory, film, is_last=False), bundle(film))
+    assert found.is_cut
+    assert [each["id"] for each in found.resources] == ["film", "lab"]
+    assert asked[0] == "DiagnosticReport?patient=p1&_sort=-date&_count=50"
+    assert "category=RAD,RX,CT" in asked[1]
+
+
+def test_where_the_category_cannot_be_searched_the_newest_of_all_are_shown():
+    """And that there are more is said all the same."""
+    found, _ = looked(bundle(report(), is_last=False), Fault.REJECTED)
+    assert (len(found.resources), found.is_cut, found.was_read) == (1, True, True)
+
+
+def test_reports_that_could_not_be_had_are_not_called_none():
+    """Without leave there is no list, which says nothing about the films."""
+    assert looked(Fault.FORBIDDEN)[0] == Found(was_read=False)
+    assert looked(bundle())[0] == Found()
 
 
 @pytest.mark.parametrize("said", ["nan", "inf", "-inf", None, [], "soon", 10**400])

@@ -26,11 +26,12 @@ from service.app import create_app, example_request_file
 from service.cli import main
 from service.config import VARIABLES, Settings, SettingsError
 from service.fhir.client import Reply
-from service.smart.assembly import _keeper
-from service.smart.measurements import Standing
+from service.fhir.findings import Reason
+from service.smart.assembly import _keeper, _standing
 from service.smart.questionnaires import load_form
 from service.smart.session_store import SessionStore
 from service.smart.sessions import Session
+from service.smart.standings import Standing
 from service.store.faults import StoreError
 from service.store.outcomes import OutcomeError
 from service.store.smart_sessions import SmartSessions
@@ -503,6 +504,18 @@ def test_the_field_says_how_an_angle_is_signed(start, signs, told, is_negated):
     assert ("data-negated" in said) is is_negated
 
 
+def test_levels_that_the_record_contradicts_are_not_in_the_list(start):
+    """And it is said why, with what to do if the record is wrong."""
+    item = load_form("measurements").item("fracture-segment")
+    with start({}).test_request_context():
+        question = get_template_attribute("smart_items.html", "question")
+        some = question(item, Standing(options=("L1", "L2")), {})
+        whole = question(item, Standing(options=tuple(item.options)), {})
+    assert re.findall(r'<option value="(\w+)">', some) == ["L1", "L2"]
+    assert "if it is wrong, correct it there first" in some
+    assert "correct it there first" not in whole
+
+
 OUTCOME = {"outcome": "no", "examined_on": "2026-03-05", "criteria": "study"}
 
 
@@ -535,3 +548,48 @@ def test_what_becomes_of_an_outcome_is_told(kept, tenants, told):
     assert told in _keeper(store)(client, "p1", OUTCOME)
     tenant = tenants[0] if tenants else "north"
     assert rows in ([], [{"tenant": tenant, "patient_id": "p1", **OUTCOME}])
+
+
+def stands(app, *, vertebrae=(), not_assessed=None, cards=(), is_late=False):
+    """What is said of a record after saving, to a client that sees numbers."""
+    assessment = SimpleNamespace(vertebrae=vertebrae, not_assessed=not_assessed)
+    chart = SimpleNamespace(
+        assessment=assessment, vertebrae=vertebrae, is_late=is_late, fhir_version="R4"
+    )
+    composer = SimpleNamespace(compose=lambda *_: cards)
+    parts = SimpleNamespace(advice=SimpleNamespace(composers={"en": composer}))
+    ehr = SimpleNamespace(client=Client("north"))
+    session = SimpleNamespace(patient="p1", encounter=None)
+    with app.test_request_context("/"):
+        return _standing(parts, is_open=True)(chart, ehr, session)
+
+
+@pytest.mark.parametrize(
+    ("reason", "said"),
+    [
+        (Reason.EXCLUDED_CONDITION, "excluded condition"),
+        (Reason.NO_ELIGIBLE_OPERATION, "no eligible operation"),
+        (None, "no eligible operation"),
+    ],
+)
+def test_a_record_of_which_nobody_is_assessed_is_not_called_complete(
+    start, reason, said
+):
+    """Somebody recorded a metastasis, or took the operation back, meanwhile."""
+    told = stands(start(smart={}), not_assessed=reason)
+    assert told.startswith("Nobody is assessed")
+    assert said in told
+    assert "All values are there" not in told
+
+
+def test_values_that_are_missing_without_a_card_are_not_called_complete(start):
+    """No score and no card: that is neither complete nor no risk."""
+    lacking = (SimpleNamespace(score=None),)
+    assert stands(start(smart={}), vertebrae=lacking) == "Values are still missing."
+
+
+def test_of_an_old_operation_it_is_said_that_no_discharge_shows_it(start):
+    """The form finds it by the longer look of the follow-up."""
+    cards = (SimpleNamespace(summary="about 47 of 100"),)
+    told = stands(start(smart={}), vertebrae=("T12",), cards=cards, is_late=True)
+    assert told.startswith("about 47 of 100 (The operation lies further back")
