@@ -1,6 +1,8 @@
 // The nomogram's page: sends what is entered, shows what the server answers. It works out
 // no points and no risk, and keeps nothing: all state is in the fields.
 
+import { readNumber } from "./numbers.js";
+
 const WAIT_MS = 80; // while somebody drags, one question at a time is enough
 const PATIENCE_MS = 10000;
 const SPOKEN_AFTER_MS = 900; // a screen reader hears the last number, not each
@@ -13,7 +15,7 @@ const AFTER = "cobb_postoperative_deg";
 const RATIO = "cobb_restoration_ratio_percent";
 
 const boxes = new Map([...form.querySelectorAll("[data-input]")].map((box) => [box.dataset.input, box]));
-const number = (box) => box.querySelector("input[type=number]");
+const number = (box) => box.querySelector("input[type=text]");
 const slider = (box) => box.querySelector("input[type=range]");
 
 let waiting = 0;
@@ -22,24 +24,35 @@ let running = null;
 
 function entered(box) {
   if (!number(box)) return box.querySelector("input:checked").value || null;
-  return number(box).value === "" ? null : number(box).valueAsNumber;
+  return readNumber(number(box).value, slider(box).dataset.unit);
 }
 
-const isComputed = () => [BEFORE, AFTER].every((name) => number(boxes.get(name)).value !== "");
+// What is computed here is the server's, and may lie anywhere.
+function isPossible(box) {
+  const { readOnly, dataset } = number(box);
+  const value = entered(box);
+  return readOnly || value === null || (value >= Number(dataset.least) && value <= Number(dataset.most));
+}
+
+const isComputed = () => [BEFORE, AFTER].every((name) => entered(boxes.get(name)) !== null);
 
 // What a field shows beside its number. The number counts, the slider follows.
 function follow(box) {
   const field = number(box);
   if (!field) return;
   const range = slider(box);
-  const isWrong = !field.validity.valid;
-  const isEmpty = field.value === "";
+  const value = entered(box);
+  const isWrong = !isPossible(box);
+  const isUnread = Number.isNaN(value);
+  const isEmpty = value === null;
   box.toggleAttribute("data-empty", isEmpty);
   box.toggleAttribute("data-wrong", isWrong);
   field.setAttribute("aria-invalid", isWrong);
+  box.querySelector(".unread").hidden = !(isWrong && isUnread);
   box.querySelector(".wrong").hidden = !isWrong;
-  range.value = isEmpty ? (Number(range.min) + Number(range.max)) / 2 : field.value;
-  range.setAttribute("aria-valuetext", isEmpty ? range.dataset.nothing : `${field.value} ${range.dataset.unit}`);
+  const isPlaced = !isEmpty && !isUnread;
+  range.value = isPlaced ? value : (Number(range.min) + Number(range.max)) / 2;
+  range.setAttribute("aria-valuetext", isPlaced ? `${value} ${range.dataset.unit}` : range.dataset.nothing);
 }
 
 // The ratio is the server's to compute once both angles are there.

@@ -150,6 +150,34 @@ def test_an_impossible_value_takes_the_number_away(page):
     assert mark(page, "total").get_attribute("visibility") == "hidden"
 
 
+@pytest.mark.parametrize("typed", ["10,5", "+10.5", "１０．５", "10,5 °"])
+def test_a_number_is_read_as_people_write_it(page, typed):
+    """A decimal comma, or a unit behind, neither makes it another number nor none."""
+    enter(page)
+    after = page.locator("#cobb_postoperative_deg")
+    after.fill("")
+    after.press_sequentially(typed)
+    expect(page.locator(RATIO)).to_have_value("30")
+    expect(number(page)).to_have_text("about 45 of 100")
+
+
+@pytest.mark.parametrize("typed", ["1,250", "1e1", "--3", "12 or 13"])
+def test_what_is_no_number_is_not_guessed(page, typed):
+    """It is marked and in words, and no number is given."""
+    enter(page)
+    page.fill("#cobb_postoperative_deg", typed)
+    expect(page.locator("#result")).to_have_attribute("data-state", "invalid")
+    hint = page.locator("#cobb_postoperative_deg-hint")
+    expect(hint).to_contain_text("Not understood as a number.")
+
+
+def test_a_dash_is_a_minus(page):
+    """As typed on a telephone or copied from a report."""
+    enter(page)
+    page.fill("#cobb_postoperative_deg", "−3")
+    expect(page.locator(RATIO)).to_have_value("120")
+
+
 def test_a_service_that_does_not_answer_leaves_no_number(page):
     """Silence must not look like the last number."""
     enter(page)
