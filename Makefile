@@ -23,7 +23,7 @@ unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo serve sandbox setup test coverage check bench lock messages node-if-there \
+.PHONY: help demo serve sandbox setup test coverage check check-types check-style bench lock messages node-if-there \
   image-test sbom audit
 
 help: ## List the targets
@@ -50,10 +50,14 @@ coverage: $(VENV)/setup.stamp node-if-there ## Run all tests, with the coverage 
 	$(PY) -m coverage report --include='cds_hooks/*' --fail-under=100
 	$(PY) -m coverage report --include='service/model/*' --fail-under=100
 
-check: $(VENV)/setup.stamp ## Check style, types, documentation and architecture
+check: check-types check-style ## Check style, types, documentation and architecture
+
+check-types: $(VENV)/setup.stamp
+	$(VENV)/bin/mypy
+
+check-style: $(VENV)/setup.stamp
 	$(VENV)/bin/ruff check .
 	$(VENV)/bin/ruff format --check .
-	$(VENV)/bin/mypy
 	find $(SOURCE) -name '*.py' -print0 | xargs -0 $(VENV)/bin/numpydoc lint
 	$(PY) -m pytest -q tests/test_architecture.py
 	$(VENV)/bin/hadolint --failure-threshold warning Dockerfile
@@ -110,8 +114,9 @@ fi
 endef
 
 # Installs $(1) and counts the packages on one line; other words of pip are passed on.
+# Nothing is compiled ahead: Python does that with what it imports, a tenth of it all.
 define pip_install
-{ $(PY) -m pip install $(1) 2>&1 || echo "pip failed"; } | awk ' \
+{ $(PY) -m pip install --no-compile $(1) 2>&1 || echo "pip failed"; } | awk ' \
   /^(Collecting|Processing) / { printf "\r  %d packages found", ++found; fflush(); next } \
   /^Installing collected / { printf "\n  installing them ...\n"; fflush(); next } \
   /^(Successfully|Requirement already|Ignoring|Looking in|Obtaining|Building| |$$)/ { next } \

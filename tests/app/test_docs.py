@@ -24,6 +24,13 @@ FHIR_URL = "http://127.0.0.1:8090/fhir"
 ISO_DATE = re.compile(r"\b\d{4}-\d\d-\d\d\b")
 EXPECTED = re.compile(r"^\$ (.+)\n((?:(?!\$ ).*\n)*)", re.MULTILINE)
 
+TMP = "/tmp/"  # noqa: S108 the pages', which a folder of the test stands for
+#: Where the store of the pages begins: most of them come before docs/store.md.
+FIRST = (
+    "mkdir -p /tmp/scnen-data && SCNEN_OPEN=true SCNEN_DATA_DIR=/tmp/scnen-data"
+    " scnen-cds store migrate"
+)
+
 #: Commands that stand in the documentation and are not run here, with the reason.
 NOT_RUN = {
     "make sandbox": "runs until it is stopped; see tests/sandbox/test_command.py",
@@ -78,6 +85,21 @@ def whole_commands(block):
         waiting = ""
 
 
+def run(command):
+    """Run a command as a shell does, with the tools of this environment."""
+    tools = Path(sys.executable).parent
+    env = {name: value for name, value in os.environ.items() if name[:5] != "SCNEN"}
+    return subprocess.run(
+        ["/bin/sh", "-c", command],
+        cwd=ROOT,
+        env={**env, "PATH": f"{tools}:{os.environ['PATH']}"},
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
+    )
+
+
 def reason_not_to_run(command):
     """Why a command is left out, if it is."""
     bare = re.sub(r"\s+#.*", "", command)
@@ -88,6 +110,14 @@ def reason_not_to_run(command):
 def runnable():
     """The commands that are run."""
     return [each for each in commands() if not reason_not_to_run(each.values[0])]
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    """Stands for /tmp of the pages, with the store that docs/store.md begins with."""
+    folder = tmp_path_factory.mktemp("docs")
+    run(FIRST.replace(TMP, f"{folder}/"))
+    return folder
 
 
 @pytest.fixture(scope="module")
@@ -102,24 +132,15 @@ def fhir_url():
 
 @pytest.mark.server
 @pytest.mark.parametrize(("command", "shown"), runnable())
-def test_a_command_of_the_documentation_works(command, shown, server, request):
+def test_a_command_of_the_documentation_works(command, shown, server, folder, request):
     """Whoever pastes it gets what the page shows."""
+    command, shown = (said.replace(TMP, f"{folder}/") for said in (command, shown))
     if FHIR_URL in command:
         command = command.replace(FHIR_URL, request.getfixturevalue("fhir_url"))
     for tool in ("curl", "node"):
         if re.search(rf"(^|\| ){tool} ", command) and not shutil.which(tool):
             pytest.skip(f"{tool} is not installed")
-    tools = Path(sys.executable).parent
-    env = {name: value for name, value in os.environ.items() if name[:5] != "SCNEN"}
-    result = subprocess.run(
-        ["/bin/sh", "-c", command.replace("http://127.0.0.1:8080", server.url)],
-        cwd=ROOT,
-        env={**env, "PATH": f"{tools}:{os.environ['PATH']}"},
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=60,
-    )
+    result = run(command.replace("http://127.0.0.1:8080", server.url))
     if "Error" in shown:
         assert result.returncode != 0
         assert shown.strip() in result.stderr.strip()
@@ -128,6 +149,11 @@ def test_a_command_of_the_documentation_works(command, shown, server, request):
         assert shown.strip() in result.stdout
     if "cds-services/scnen-discharge" in command:
         assert '"indicator":"warning"' in result.stdout
+
+
+def test_the_store_of_the_pages_begins_as_its_page_says():
+    """The pages before it can do without it here, since the test begins so too."""
+    assert FIRST in [each.values[0] for each in commands()]
 
 
 def test_every_reason_not_to_run_a_command_is_needed():

@@ -112,7 +112,7 @@ def test_a_failing_handler_is_no_empty_answer(client, body, monkeypatch):
     def fail(*_args, **_kwargs):
         raise RuntimeError("canary of a patient")
 
-    monkeypatch.setattr("service.assessment.extract", fail)
+    monkeypatch.setattr("service.assessor.extract", fail)
     answer = client.post(PATH, json=body)
     assert answer.status_code == 500
     assert answer.get_json()["resourceType"] == "OperationOutcome"

@@ -249,8 +249,7 @@ def test_the_page_is_light(page):
     assert 0 < size < 150_000
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-@pytest.mark.parametrize("width", [320, 1280])
+@pytest.mark.parametrize(("scheme", "width"), [("light", 320), ("dark", 1280)])
 def test_axe_finds_nothing(open_page, url, scheme, width):
     """WCAG 2.2 AA, in light and dark, small and wide, complete and wrong."""
     page = open_page(
