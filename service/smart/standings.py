@@ -69,7 +69,7 @@ def standing_of(
         return Standing(said=said, is_open=item.reason not in _CLOSED)
     when = "" if item.time is None else item.time.isoformat()[:10]
     as_found = form.gettext("recorded as %(said)s") % {"said": item.as_found}
-    parts = [item.as_found, when, item.source]
+    parts = [wording.remarked(item.as_found), when, item.source]
     if predictor in ANGLES:
         parts[:1] = [said_angle(form, item.value), as_found]
     elif predictor == "method":

@@ -286,6 +286,20 @@ def test_a_known_method_is_said_in_words(form):
     assert said.startswith("percutaneous kyphoplasty (PKP), recorded as pkp")
 
 
+def test_how_a_ratio_was_computed_is_said_in_the_language_of_the_form():
+    """What the service says of itself is translated; what a record says is not."""
+    policy, model = default_policy(), load_bundled("liu-nomogram")
+    calculator = Calculator(model, lambda: OutputMode.ANCHORED, policy)
+    words = CalculatorAnswer("zh-Hans"), Wording("zh-Hans")
+    form = MeasurementForm(calculator, *words, policy.windows)
+    name = "cobb_restoration_ratio_percent"
+    said = "computed from 14 ° and 8.4 °"
+    found = vertebra(**{name: replace(known(40.0, "%"), as_found=said)})
+    told = form.standings(found)["cobb-restoration-ratio"].said
+    assert "computed" not in told
+    assert "8.4 °" in told
+
+
 def test_a_contradiction_is_not_asked(form):
     """A third value would settle nothing."""
     found = vertebra(cement_ratio_percent=missing(Reason.CONFLICT, "a and b"))
