@@ -9,6 +9,7 @@ const find = (id) => document.getElementById(id);
 const form = find("choice");
 const body = find("body");
 const answer = find("answer");
+const hint = find("status").textContent; // before anything was fired
 const cards = find("cards");
 
 // Stays in which a card was dismissed: the service keeps it away there.
@@ -144,7 +145,7 @@ function forget() {
   cards.replaceChildren();
   find("response").hidden = true;
   answer.dataset.state = "empty";
-  tell("");
+  tell(hint);
 }
 
 async function fire() {

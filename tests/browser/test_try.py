@@ -118,6 +118,7 @@ def test_no_card_is_not_no_risk(page):
 
 def test_a_patient_comes_with_hook_client_and_version(page):
     """Epic fires patient-view and says that it is a discharge; R5 says it is R5."""
+    expect(page.locator("#status")).to_contain_text("appears here")
     page.locator("#patient").select_option("19-epic-shape")
     expect(page.locator("#address")).to_have_text("/cds-services/scnen-chart")
     expect(page.locator("#client")).to_have_value("epic")
