@@ -289,16 +289,17 @@ def test_hooks_before_a_commit_are_local():
 
 
 def test_the_build_machine_runs_the_same_commands_and_skips_nothing():
-    """`.ci/run` is `make check` and `make test` with CI set."""
+    """`.ci/run` is `make setup`, `make check` and `make test` with CI set."""
     script = ROOT / ".ci/run"
     assert script.stat().st_mode & 0o111
     assert script.read_text("utf-8").startswith("#!/usr/bin/env bash\n")
     lines = [
         shlex.split(line, comments=True)
-        for line in script.read_text().splitlines()[-4:]
+        for line in script.read_text().splitlines()[-5:]
     ]
     assert [line for line in lines if line] == [
         ["export", "CI=1"],
-        ["make", "check"],
+        ["make", "setup"],
+        ["make", "-j2", "check"],
         ["make", "test"],
     ]
