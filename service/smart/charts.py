@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from datetime import date, datetime
 from time import monotonic
@@ -122,7 +123,15 @@ class Charts:
             If the procedures, or after an operation the observations, could not be had.
         """
         now = self._clock()
-        gathered = self._reader.read(_request(ehr, session, now))
+        client = self._client(ehr, session, now)
+        # Beside the record: whoever waits for the form waits for one round less.
+        with ThreadPoolExecutor(1, thread_name_prefix="reports") as beside:
+            looking = (
+                beside.submit(look_for_reports, client.look, session.patient)
+                if has_texts
+                else None
+            )
+            gathered = self._reader.read(_request(ehr, session, now))
         if "procedures" in gathered.lacking:
             raise Refused(Why.RECORD)
         assessment, is_late = self._assess(ehr, session, gathered.record, now)
@@ -130,10 +139,9 @@ class Charts:
             raise Refused(Why.RECORD)
         record = gathered.record
         person, reports = record.patient, Reports()
-        if has_texts:
-            client = self._client(ehr, session, now)
-            found = look_for_reports(client.look, session.patient)
-            reports = read_reports(record, found, session.patient, _bases(ehr))
+        if looking is not None:
+            bases = _bases(ehr)
+            reports = read_reports(record, looking.result(), session.patient, bases)
             person = person or _patient(client, session)
         version = gathered.fhir_version
         return Chart(
