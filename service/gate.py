@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 from cds_hooks import Card, HookRequest, Response
 from service.advice import Advice
-from service.switch import Order, Stop
+from service.switch import Order, is_off
 
 __all__ = ["Gate", "Rules"]
 
@@ -88,8 +88,7 @@ class Gate:
         CDSHooksError
             If the advice cannot be given.
         """
-        order = self._rules.order()
-        if order is not None and order.stop is Stop.OFF:
+        if is_off(self._rules.order()):
             advice = self._switched_off(request)
         else:
             advice = self._advise(request)

@@ -19,7 +19,7 @@ from service.smart.refusals import Refused, Why
 from service.smart.seals import Seal
 from service.smart.session_store import SessionStore
 from service.smart.sessions import LAUNCH_S, Pending, Session
-from service.switch import Order, Stop
+from service.switch import Order, is_off
 
 __all__ = ["Door"]
 
@@ -146,8 +146,7 @@ class Door:
         Refused
             If it is.
         """
-        order = self.order()
-        if order is not None and order.stop is Stop.OFF:
+        if is_off(self.order()):
             raise Refused(Why.SWITCHED_OFF)
 
     def session(self) -> tuple[EHR, Session]:
