@@ -60,7 +60,8 @@ function settleRatio() {
   const box = boxes.get(RATIO);
   const field = number(box);
   const is = isComputed();
-  if (is !== field.readOnly) field.value = "";
+  // Nothing of earlier angles stays until the server has computed it anew.
+  if (is || field.readOnly) field.value = "";
   field.readOnly = is;
   slider(box).disabled = is;
   box.querySelector(".clear").disabled = is;

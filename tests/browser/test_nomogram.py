@@ -169,6 +169,7 @@ def test_what_is_no_number_is_not_guessed(page, typed):
     expect(page.locator("#result")).to_have_attribute("data-state", "invalid")
     hint = page.locator("#cobb_postoperative_deg-hint")
     expect(hint).to_contain_text("Not understood as a number.")
+    expect(page.locator(RATIO)).to_have_value("")
 
 
 def test_a_dash_is_a_minus(page):
