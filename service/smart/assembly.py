@@ -176,18 +176,23 @@ def _standing(parts: Parts, *, is_open: bool) -> Callable[[Chart, EHR, Session],
         if assessment.not_assessed is not None or not assessment.vertebrae:
             return _nobody(assessment.not_assessed or Reason.NO_ELIGIBLE_OPERATION)
         is_shown = is_open or ehr.client.stage == "live"
-        said = summary(chart, ehr, session) if is_shown else None
-        if said is not None:
-            return _beyond(said) if chart.is_late else said
-        if not all(isinstance(each.score, Score) for each in assessment.vertebrae):
-            return gettext("Values are still missing.")
-        if not is_shown:
-            return gettext("All values are there.")
-        return gettext(
-            "All values are there; the policy gives no card. That is not “no risk”."
-        )
+        card = summary(chart, ehr, session) if is_shown else None
+        scores = [each.score for each in assessment.vertebrae]
+        is_scored = all(isinstance(each, Score) for each in scores)
+        said = card or _without_card(is_scored=is_scored, is_shown=is_shown)
+        return _beyond(said) if chart.is_late else said
 
     return say
+
+
+def _without_card(*, is_scored: bool, is_shown: bool) -> str:
+    if not is_scored:
+        return gettext("Values are still missing.")
+    if not is_shown:
+        return gettext("All values are there.")
+    return gettext(
+        "All values are there; the policy gives no card. That is not “no risk”."
+    )
 
 
 def _nobody(reason: Reason) -> str:

@@ -25,6 +25,7 @@ let speaking = 0;
 let running = null;
 let isTouched = false;
 let isSaved = false;
+let isTold = false; // an account of a save stands there: nothing takes its place
 
 const words = form ? JSON.parse(form.dataset.words) : {};
 const put = (how, parts) => words[how].replace(/\{(\w+)\}/g, (_, name) => parts[name]);
@@ -163,7 +164,7 @@ async function assess() {
     if (running !== asked) return;
     if (status === 200) show(said);
     else if (said.refused) {
-      if (!isSaved) refuse(said.words, false);
+      if (!isTold) refuse(said.words, false);
       end("failed");
     } else if (blame(said)) end("invalid");
     else end(status === 400 ? "unscored" : "failed");
@@ -184,6 +185,7 @@ function blame(outcome) {
   const text = put("sentence", { text: `${why[0].toUpperCase()}${why.slice(1)}` });
   if (place) place.dataset.own ??= place.textContent;
   if (place) Object.assign(place, { textContent: `${text} `, hidden: false });
+  list();
   return box;
 }
 
@@ -238,6 +240,7 @@ async function save(event) {
   if (Object.keys(answers()).length === 0) return tell([["p", words.nothing]]);
   const body = { answers: answers(), vertebra: form.dataset.vertebra };
   lock(true);
+  isTold = true;
   tell([["p", words.saving]]);
   let told = null;
   try {

@@ -593,3 +593,10 @@ def test_of_an_old_operation_it_is_said_that_no_discharge_shows_it(start):
     cards = (SimpleNamespace(summary="about 47 of 100"),)
     told = stands(start(smart={}), vertebrae=("T12",), cards=cards, is_late=True)
     assert told.startswith("about 47 of 100 (The operation lies further back")
+
+
+def test_without_a_card_an_old_operation_is_told_as_well(start):
+    """Else it would read as if a discharge looked at it."""
+    lacking = (SimpleNamespace(score=None),)
+    told = stands(start(smart={}), vertebrae=lacking, is_late=True)
+    assert told.startswith("Values are still missing. (The operation lies further")
