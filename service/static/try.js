@@ -144,6 +144,8 @@ function forget() {
   body.value = "";
   cards.replaceChildren();
   find("response").hidden = true;
+  find("comparison").hidden = true;
+  find("comparison").querySelector(".wide").hidden = true;
   answer.dataset.state = "empty";
   tell(hint);
 }
@@ -344,6 +346,7 @@ async function compare() {
   const request = parsed();
   if (!request) return tell(said.notJsonSent);
   const options = [...find("client").options].filter((option) => option.dataset.server);
+  const shot = firing;
   const first = options.find((option) => option.selected) ?? options[0];
   const columns = [first, ...options.filter((option) => option !== first)];
   const answers = [];
@@ -353,6 +356,7 @@ async function compare() {
     if (!got) return tell(said.silent);
     answers.push(told(got, option));
   }
+  if (shot !== firing) return; // another patient was chosen since
   const wide = find("comparison").querySelector(".wide");
   wide.querySelectorAll("td, thead th + th").forEach((cell) => cell.remove());
   wide.querySelector("thead tr").append(...columns.map((option) => made("th", option.textContent, { scope: "col" })));

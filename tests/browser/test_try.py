@@ -141,6 +141,18 @@ def test_clients_side_by_side_show_what_differs(page):
     expect(table.locator("[data-part=summary] td.differs")).to_have_count(0)
 
 
+def test_no_comparison_of_one_patient_stands_beside_another(page):
+    """Nor does its table come back with the next answer."""
+    fire(page)
+    page.get_by_role("button", name="Compare clients").click()
+    expect(page.locator("#comparison table")).to_be_visible()
+    page.locator("#patient").select_option("20-r5-shape")
+    expect(page.locator("#comparison")).to_be_hidden()
+    fire(page)
+    expect(page.locator("#comparison")).to_be_visible()
+    expect(page.locator("#comparison table")).to_be_hidden()
+
+
 def test_plain_text_is_shown_as_plain_text(page):
     """As a client would that reads no Markdown."""
     page.locator("#client").select_option("oracle-health")

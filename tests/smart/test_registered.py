@@ -591,7 +591,8 @@ def test_values_that_are_missing_without_a_card_are_not_called_complete(start):
 def test_of_an_old_operation_it_is_said_that_no_discharge_shows_it(start):
     """The form finds it by the longer look of the follow-up."""
     cards = (SimpleNamespace(summary="about 47 of 100"),)
-    told = stands(start(smart={}), vertebrae=("T12",), cards=cards, is_late=True)
+    found = (SimpleNamespace(score=None),)
+    told = stands(start(smart={}), vertebrae=found, cards=cards, is_late=True)
     assert told.startswith("about 47 of 100 (The operation lies further back")
 
 
