@@ -8,6 +8,7 @@ from service.config import Settings
 from service.knowledge.collection import collect
 from service.knowledge.package import write_folder, write_package
 from service.parts import build_parts
+from service.switch import SwitchedOffError, is_off
 
 __all__ = ["fhir"]
 
@@ -44,6 +45,8 @@ def export(out: Path) -> None:  # numpydoc ignore=PR01
     """  # noqa: D301 click keeps the lines below \\b as they are
     settings = Settings.from_env(is_open=True)
     parts = build_parts(settings)
+    if is_off(parts.switch.order()):
+        raise click.ClickException(SwitchedOffError.description)
     resources = collect(parts, settings, parts.advice.mode_now())
     try:
         if out.suffix == ".tgz":

@@ -31,7 +31,7 @@ _Array: TypeAlias = NDArray[np.float64]
 _LEAST_SUBJECTS: Final = 3
 _LEAST_READERS: Final = 2
 _UPPER: Final = 0.975
-_NO_ERROR: Final = "no error, no interval"
+_NO_ERROR: Final = "the same difference everywhere, no interval"
 
 
 @dataclass(frozen=True, slots=True)

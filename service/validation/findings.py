@@ -236,7 +236,7 @@ def _decisions(decision: DecisionCurve) -> Finding:
         )
     low, high = useful.found
     if useful.surely is None:
-        sure = "" if decision.limits is None else ", and surely at none"
+        sure = "" if decision.limits is None else ", and surely at none of these"
     else:
         sure = ", surely between {:.0%} and {:.0%}".format(*useful.surely)
     return Finding(

@@ -159,7 +159,8 @@ def _hides_slope(found: Recalibration) -> bool:
     """Whether the slope alone says what the test of all coefficients does not."""
     slope = found.before.slope
     return (
-        found.update.level in {Level.AS_IS, Level.INTERCEPT}
+        bool(found.test.tests)
+        and {found.update.level, found.test.chosen} <= {Level.AS_IS, Level.INTERCEPT}
         and found.gates[Level.SLOPE].is_open
         and not slope.low <= 1 <= slope.high
     )

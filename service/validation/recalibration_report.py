@@ -172,7 +172,7 @@ def _tests(found: Recalibration) -> list[tuple[str, ...]]:
     chosen = found.test.chosen
     return [
         (
-            f"refit against {test.against}",
+            f"{test.against} against refit",
             f"{test.statistic:.2f}",
             str(test.df),
             p_words(test.p),
@@ -180,7 +180,8 @@ def _tests(found: Recalibration) -> list[tuple[str, ...]]:
             if test.against is Level.AS_IS and not found.test.can_stay
             else "significantly worse"
             if test.p < SIGNIFICANCE
-            else "not significantly worse" + ", taken" * (test.against is chosen),
+            else "not significantly worse"
+            + ", chosen by the test" * (test.against is chosen),
         )
         for test in found.test.tests
     ]
