@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Callable, Mapping
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from datetime import date, datetime
 from time import monotonic
@@ -18,7 +18,7 @@ from service.followup import ChartReader
 from service.records import RecordReader
 from service.smart.launches import EHR
 from service.smart.refusals import Refused, Why
-from service.smart.reports import Reports, look_for_reports, read_reports
+from service.smart.reports import Found, Reports, look_for_reports, read_reports
 from service.smart.sessions import Session
 
 __all__ = ["Chart", "Charts"]
@@ -98,7 +98,14 @@ class Charts:
         self._access = access
         self._clock = clock
 
-    def read(self, ehr: EHR, session: Session, *, has_texts: bool = False) -> Chart:
+    def read(
+        self,
+        ehr: EHR,
+        session: Session,
+        *,
+        has_person: bool = False,
+        has_reports: bool = False,
+    ) -> Chart:
         """
         Read one chart.
 
@@ -108,8 +115,10 @@ class Charts:
             Whose server.
         session : Session
             Patient and token.
-        has_texts : bool, default False
-            Whether reports, and the name of whoever was not operated on, are wanted.
+        has_person : bool, default False
+            Whether the name is wanted also of whoever was not operated on.
+        has_reports : bool, default False
+            Whether reports are wanted.
 
         Returns
         -------
@@ -126,11 +135,7 @@ class Charts:
         client = self._client(ehr, session, now)
         # Beside the record: whoever waits for the form waits for one round less.
         with ThreadPoolExecutor(1, thread_name_prefix="reports") as beside:
-            looking = (
-                beside.submit(look_for_reports, client.look, session.patient)
-                if has_texts
-                else None
-            )
+            looking = _begun(beside, client, session) if has_reports else None
             gathered = self._reader.read(_request(ehr, session, now))
         if "procedures" in gathered.lacking:
             raise Refused(Why.RECORD)
@@ -142,6 +147,7 @@ class Charts:
         if looking is not None:
             bases = _bases(ehr)
             reports = read_reports(record, looking.result(), session.patient, bases)
+        if has_person:
             person = person or _patient(client, session)
         version = gathered.fhir_version
         return Chart(
@@ -217,6 +223,18 @@ class Charts:
         """Read what no hook call reads."""
         bearer = Bearer(session.token, session.until - now.timestamp(), monotonic())
         return self._access.client(ehr.base_url, ehr.private_addresses, bearer)
+
+
+def _begun(
+    pool: ThreadPoolExecutor, client: FHIRClient, session: Session
+) -> "Future[Found]":
+    """Begin to look for reports; where no thread is to be had, they are not read."""
+    try:
+        return pool.submit(look_for_reports, client.look, session.patient)
+    except RuntimeError:
+        unread: Future[Found] = Future()
+        unread.set_result(Found(was_read=False))
+        return unread
 
 
 def _levels_of(assessment: Assessment) -> Counter[str | None]:

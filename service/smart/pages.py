@@ -104,7 +104,7 @@ def _refusal(door: Door, error: Refused) -> Response:
 
 
 def _measurements_page(desk: Desk, ehr: EHR, session: Session) -> Response:
-    chart = desk.charts.read(ehr, session, has_texts=True)
+    chart = desk.charts.read(ehr, session, has_person=True, has_reports=True)
     number, vertebra = _shown(chart, request.args.get("vertebra", "0"))
     form = desk.measurements
     levels = desk.levels(ehr, session, chart, vertebra) if vertebra else None
@@ -173,7 +173,7 @@ def _now(desk: Desk, ehr: EHR, session: Session) -> str:
 
 
 def _follow_up_page(desk: Desk, ehr: EHR, session: Session) -> Response:
-    chart = desk.charts.read(ehr, session, has_texts=True)
+    chart = desk.charts.read(ehr, session, has_person=True)
     operation = chart.operation
     return _page(
         "smart_follow_up.html",

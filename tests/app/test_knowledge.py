@@ -691,6 +691,16 @@ def test_export_writes_a_fhir_package(settings, tmp_path):
     assert "package/PlanDefinition-scnen-discharge.json" in names
 
 
+def test_nothing_is_exported_while_the_advice_is_off(settings, tmp_path, monkeypatch):
+    """A copy made now would offer what is withdrawn; no file stands for no risk."""
+    (tmp_path / "stop").write_text("off", "utf-8")
+    monkeypatch.setenv("SCNEN_STOP_FILE", str(tmp_path / "stop"))
+    result = export(tmp_path / "out")
+    assert result.exit_code == 1
+    assert "The advice is switched off here" in result.output
+    assert not (tmp_path / "out").exists()
+
+
 @pytest.mark.parametrize("name", ["file/x.tgz", "file"])
 def test_export_that_cannot_be_written_says_where(settings, tmp_path, name):
     """Without a traceback."""

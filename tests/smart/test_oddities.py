@@ -18,7 +18,7 @@ from service.languages import catalogue
 from service.smart import assembly
 from service.smart.accounts import Account, Trouble
 from service.smart.authorisation import _life_s
-from service.smart.charts import _person
+from service.smart.charts import _begun, _person
 from service.smart.identities import clinician_of
 from service.smart.launches import _OPEN_APP, EHR
 from service.smart.refusals import REFUSALS, Refused, Why
@@ -449,6 +449,16 @@ def test_a_value_that_was_recorded_as_text_is_shown():
 
 def replace_observations():
     return replace(record(), observations=None)
+
+
+def test_where_no_thread_is_to_be_had_reports_are_said_to_be_unread():
+    """The form opens; nothing looks as if there were no reports."""
+
+    def submit(*_):
+        raise RuntimeError("can't start new thread")
+
+    pool, client = SimpleNamespace(submit=submit), SimpleNamespace(look=None)
+    assert not _begun(pool, client, SimpleNamespace(patient="p1")).result().was_read
 
 
 def test_reports_of_images_come_first_and_the_newest_of_them():

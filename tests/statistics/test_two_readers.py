@@ -174,7 +174,8 @@ def test_the_command_tells_agreement_and_what_it_does_to_the_risk(anna, ben):
     for words in (
         "12 patients of both readers; 0 of the first alone, 0 of the second alone",
         "cement_ratio_percent 12 0.9",
-        "cobb_postoperative_deg 12 1.00 (the same difference everywhere, no interval) 1.00",
+        "cobb_postoperative_deg 12 1.00"
+        " (the same difference everywhere, no interval) 1.00",
         f"end at {bands.above_average:.0%}, {bands.high:.0%}",
         "largest difference",
     ):
