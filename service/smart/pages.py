@@ -95,6 +95,7 @@ def create_smart_pages(door: Door, desk: Desk) -> Blueprint:
 def _refusal(door: Door, error: Refused) -> Response:
     if request.method == "GET":
         return refusal_page(door, error, door.window)
+    _log.warning("SMART app refused: %s", error.why.value)
     told = {"refused": error.why.value, "words": gettext(error.words)}
     response = _json(told, error.status)
     if request.endpoint == "smart.close" and error.why is Why.NO_SESSIONS:

@@ -336,13 +336,15 @@ def test_a_launch_that_fits_no_cookie_is_refused(app, ehr):
     assert "Set-Cookie" not in answer.headers
 
 
-def test_another_web_page_can_send_nothing(app, ehr):
+def test_another_web_page_can_send_nothing(app, ehr, caplog):
     """Neither without the page's token nor from another origin."""
     page = app.enter(ehr, PATIENT)
     for headers in ({"X-CSRF-Token": "x"}, {"Origin": "https://evil.example"}):
         answer = app.post("measurements/save", {"answers": {}}, page, **headers)
         assert answer.status_code == 403
     assert ehr.writes == []
+    logged = [r.getMessage() for r in caplog.records]
+    assert "SMART app refused: foreign-page" in logged
 
 
 def test_an_older_page_cannot_write_into_the_next_patients_chart(app, ehr):
